@@ -1,0 +1,38 @@
+"""Robust Scratch Tickets: the paper's experiment matrix as a workflow."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/attack.smk"
+include: "workflow/rules/transfer.smk"
+include: "workflow/rules/r2s.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/artifacts.smk"
+
+
+localrules:
+    all,
+    all_tables,
+    all_figures,
+    all_cells,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.all_tables.input,
+        rules.all_figures.input,
+
+
+onstart:
+    check_data_folders()

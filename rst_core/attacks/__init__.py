@@ -1,0 +1,52 @@
+"""Attacks: a model, images, labels, a spec and a generator in; adversarial images out.
+
+An attack leaves the model's mode and gradients as it found them, and its result always
+lies in the ball and in [0, 1]: :func:`run_attack` checks every batch, and an example out
+of budget is an error, never a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rst_core.attacks.budget import check_budget
+from rst_core.attacks.gradient import LogitFunction, pgd
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import AttackMethod
+
+Attack = Callable[[LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], Tensor]
+
+_ATTACKS: dict[AttackMethod, Attack] = {
+    AttackMethod.PGD: pgd,
+    # Against a candidate set these two differ in the model they are given
+    # (rst_core.r2s.adversary_view), not in the algorithm.
+    AttackMethod.EOT: pgd,
+    AttackMethod.ENSEMBLE: pgd,
+}
+
+
+def run_attack(
+    model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """Attack one batch.
+
+    Args:
+        model: maps images in [0, 1] to logits (N x classes, or M x N x classes for M models
+            whose losses are averaged).
+        images: N x 3 x H x W in [0, 1].
+        labels: N class indices.
+        spec: which attack, and its size.
+        rng: source of random starts, on the CPU or on the images' device.
+
+    Returns:
+        Adversarial images, N x 3 x H x W.
+
+    Raises:
+        BudgetError: if a result left the ball or [0, 1].
+    """
+    adversarial = _ATTACKS[spec.method](model, images, labels, spec, rng)
+    check_budget(adversarial, images, spec)
+    return adversarial

@@ -1,0 +1,328 @@
+"""Making one cell: identity and settings in, one file (or one a selection) out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rst_core.data import Images, Splits, load_splits
+from rst_core.evaluation import attack_outcomes, natural_outcomes
+from rst_core.features import feature_distances
+from rst_core.files import sha256, write_json
+from rst_core.flags import from_flags
+from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count
+from rst_core.progress import Progress, say
+from rst_core.r2s import adversary_view
+from rst_core.records import FORMAT, Provenance, pack_outcomes
+from rst_core.settings import (
+    AttackSpec,
+    DatasetSettings,
+    NetworkSettings,
+    TrainingSettings,
+    training_attack,
+)
+from rst_core.spec import (
+    CandidateSet,
+    Cell,
+    Dense,
+    Evaluation,
+    FeatureDistance,
+    Ticket,
+    Trained,
+    TransferRow,
+    Untrained,
+)
+from rst_core.tickets import (
+    Head,
+    load_trained,
+    model_path,
+    save_model,
+    set_frozen_weights,
+    set_starting_weights,
+)
+from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
+from rst_core.training import Run, train
+from rst_core.vocabulary import AttackMethod, Selection
+
+
+def default_device() -> torch.device:
+    """The GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def checkpoint_path(root: Path, model: Trained) -> Path:
+    """Where the state of an unfinished run is: outside every declared output, by identity."""
+    return root.parent / "checkpoints" / model.path / "state.pt"
+
+
+def metrics_path(root: Path, model: Trained) -> Path:
+    """The JSONL file beside a trained model's selections, a line an epoch."""
+    return root / model.path / "metrics.jsonl"
+
+
+def make_trained(
+    root: Path,
+    model: Trained,
+    dataset: DatasetSettings,
+    network: NetworkSettings,
+    settings: TrainingSettings,
+    *,
+    selections: tuple[Selection, ...] = (Selection.BEST_VAL, Selection.LAST),
+    base: Selection = Selection.BEST_VAL,
+) -> None:
+    """Search a ticket, train a dense or fine-tune a ticket, and write its model files.
+
+    Args:
+        root: folder of all cells.
+        model: what to train.
+        dataset: its images.
+        network: its architecture.
+        settings: optimiser and schedule.
+        selections: which epochs to keep.
+        base: which epoch of the model it starts from, if it starts from one.
+    """
+    work = Provenance()
+    device = default_device()
+    trainee = make_trainee(root, model, dataset, network, base, device)
+    adversary = model.adversary
+    run = Run(
+        identity=model.path,
+        attack=training_attack(adversary.method, adversary.eps) if adversary else None,
+        settings=settings,
+        dataset=dataset,
+        selections=selections,
+        seed=model.network.seed,
+        checkpoint=checkpoint_path(root, model),
+        metrics=metrics_path(root, model),
+    )
+    splits = load_splits(dataset).to(device)
+    kept = train(trainee, splits, run)
+    provenance = work.finish() | {"settings": run.key, "epochs": settings.epochs}
+    for selection in selections:
+        path = model_path(root, model, selection)
+        save_model(path, model, network, Head.of(dataset), kept[selection], provenance)
+        say(f"wrote {path}")
+    run.checkpoint.unlink(missing_ok=True)
+
+
+def make_trainee(
+    root: Path,
+    model: Trained,
+    dataset: DatasetSettings,
+    network: NetworkSettings,
+    base: Selection,
+    device: torch.device,
+) -> Trainee:
+    """The trainee of a model, with its starting or frozen weights in place, on ``device``."""
+    classifier = build_classifier(network, dataset.classes, dataset.mean, dataset.std)
+    if isinstance(model, Ticket):
+        dense: dict[str, str] | None = None
+        dense_file = None
+        if model.dense is not None:
+            dense_file = model_path(root, model.dense, base)
+            dense = {"dense_sha256": sha256(dense_file), "dense_selection": base.value}
+        set_frozen_weights(classifier, model, dense_file)
+        classifier.to(device)
+        return MaskTrainee(
+            classifier, model.keep_ratio, model.pattern, model.network.seed, dense
+        )
+    ticket_file = dense_file = None
+    if not isinstance(model, Dense):
+        ticket_file = model_path(root, model.ticket, base)
+        if model.ticket.dense is not None:
+            dense_file = model_path(root, model.ticket.dense, base)
+    masks = set_starting_weights(classifier, model, ticket_file, dense_file)
+    return WeightTrainee(classifier.to(device), masks)
+
+
+def make_evaluation(
+    root: Path, cell: Evaluation, dataset: DatasetSettings, spec: AttackSpec, batch_size: int
+) -> None:
+    """Attack one model, or all members of a candidate set at once, and write the cell."""
+    work = Provenance()
+    device = default_device()
+    if isinstance(cell.model, CandidateSet):
+        members = {
+            ticket.path: load_trained(root, ticket, cell.selection).to(device)
+            for ticket in cell.model.tickets
+        }
+        source: Any = adversary_view(list(members.values()), spec.method)
+    else:
+        if spec.method in (AttackMethod.EOT, AttackMethod.ENSEMBLE):
+            raise ValueError(f"{spec.method} attacks a candidate set, not {cell.model.path}")
+        source = load_trained(root, cell.model, cell.selection).to(device)
+        members = {cell.model.path: source}
+    _attack_and_write(root, cell, source, members, dataset, spec, batch_size, work)
+
+
+def make_transfer_row(
+    root: Path,
+    cell: TransferRow,
+    targets: Sequence[tuple[Trained, Selection]],
+    dataset: DatasetSettings,
+    spec: AttackSpec,
+    batch_size: int,
+) -> None:
+    """Make adversarial images on one source once and evaluate all targets on them [6.1]."""
+    work = Provenance()
+    device = default_device()
+    source = load_trained(root, cell.model, cell.selection).to(device)
+    judges = {
+        model.path: load_trained(root, model, selection).to(device)
+        for model, selection in targets
+    }
+    _attack_and_write(root, cell, source, judges, dataset, spec, batch_size, work)
+
+
+def _attack_and_write(
+    root: Path,
+    cell: Evaluation | TransferRow,
+    source: Any,
+    judges: Mapping[str, Classifier],
+    dataset: DatasetSettings,
+    spec: AttackSpec,
+    batch_size: int,
+    work: Provenance,
+) -> None:
+    images = _test_images(dataset)
+    with Progress(cell.path, len(images), "images") as progress:
+        robust = attack_outcomes(
+            source, judges, images, spec, batch_size=batch_size, report=progress.update
+        )
+    results = [
+        {
+            "model": name,
+            "natural": pack_outcomes(natural_outcomes(judge, images).numpy()),
+            "robust": pack_outcomes(robust[name].numpy()),
+            "parameters": parameter_count(judge),
+            "parameters_kept": kept_parameters(judge),
+        }
+        for name, judge in judges.items()
+    ]
+    settings = {"attack": asdict(spec), "batch_size": batch_size}
+    _write(root, cell, dataset, {"settings": settings, "results": results}, work)
+
+
+def kept_parameters(model: Classifier) -> int:
+    """Number of weights that are not zero: what is left under a mask."""
+    return sum(int(p.count_nonzero()) for p in model.parameters())
+
+
+def make_feature_distance(
+    root: Path,
+    cell: FeatureDistance,
+    dataset: DatasetSettings,
+    network: NetworkSettings,
+    eps_grid: tuple[float, ...],
+) -> None:
+    """Measure feature distances of a dense, or of the untrained network, and write the cell.
+
+    The untrained network's batch norms get their statistics from one pass over the
+    training images; without it they would not normalise at all.
+    """
+    work = Provenance()
+    device = default_device()
+    splits = load_splits(dataset).to(device)
+    if isinstance(cell.model, Untrained):
+        model = build_classifier(network, dataset.classes, dataset.mean, dataset.std)
+        draw_weights(model, cell.model.network.init, cell.model.network.seed)
+        model = model.requires_grad_(False).to(device)
+        estimate_batch_norm(model, splits.train)
+    else:
+        assert cell.selection is not None
+        model = load_trained(root, cell.model, cell.selection).to(device)
+    distances = feature_distances(model, splits.test, eps_grid, cell.model.network.seed)
+    results = [
+        {"eps": eps, "mean": float(d.mean()), "deviation": float(d.std()), "total": len(d)}
+        for eps, d in distances.items()
+    ]
+    _write(root, cell, dataset, {"results": results}, work)
+
+
+@torch.no_grad()
+def estimate_batch_norm(model: Classifier, images: Images, batch_size: int = 500) -> None:
+    """Set batch-norm statistics to averages over the images, in place; leaves it evaluating."""
+    from rst_core.data import as_float
+    from rst_core.evaluation import batches
+
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [m.momentum for m in norms]
+    for module in norms:
+        module.reset_running_stats()
+        module.momentum = None  # a cumulative average over all batches
+    model.train()
+    for s in batches(images, batch_size):
+        model(as_float(images.pixels[s]))
+    for module, momentum in zip(norms, momenta, strict=True):
+        module.momentum = momentum
+    model.eval()
+
+
+def make_data_manifest(path: Path, dataset: DatasetSettings, *, download: bool) -> None:
+    """Load a dataset once, fetching it if asked, and write its settings and what was found.
+
+    Every other command reads the dataset's settings from this file.
+    """
+    splits: Splits = load_splits(dataset, download=download)
+    sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    write_json(
+        path,
+        {
+            "settings": asdict(dataset),
+            "images": {name: len(images) for name, images in sizes.items()},
+            "images_a_class": {
+                name: _counts(images.labels, dataset.classes) for name, images in sizes.items()
+            },
+        },
+    )
+    say(f"wrote {path}")
+
+
+def read_data_manifest(path: Path) -> DatasetSettings:
+    """The settings of the dataset whose manifest this is.
+
+    Raises:
+        FileNotFoundError: saying how to make it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; 'rst data {path} …' makes it")
+    return from_flags(DatasetSettings, json.loads(path.read_text())["settings"])
+
+
+def _counts(labels: Tensor, classes: int) -> list[int]:
+    return torch.bincount(labels, minlength=classes).tolist()  # type: ignore[no-any-return]
+
+
+def _test_images(dataset: DatasetSettings) -> Images:
+    return load_splits(dataset).test.to(default_device())
+
+
+def _write(
+    root: Path,
+    cell: Cell,
+    dataset: DatasetSettings,
+    contents: dict[str, Any],
+    work: Provenance,
+) -> None:
+    path = root / cell.path
+    described = {"name": cell.model.network.dataset, **asdict(dataset)}
+    del described["path"]
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "cell": cell.path,
+            "kind": type(cell).__name__,
+            "dataset": described,
+            **contents,
+            "provenance": work.finish(),
+        },
+    )
+    say(f"wrote {path}")
+

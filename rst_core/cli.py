@@ -1,0 +1,242 @@
+"""``rst``: what the workflow's rules call and what a user can type.
+
+Every command takes the path of one cell, which is its identity, and flags, which are its
+settings. Nothing that computes is imported before it is needed, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import rst_core
+from rst_core.flags import add_flags, from_flags
+from rst_core.settings import AttackSpec, DatasetSettings, NetworkSettings, TrainingSettings
+from rst_core.spec import (
+    Cell,
+    Dense,
+    Evaluation,
+    FeatureDistance,
+    FineTuned,
+    Ticket,
+    TrainingCell,
+    TransferRow,
+    split_cell_path,
+)
+from rst_core.vocabulary import Selection
+
+_EXAMPLE = "cifar10/resnet18/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
+_UNITS = (
+    "Units: L-infinity eps and steps are in 1/255 of the pixel range (8 means 8/255), L2 sizes "
+    "are on images in [0, 1], keep ratios are fractions, accuracies in logs are percentages."
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="rst", description=__doc__, epilog=_UNITS)
+    top.add_argument("--version", action="version", version=f"rst_core {rst_core.__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, help_text) in _COMMANDS.items():
+        command = commands.add_parser(
+            name, help=help_text, description=help_text, epilog=_UNITS, allow_abbrev=False
+        )
+        _ARGUMENTS[name](command)
+        if name != "data":
+            command.add_argument("--threads", type=int, metavar="N", help="CPU threads to use")
+    return top
+
+
+def _cell_argument(command: argparse.ArgumentParser, file: str) -> None:
+    command.add_argument(
+        "cell", type=Path, help=f"file to make, such as results/cells/{_EXAMPLE}/{file}"
+    )
+    command.add_argument(
+        "--data", type=Path, required=True, help="the dataset's manifest, made by 'rst data'"
+    )
+
+
+def _data_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("manifest", type=Path, help="JSON file to write")
+    command.add_argument("--download", action="store_true", help="fetch what is missing")
+    add_flags(command, DatasetSettings, "dataset")
+
+
+def _training_arguments(command: argparse.ArgumentParser) -> None:
+    _cell_argument(command, "best_val/ticket.pt")
+    command.add_argument(
+        "--selections",
+        nargs="+",
+        choices=[s.value for s in Selection],
+        default=["best_val", "last"],
+        help="epochs to keep; each gets a folder (default: %(default)s)",
+    )
+    command.add_argument(
+        "--base",
+        choices=[s.value for s in Selection],
+        default="best_val",
+        help="epoch of the dense or ticket that this one starts from (default: %(default)s)",
+    )
+    add_flags(command, NetworkSettings, "network")
+    add_flags(command, TrainingSettings, "training")
+
+
+def _attack_arguments(command: argparse.ArgumentParser) -> None:
+    _cell_argument(command, "best_val/pgd20-eps8.json")
+    _attack_flags(command)
+
+
+def _transfer_arguments(command: argparse.ArgumentParser) -> None:
+    _cell_argument(command, "best_val/transfer_to_tickets-pgd20-eps8.json")
+    command.add_argument(
+        "--targets", nargs="+", type=Path, required=True, help="model files to evaluate"
+    )
+    _attack_flags(command)
+
+
+def _attack_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--batch-size", type=int, default=500, metavar="N", help="images at a time"
+    )
+    add_flags(command, AttackSpec, "attack")
+
+
+def _features_arguments(command: argparse.ArgumentParser) -> None:
+    _cell_argument(command, "…/dense-natural/best_val/feature_distance.json")
+    command.add_argument(
+        "--eps-grid", nargs="+", type=float, required=True, help="noise magnitudes in 1/255"
+    )
+    add_flags(command, NetworkSettings, "network")
+
+
+def _split(path: Path, *kinds: type[Cell]) -> tuple[Path, Cell]:
+    root, cell = split_cell_path(path.as_posix())
+    if not isinstance(cell, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{path} is a {type(cell).__name__}; this command makes a {wanted}")
+    return Path(root), cell
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    from rst_core.cells import make_data_manifest
+
+    dataset = from_flags(DatasetSettings, vars(arguments))
+    make_data_manifest(arguments.manifest, dataset, download=arguments.download)
+
+
+def _train(arguments: argparse.Namespace, *models: type) -> None:
+    root, cell = _split(arguments.cell, TrainingCell)
+    assert isinstance(cell, TrainingCell)
+    if not isinstance(cell.model, models):
+        raise ValueError(
+            f"{arguments.cell} is a {type(cell.model).__name__}, which another command makes: "
+            "search makes tickets, train denses, finetune fine-tuned tickets"
+        )
+    from rst_core.cells import make_trained, read_data_manifest
+
+    values = vars(arguments)
+    make_trained(
+        root,
+        cell.model,
+        read_data_manifest(arguments.data),
+        from_flags(NetworkSettings, values),
+        from_flags(TrainingSettings, values),
+        selections=tuple(Selection(s) for s in arguments.selections),
+        base=Selection(arguments.base),
+    )
+
+
+def _attack(arguments: argparse.Namespace) -> None:
+    root, cell = _split(arguments.cell, Evaluation)
+    assert isinstance(cell, Evaluation)
+    from rst_core.cells import make_evaluation, read_data_manifest
+
+    values = vars(arguments)
+    make_evaluation(
+        root,
+        cell,
+        read_data_manifest(arguments.data),
+        from_flags(AttackSpec, values),
+        arguments.batch_size,
+    )
+
+
+def _transfer(arguments: argparse.Namespace) -> None:
+    root, cell = _split(arguments.cell, TransferRow)
+    assert isinstance(cell, TransferRow)
+    targets = []
+    for path in arguments.targets:
+        target_root, target = _split(path, TrainingCell)
+        if target_root != root:
+            raise ValueError(f"{path} is outside {root}, where the cell is")
+        assert isinstance(target, TrainingCell)
+        targets.append((target.model, target.selection))
+    from rst_core.cells import make_transfer_row, read_data_manifest
+
+    values = vars(arguments)
+    make_transfer_row(
+        root,
+        cell,
+        targets,
+        read_data_manifest(arguments.data),
+        from_flags(AttackSpec, values),
+        arguments.batch_size,
+    )
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    root, cell = _split(arguments.cell, FeatureDistance)
+    assert isinstance(cell, FeatureDistance)
+    from rst_core.cells import make_feature_distance, read_data_manifest
+
+    values = vars(arguments)
+    make_feature_distance(
+        root,
+        cell,
+        read_data_manifest(arguments.data),
+        from_flags(NetworkSettings, values),
+        tuple(arguments.eps_grid),
+    )
+
+
+_ARGUMENTS = {
+    "data": _data_arguments,
+    "train": _training_arguments,
+    "search": _training_arguments,
+    "finetune": _training_arguments,
+    "attack": _attack_arguments,
+    "transfer": _transfer_arguments,
+    "features": _features_arguments,
+}
+
+_COMMANDS = {
+    "data": (_data, "load (and fetch) a dataset, and write what was found"),
+    "train": (lambda a: _train(a, Dense), "train a dense network, naturally or adversarially"),
+    "search": (lambda a: _train(a, Ticket), "search a ticket: an RST or an RTT"),
+    "finetune": (lambda a: _train(a, FineTuned), "fine-tune a ticket under its fixed mask"),
+    "attack": (_attack, "attack one model, or a candidate set adaptively"),
+    "transfer": (_transfer, "attack one model and evaluate others on the same images"),
+    "features": (_features, "measure how far noise moves a network's features"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; expected failures end in one sentence and exit status 1."""
+    arguments = parser().parse_args(argv)
+    try:
+        if getattr(arguments, "threads", None):
+            import torch
+
+            torch.set_num_threads(arguments.threads)
+        _COMMANDS[arguments.command][0](arguments)
+    except (ValueError, OSError, RuntimeError) as error:
+        from rst_core.progress import say
+
+        say(f"rst {arguments.command}: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

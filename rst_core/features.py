@@ -1,0 +1,65 @@
+"""How far noise moves a network's features [5.2, Fig. 4]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rst_core.data import Images, as_float
+from rst_core.evaluation import batches
+from rst_core.networks import Classifier
+from rst_core.seeding import generator
+
+
+def last_convolution(model: Classifier) -> nn.Conv2d:
+    """The convolution that runs last, shortcuts aside: the deepest in module order."""
+    convolutions = [
+        m
+        for n, m in model.named_modules()
+        if isinstance(m, nn.Conv2d) and "shortcut" not in n and "downsample" not in n
+    ]
+    return convolutions[-1]
+
+
+@torch.no_grad()
+def feature_distances(
+    model: Classifier, images: Images, eps_grid: tuple[float, ...], seed: int, batch_size: int = 500
+) -> dict[float, Tensor]:
+    """Normalised distance between features of clean and noisy images.
+
+    For each image, the L2 norm of the difference between the last convolution's feature
+    maps on the clean image and on the image plus noise uniform in [-eps, eps], divided by
+    the L2 norm of the clean feature maps. Noisy images are not clipped, so that the noise
+    has the same size in dark and bright images.
+
+    Args:
+        model: in evaluation mode.
+        images: the test images.
+        eps_grid: noise magnitudes in 1/255.
+        seed: seed of the noise.
+        batch_size: images at a time.
+
+    Returns:
+        For each eps, N distances on the CPU.
+    """
+    captured: list[Tensor] = []
+    handle = last_convolution(model).register_forward_hook(
+        lambda module, inputs, output: captured.append(output.flatten(1))
+    )
+    distances: dict[float, list[Tensor]] = {eps: [] for eps in eps_grid}
+    try:
+        for s in batches(images, batch_size):
+            clean = as_float(images.pixels[s])
+            rng = generator("feature noise", seed, s.start, device=clean.device)
+            noise = 2 * torch.rand(clean.shape, generator=rng, device=clean.device) - 1
+            captured.clear()
+            model(clean)
+            reference = captured.pop()
+            for eps in eps_grid:
+                model(clean + noise * (eps / 255))
+                moved = torch.linalg.vector_norm(captured.pop() - reference, dim=1)
+                size = torch.linalg.vector_norm(reference, dim=1).clamp_min(1e-12)
+                distances[eps].append((moved / size).cpu())
+    finally:
+        handle.remove()
+    return {eps: torch.cat(parts) for eps, parts in distances.items()}

@@ -1,0 +1,80 @@
+"""A mask is data: scores and a keep ratio give it through one pure function [3.2]."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from rst_core.seeding import generator
+from rst_core.spec import check_keep_ratio
+from rst_core.vocabulary import Pattern
+
+
+def score_shape(weight_shape: torch.Size, pattern: Pattern) -> tuple[int, ...]:
+    """Shape of a layer's scores, broadcastable to its weight [4.5].
+
+    Row, kernel and channel are patterns "for each convolutional filter": a kernel's row,
+    a whole kernel, a whole filter (output channel). The linear classifier has no such
+    structure and keeps element granularity under every pattern; the released code prunes
+    whole classes there under its channel pattern, which no accuracy can survive.
+    """
+    if len(weight_shape) == 2 or pattern is Pattern.ELEMENT:
+        return tuple(weight_shape)
+    grouped = {Pattern.ROW: 1, Pattern.KERNEL: 2, Pattern.CHANNEL: 3}[pattern]
+    return (*weight_shape[:-grouped], *(1,) * grouped)
+
+
+def kept_count(groups: int, keep_ratio: float) -> int:
+    """How many of a layer's groups stay: the nearest integer, at least one."""
+    return max(1, math.floor(groups * keep_ratio + 0.5))
+
+
+def top_k_mask(scores: Tensor, keep_ratio: float) -> Tensor:
+    """Boolean mask of the ``kept_count`` largest |score|, exactly that many.
+
+    The k-th largest value is a threshold; among scores equal to it, the first ones stay.
+    """
+    check_keep_ratio(keep_ratio)
+    magnitude = scores.detach().abs().flatten()
+    keep = kept_count(magnitude.numel(), keep_ratio)
+    if keep == magnitude.numel():
+        return torch.ones_like(scores, dtype=torch.bool)
+    threshold = torch.kthvalue(magnitude, magnitude.numel() - keep + 1).values
+    above = magnitude > threshold
+    ties = magnitude == threshold
+    wanted = keep - above.sum()
+    mask = above | (ties & (ties.cumsum(0) <= wanted))
+    return mask.view(scores.shape)
+
+
+class StraightThrough(torch.autograd.Function):
+    """Masked weight whose gradient passes straight through the mask to the scores [3.2].
+
+    Forward: weight times the mask of the largest |score|. Backward: the derivative of the
+    mask with respect to |score| is taken as 1, so a score receives the sum over its group
+    of gradient times weight, times its own sign.
+    """
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, scores: Tensor, keep_ratio: float) -> Tensor:  # type: ignore[no-untyped-def]
+        """Weight (any shape), scores (broadcastable to it) to the masked weight."""
+        ctx.save_for_backward(weight, scores)
+        return weight * top_k_mask(scores, keep_ratio)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
+        """Gradient of the masked weight to that of the scores."""
+        weight, scores = ctx.saved_tensors
+        return None, (grad * weight).sum_to_size(scores.shape) * scores.sign(), None
+
+
+def draw_scores(weight: Tensor, name: str, pattern: Pattern, seed: int) -> Tensor:
+    """Initial scores of a layer: Kaiming uniform with a = sqrt(5), i.e. U(±1/sqrt(fan_in)).
+
+    The fan is that of the weight, so that every pattern starts at the same scale.
+    """
+    bound = 1 / math.sqrt(weight[0].numel())
+    rng = generator("scores", seed, name)
+    return torch.empty(score_shape(weight.shape, pattern)).uniform_(-bound, bound, generator=rng)

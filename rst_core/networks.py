@@ -1,0 +1,217 @@
+"""The paper's networks [4.1], their random initialisations and parameter counts.
+
+Batch norm carries no learned affine parameters and no layer has a bias, so that the
+convolutions and the classifier are all there is to prune (design decision; as in
+Ramanujan et al. [51]).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rst_core.compat import import_torchvision
+from rst_core.seeding import generator
+from rst_core.settings import NetworkSettings
+from rst_core.vocabulary import Architecture, Init
+
+_batch_norm = partial(nn.BatchNorm2d, affine=False)
+
+
+def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False)
+
+
+class PreActBlock(nn.Module):
+    """Pre-activation residual block of two 3x3 convolutions (He et al., 2016)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = _batch_norm(channels_in)
+        self.conv1 = _conv(channels_in, channels_out, 3, stride)
+        self.bn2 = _batch_norm(channels_out)
+        self.conv2 = _conv(channels_out, channels_out, 3)
+        changes_shape = stride != 1 or channels_in != channels_out
+        self.shortcut = _conv(channels_in, channels_out, 1, stride) if changes_shape else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x in x H x W to N x out x H/stride x W/stride."""
+        activated = F.relu(self.bn1(x))
+        skip = x if self.shortcut is None else self.shortcut(activated)
+        out = self.conv2(F.relu(self.bn2(self.conv1(activated))))
+        return skip + out
+
+
+class PreActNet(nn.Module):
+    """Pre-activation residual network for small images: stem, stages, norm, pool, classifier.
+
+    Args:
+        stem: channels of the first convolution.
+        stages: (channels, blocks, stride of the first block) of each stage.
+        classes: number of logits.
+    """
+
+    def __init__(self, stem: int, stages: list[tuple[int, int, int]], classes: int) -> None:
+        super().__init__()
+        self.conv1 = _conv(3, stem, 3)
+        blocks: list[nn.Module] = []
+        channels = stem
+        for channels_out, count, stride in stages:
+            for i in range(count):
+                blocks.append(PreActBlock(channels, channels_out, stride if i == 0 else 1))
+                channels = channels_out
+        self.blocks = nn.Sequential(*blocks)
+        self.bn = _batch_norm(channels)
+        self.classifier = nn.Linear(channels, classes, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x 3 x H x W to N x classes."""
+        x = F.relu(self.bn(self.blocks(self.conv1(x))))
+        logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
+        return logits
+
+
+def _preact_resnet18(width: float, classes: int) -> nn.Module:
+    c = [max(1, round(width * n)) for n in (64, 128, 256, 512)]
+    return PreActNet(c[0], [(c[0], 2, 1), (c[1], 2, 2), (c[2], 2, 2), (c[3], 2, 2)], classes)
+
+
+def _wide_resnet34(width: float, classes: int) -> nn.Module:
+    """Depth 34, widening 10: what the paper's parameter counts of "WideResNet32" say."""
+    c = [max(1, round(width * n)) for n in (160, 320, 640)]
+    return PreActNet(16, [(c[0], 5, 1), (c[1], 5, 2), (c[2], 5, 2)], classes)
+
+
+def _torchvision(name: str) -> Callable[[float, int], nn.Module]:
+    def build(width: float, classes: int) -> nn.Module:
+        if width != 1:
+            raise ValueError(f"width is {width!r}; allowed is 1 for torchvision's {name}")
+        constructor = getattr(import_torchvision().models, name)
+        network: nn.Module = constructor(num_classes=classes)
+        # The constructor fills affine norms, so they are taken away only afterwards.
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.affine, module.weight, module.bias = False, None, None  # type: ignore[assignment]
+        network.fc.bias = None
+        return network
+
+    return build
+
+
+_BUILDERS: dict[Architecture, Callable[[float, int], nn.Module]] = {
+    Architecture.PREACT_RESNET18: _preact_resnet18,
+    Architecture.WIDE_RESNET34: _wide_resnet34,
+    Architecture.RESNET18: _torchvision("resnet18"),
+    Architecture.RESNET50: _torchvision("resnet50"),
+    Architecture.RESNET101: _torchvision("resnet101"),
+}
+
+
+class Classifier(nn.Module):
+    """A network on [0, 1] images: normalisation is the first layer.
+
+    Args:
+        network: maps normalised N x 3 x H x W images to N x classes logits.
+        mean: channel means of [0, 1] images.
+        std: channel standard deviations of [0, 1] images.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images in [0, 1], N x 3 x H x W, to logits, N x classes."""
+        logits: Tensor = self.network((images - self.mean) / self.std)
+        return logits
+
+
+def build_classifier(
+    settings: NetworkSettings,
+    classes: int,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> Classifier:
+    """A classifier whose weights are still to be drawn (:func:`draw_weights`) or loaded."""
+    with torch.device("meta"):
+        network = _BUILDERS[settings.architecture](settings.width, classes)
+    network = network.to_empty(device="cpu")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+    classifier = Classifier(network, mean, std)
+    return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Weights of all convolutions and linear layers, by parameter name, in module order."""
+    return {
+        f"{name}.weight": module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Number of prunable weights; nothing else in these networks is a parameter."""
+    return sum(weight.numel() for weight in prunable_weights(model).values())
+
+
+def draw_weight(weight: Tensor, init: Init, rng: torch.Generator) -> None:
+    """Fill one weight (out x in x ...) in place by an initialisation of section 4.1.
+
+    Signed Kaiming constant is the sign of a draw times gain / sqrt(fan_in) [51]; the gain
+    is that of ReLU.
+    """
+    fan_in = weight[0].numel()
+    deviation = math.sqrt(2 / fan_in)
+    with torch.no_grad():
+        match init:
+            case Init.SIGNED_KAIMING_CONSTANT:
+                positive = torch.rand(weight.shape, generator=rng) < 0.5
+                weight.copy_(torch.where(positive, deviation, -deviation))
+            case Init.KAIMING_NORMAL:
+                nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=rng)
+            case Init.XAVIER_NORMAL:
+                nn.init.xavier_normal_(weight, generator=rng)
+            case Init.KAIMING_UNIFORM:
+                nn.init.kaiming_uniform_(weight, nonlinearity="relu", generator=rng)
+
+
+def draw_weights(model: nn.Module, init: Init, seed: int) -> None:
+    """Draw all prunable weights of a model on the CPU, in place.
+
+    Every layer has a generator of its own, keyed by its name: networks of different
+    datasets share all weights but the classifier's, as R2S across tasks needs [6.2].
+    """
+    for name, weight in prunable_weights(model).items():
+        draw_layer(name, weight, init, seed)
+
+
+def draw_layer(name: str, weight: Tensor, init: Init, seed: int) -> None:
+    """Draw one layer's weight in place, as :func:`draw_weights` does."""
+    drawn = torch.empty(weight.shape)
+    draw_weight(drawn, init, generator("weights", init, seed, name))
+    with torch.no_grad():
+        weight.copy_(drawn)
+
+
+def classifier_weight_name(model: Classifier) -> str:
+    """Parameter name of the last linear layer, the head that depends on the dataset."""
+    names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    return f"{names[-1]}.weight"

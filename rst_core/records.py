@@ -1,0 +1,88 @@
+"""Cell files: one small JSON a cell, with every image's outcome and where it came from."""
+
+from __future__ import annotations
+
+import base64
+import os
+import platform
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rst_core
+
+FORMAT = 1
+
+
+def pack_outcomes(outcomes: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
+    """N booleans as counts with base64-packed bits."""
+    return {
+        "correct": int(outcomes.sum()),
+        "total": len(outcomes),
+        "outcomes": base64.b64encode(np.packbits(outcomes).tobytes()).decode(),
+    }
+
+
+def unpack_outcomes(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The booleans that :func:`pack_outcomes` packed.
+
+    Raises:
+        ValueError: if counts and bits disagree.
+    """
+    bits = np.frombuffer(base64.b64decode(packed["outcomes"]), dtype=np.uint8)
+    outcomes = np.unpackbits(bits, count=packed["total"]).astype(bool)
+    if int(outcomes.sum()) != packed["correct"]:
+        raise ValueError(
+            f"outcomes hold {int(outcomes.sum())} correct images, the count says "
+            f"{packed['correct']}; the file is damaged"
+        )
+    return outcomes
+
+
+def source_revision() -> str:
+    """Git commit of the running source, with ``+changes`` if it was edited; else the version."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return f"rst_core {rst_core.__version__}"
+    return found.stdout.strip()
+
+
+def device_name() -> str:
+    """Name of the device that computes, with the number of CPU threads if it is the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+@dataclass
+class Provenance:
+    """Measures one piece of work from construction to :meth:`finish`."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    revision: str = field(default_factory=source_revision)
+
+    def finish(self) -> dict[str, Any]:
+        """Versions, device, times (UTC), wall seconds and source revision."""
+        import torch
+
+        finished = datetime.now(UTC)
+        return {
+            "rst_core": rst_core.__version__,
+            "revision": self.revision,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+            "device": device_name(),
+            "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+            "started": self.started.isoformat(timespec="seconds"),
+            "finished": finished.isoformat(timespec="seconds"),
+            "wall_seconds": round((finished - self.started).total_seconds(), 3),
+        }

@@ -1,0 +1,203 @@
+"""Parameters of a cell: frozen, validated on construction, each with its unit.
+
+An identity (:mod:`rst_core.spec`) says *which* cell; settings say *how* it is computed.
+Field metadata carries the help text from which the command line is made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rst_core.vocabulary import (
+    Architecture,
+    AttackMethod,
+    Norm,
+    Precision,
+    Schedule,
+    SearchMethod,
+    Source,
+)
+
+#: Read by the workflow's validator: a key that no field has is an error.
+_STRICT = {"extra": "forbid"}
+
+
+def option(help_text: str, default: Any = ...) -> Any:
+    """A dataclass field with help for config, schema and command line."""
+    metadata = {"help": help_text}
+    if default is ...:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _require(condition: bool, key: str, value: object, allowed: str) -> None:
+    if not condition:
+        raise ValueError(f"{key} is {value!r}; allowed is {allowed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSettings:
+    """Where images come from, and how they are split, normalised and augmented."""
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    source: Source = option("torchvision, folder (train/<class>/…, test/<class>/…) or digits")
+    variant: str = option(
+        "torchvision: class name such as CIFAR10; digits: which task; folder: unused", ""
+    )
+    path: str = option("folder that holds the data (unused by digits)", "data")
+    classes: int = option("number of classes")
+    image_size: int = option("side of the square images, in pixels", 32)
+    mean: tuple[float, float, float] = option("channel means on [0, 1] images")
+    std: tuple[float, float, float] = option("channel standard deviations on [0, 1] images")
+    crop_padding: int = option("random crop: zero padding on each side, in pixels; 0 is off", 4)
+    flip: bool = option("random horizontal flips", True)
+    validation_images: int = option("images held out of the training set", 1000)
+    validation_seed: int = option("seed of that split", 0)
+    def __post_init__(self) -> None:
+        _require(self.classes >= 2, "classes", self.classes, "an integer of at least 2")
+        _require(self.image_size >= 4, "image_size", self.image_size, "at least 4 pixels")
+        _require(self.crop_padding >= 0, "crop_padding", self.crop_padding, "0 or more pixels")
+        _require(
+            self.validation_images > 0, "validation_images", self.validation_images, "at least 1"
+        )
+        _require(all(s > 0 for s in self.std), "std", self.std, "three positive numbers")
+
+    @property
+    def description(self) -> str:
+        """The dataset in a message: where it comes from and which it is."""
+        which = self.path if self.source is Source.FOLDER else self.variant
+        return f"dataset {self.source}:{which}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """An architecture and its width."""
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    architecture: Architecture = option("architecture")
+    width: float = option("factor on the number of channels; 1 is the paper's", 1.0)
+
+    def __post_init__(self) -> None:
+        _require(self.width > 0, "width", self.width, "a positive factor such as 0.25")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSpec:
+    """Everything an attack is determined by, but the model and the images.
+
+    ``eps`` and ``step_size`` are in 1/255 for L-infinity and on [0, 1] images for L2.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: str = option("name of the attack")
+    method: AttackMethod = option("algorithm")
+    norm: Norm = option("norm of the perturbation")
+    eps: float = option("radius: 1/255 (linf), [0, 1] images (l2)")
+    steps: int = option("gradient steps", 1)
+    step_size: float = option("step: 1/255 (linf), [0, 1] images (l2)", 0.0)
+    random_start: bool = option("start uniformly in the ball", False)
+    restarts: int = option("independent runs; an image falls if one of them succeeds", 1)
+    stop_at_success: bool = option("leave an image as soon as it is misclassified", True)
+    seed: int = option("seed of random starts", 0)
+
+    def __post_init__(self) -> None:
+        _require(self.eps >= 0, "eps", self.eps, "0 or more")
+        _require(self.steps >= 1, "steps", self.steps, "at least 1")
+        _require(self.step_size >= 0, "step_size", self.step_size, "0 or more")
+        _require(self.restarts >= 1, "restarts", self.restarts, "at least 1")
+
+
+def validation_attack(eps: float, steps: int, seed: int = 0) -> AttackSpec:
+    """PGD on held-out images, by which the epoch is chosen; step 2/255 at eps 8."""
+    return AttackSpec(
+        name=f"pgd{steps}",
+        method=AttackMethod.PGD,
+        norm=Norm.LINF,
+        eps=eps,
+        steps=steps,
+        step_size=eps / 4,
+        random_start=True,
+        seed=seed,
+    )
+
+
+def training_attack(method: SearchMethod, eps: float, seed: int = 0) -> AttackSpec:
+    """The inner maximisation of Eq. 1 for a search method [3.2, 4.6, B].
+
+    PGD-7 keeps its step of 2/255 at every eps, as the released code does; FGSM takes one
+    full step from zero, FGSM-RS one of 1.25 eps from a uniform start. No image stops
+    early: the search sees every step, as in the paper.
+    """
+    steps, step_size, random_start = {
+        SearchMethod.PGD7: (7, 2.0, True),
+        SearchMethod.FGSM: (1, eps, False),
+        SearchMethod.FGSM_RS: (1, 1.25 * eps, True),
+    }[method]
+    return AttackSpec(
+        name=method.value,
+        method=AttackMethod.PGD,
+        norm=Norm.LINF,
+        eps=eps,
+        steps=steps,
+        step_size=step_size,
+        random_start=random_start,
+        stop_at_success=False,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Optimiser and schedule of search, dense training and fine-tuning [B].
+
+    The defaults are the paper's for CIFAR.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    epochs: int = option("passes over the training images", 160)
+    batch_size: int = option("images a step, over all devices", 256)
+    lr: float = option("initial learning rate", 0.1)
+    schedule: Schedule = option("step (decay at decay_epochs) or cosine", Schedule.STEP)
+    decay_epochs: tuple[int, ...] = option("epochs at which the rate decays (step)", (80, 120))
+    decay_factor: float = option("factor of each decay (step)", 0.1)
+    warmup_epochs: int = option("epochs of linear warm-up (cosine)", 0)
+    momentum: float = option("SGD momentum", 0.9)
+    weight_decay: float = option("SGD weight decay", 5e-4)
+    precision: Precision = option("arithmetic of training", Precision.FLOAT32)
+    validation_steps: int = option("PGD steps on validation images to choose the epoch", 20)
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        _require(self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 images")
+        _require(self.lr > 0, "lr", self.lr, "a positive number")
+        _require(
+            all(0 < e < self.epochs for e in self.decay_epochs)
+            and list(self.decay_epochs) == sorted(set(self.decay_epochs)),
+            "decay_epochs",
+            self.decay_epochs,
+            f"rising epochs below epochs={self.epochs}",
+        )
+        _require(
+            0 <= self.warmup_epochs < self.epochs,
+            "warmup_epochs",
+            self.warmup_epochs,
+            f"0 to {self.epochs - 1}",
+        )
+        _require(self.validation_steps >= 1, "validation_steps", self.validation_steps, "1 or more")
+
+
+def learning_rate(settings: TrainingSettings, epoch: int) -> float:
+    """Learning rate of an epoch, counted from 0."""
+    if settings.schedule is Schedule.STEP:
+        decays = sum(epoch >= e for e in settings.decay_epochs)
+        return settings.lr * settings.decay_factor**decays
+    if epoch < settings.warmup_epochs:
+        return settings.lr * (epoch + 1) / settings.warmup_epochs
+    done = (epoch - settings.warmup_epochs) / (settings.epochs - settings.warmup_epochs)
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,110 @@
+"""The closed vocabulary of the experiment matrix; strings become members at the edge."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Init(StrEnum):
+    """How the never-trained weights are drawn [4.1]."""
+
+    SIGNED_KAIMING_CONSTANT = "signed_kaiming_constant"
+    KAIMING_NORMAL = "kaiming_normal"
+    XAVIER_NORMAL = "xavier_normal"
+    KAIMING_UNIFORM = "kaiming_uniform"
+
+
+class Pattern(StrEnum):
+    """Granularity of a mask inside a convolution [4.5]."""
+
+    ELEMENT = "element"
+    ROW = "row"
+    KERNEL = "kernel"
+    CHANNEL = "channel"
+
+
+class SearchMethod(StrEnum):
+    """How the inner maximisation of Eq. 1 is solved while training [4.6]."""
+
+    PGD7 = "pgd7"
+    FGSM = "fgsm"
+    FGSM_RS = "fgsm_rs"
+
+
+class Origin(StrEnum):
+    """Whose frozen weights a ticket is drawn from [3.2, 5.2, 6.3]."""
+
+    RST = "rst"
+    RTT_NATURAL = "rtt_natural"
+    RTT_ADVERSARIAL = "rtt_adversarial"
+    RTT_TRANSFERRED = "rtt_transferred"
+
+
+class Start(StrEnum):
+    """Where the weights of a fine-tuned ticket start [5.1]."""
+
+    INHERITED = "inherited"
+    REINITIALISED = "reinitialised"
+
+
+class Selection(StrEnum):
+    """Which epoch of a training run is kept.
+
+    ``best_test`` is the paper's protocol: it chooses on the test set, and every number
+    made with it is labelled so.
+    """
+
+    BEST_VAL = "best_val"
+    LAST = "last"
+    BEST_TEST = "best_test"
+
+
+class Norm(StrEnum):
+    """Norm of the perturbation. L-infinity sizes are in 1/255, L2 sizes on [0, 1] images."""
+
+    LINF = "linf"
+    L2 = "l2"
+
+
+class AttackMethod(StrEnum):
+    """The algorithm behind an attack spec.
+
+    FGSM and FGSM-RS are PGD with one step. ``eot`` and ``ensemble`` are PGD against a
+    whole candidate set [6.3].
+    """
+
+    PGD = "pgd"
+    EOT = "eot"
+    ENSEMBLE = "ensemble"
+
+
+class Source(StrEnum):
+    """Where a dataset's images come from."""
+
+    TORCHVISION = "torchvision"
+    FOLDER = "folder"
+    DIGITS = "digits"
+
+
+class Architecture(StrEnum):
+    """Network architectures that can be built."""
+
+    PREACT_RESNET18 = "preact_resnet18"
+    WIDE_RESNET34 = "wide_resnet34"
+    RESNET18 = "resnet18"
+    RESNET50 = "resnet50"
+    RESNET101 = "resnet101"
+
+
+class Schedule(StrEnum):
+    """Learning-rate schedule over epochs [B]."""
+
+    STEP = "step"
+    COSINE = "cosine"
+
+
+class Precision(StrEnum):
+    """Arithmetic of training; attacks and evaluation are always float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"

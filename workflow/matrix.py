@@ -1,0 +1,262 @@
+"""From the config to cells: which exist, which settings they have, what they need.
+
+Everything here is a pure function of the config; rules and artifacts only ask.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings
+from rst_core.spec import (
+    Adversary,
+    CandidateSet,
+    Cell,
+    Dense,
+    Evaluation,
+    FeatureDistance,
+    FineTuned,
+    Model,
+    Network,
+    Ticket,
+    Trained,
+    TrainingCell,
+    TransferRow,
+    Untrained,
+)
+from rst_core.vocabulary import Origin, Pattern, Start
+from workflow.config import Config, ConfigError, Experiment, ModelKind
+
+#: Folder of all cells, from the repository root.
+CELLS = "results/cells"
+
+_ORIGINS: dict[ModelKind, Origin] = {
+    "rst": Origin.RST,
+    "rtt_natural": Origin.RTT_NATURAL,
+    "rtt_adversarial": Origin.RTT_ADVERSARIAL,
+    "rtt_transferred": Origin.RTT_TRANSFERRED,
+}
+_STARTS: dict[ModelKind, Start] = {
+    "finetuned_inherited": Start.INHERITED,
+    "finetuned_reinitialised": Start.REINITIALISED,
+}
+
+
+class Matrix:
+    """The experiment matrix of one config."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    # -- which cells exist ------------------------------------------------------------
+
+    def cells(self, experiment: str) -> list[Cell]:
+        """The measured cells of an experiment, each once."""
+        definition = self.config.experiments[experiment]
+        found = itertools.chain.from_iterable(
+            self._measurements(definition, model) for model in self.models(experiment)
+        )
+        return list(dict.fromkeys(itertools.chain(found, self._adaptive(definition))))
+
+    def models(self, experiment: str) -> list[Model]:
+        """The models of an experiment, each once."""
+        definition = self.config.experiments[experiment]
+        found = itertools.chain.from_iterable(
+            self._models(definition, network, adversary)
+            for network, adversary in self._bases(definition)
+        )
+        return list(dict.fromkeys(found))
+
+    def all_cells(self) -> list[Cell]:
+        """The measured cells of all experiments, each once."""
+        found = itertools.chain.from_iterable(self.cells(e) for e in self.config.experiments)
+        return list(dict.fromkeys(found))
+
+    def _bases(self, experiment: Experiment) -> Iterator[tuple[Network, Adversary]]:
+        for network, dataset, init, method, eps, seed in itertools.product(
+            experiment.networks,
+            experiment.datasets,
+            experiment.inits,
+            experiment.methods,
+            experiment.eps,
+            self.config.seeds,
+        ):
+            yield self.network(network, dataset, init, seed), Adversary(method, eps)
+
+    def network(self, network: str, dataset: str, init: object, seed: int) -> Network:
+        """A network by the roles of its name and dataset."""
+        roles = self.config.roles
+        return Network(roles.datasets[dataset], roles.networks[network], init, seed)  # type: ignore[arg-type]
+
+    def _models(
+        self, experiment: Experiment, network: Network, adversary: Adversary
+    ) -> Iterator[Model]:
+        for kind in experiment.models:
+            if kind == "untrained":
+                yield Untrained(network)
+            elif kind == "dense_natural":
+                yield Dense(network, None)
+            elif kind == "dense_adversarial":
+                yield Dense(network, adversary)
+            else:
+                yield from self._tickets(experiment, kind, network, adversary)
+
+    def _tickets(
+        self, experiment: Experiment, kind: ModelKind, network: Network, adversary: Adversary
+    ) -> Iterator[Ticket | FineTuned]:
+        pretrained_on = None
+        if kind == "rtt_transferred":
+            assert experiment.transferred_from is not None
+            pretrained_on = self.config.roles.datasets[experiment.transferred_from]
+        origin = _ORIGINS.get(kind, Origin.RST)
+        for pattern, keep_ratio in itertools.product(experiment.patterns, experiment.keep_ratios):
+            ticket = Ticket(network, origin, keep_ratio, pattern, adversary, pretrained_on)
+            yield FineTuned(ticket, _STARTS[kind]) if kind in _STARTS else ticket
+
+    def _measurements(self, experiment: Experiment, model: Model) -> Iterator[Cell]:
+        selection = self.config.selection
+        if isinstance(model, Untrained | Dense) and experiment.feature_distance:
+            yield FeatureDistance(model, None if isinstance(model, Untrained) else selection)
+        if isinstance(model, Untrained):
+            return
+        assert not isinstance(model, CandidateSet)
+        for entry in experiment.evaluate:
+            for eps in entry.eps or [trained_eps(model, experiment)]:
+                yield Evaluation(model, selection, entry.attack, eps)
+        if isinstance(model, FineTuned):
+            return
+        for row in experiment.transfer:
+            for eps in row.eps or [trained_eps(model, experiment)]:
+                yield TransferRow(model, selection, row.to, row.attack, eps)
+
+    def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
+        origins = [_ORIGINS[m] for m in experiment.models if m in _ORIGINS]
+        for (network, adversary), origin, ratios, entry in itertools.product(
+            list(self._bases(experiment)), origins, experiment.candidate_sets, experiment.adaptive
+        ):
+            members = CandidateSet(network, origin, tuple(ratios), Pattern.ELEMENT, adversary)
+            for eps in entry.eps or [adversary.eps]:
+                yield Evaluation(members, self.config.selection, entry.attack, eps)
+
+    # -- what a cell needs ------------------------------------------------------------
+
+    def bases(self, model: Trained) -> list[TrainingCell]:
+        """Model files that training this model starts from."""
+        selection = self.config.selection
+        if isinstance(model, FineTuned):
+            return [
+                TrainingCell(model.ticket, selection),
+                *([TrainingCell(model.ticket.dense, selection)] if model.ticket.dense else []),
+            ]
+        if isinstance(model, Ticket) and model.dense is not None:
+            return [TrainingCell(model.dense, selection)]
+        return []
+
+    def loaded(self, models: Iterable[TrainingCell]) -> list[TrainingCell]:
+        """Model files that loading these needs: themselves, and the denses under RTTs."""
+        needed: list[TrainingCell] = []
+        for cell in models:
+            needed.append(cell)
+            if isinstance(cell.model, Ticket):
+                needed += self.bases(cell.model)
+        return list(dict.fromkeys(needed))
+
+    def sources(self, cell: Evaluation | TransferRow) -> list[TrainingCell]:
+        """Models that the attack of a cell is made on."""
+        if isinstance(cell.model, CandidateSet):
+            return [TrainingCell(ticket, cell.selection) for ticket in cell.model.tickets]
+        return [TrainingCell(cell.model, cell.selection)]
+
+    def targets(self, row: TransferRow) -> list[TrainingCell]:
+        """Models that a transfer row is evaluated on, its source among them or first.
+
+        ``tickets``: the tickets of all ``transfer_targets`` ratios that are otherwise like
+        the source (its RSTs, if the source is a dense). ``tickets_and_dense``: these and
+        the natural and the adversarial dense. ``other_seeds``: the same model of every
+        other seed [E].
+        """
+        source = row.model
+        match row.targets:
+            case "tickets" | "tickets_and_dense":
+                models: list[Trained] = list(self._tickets_like(source))
+                if row.targets == "tickets_and_dense":
+                    models += [Dense(source.network, None), self._adversarial_dense(source)]
+            case "other_seeds":
+                networks = [
+                    replace(source.network, seed=seed)
+                    for seed in self.config.seeds
+                    if seed != source.network.seed
+                ]
+                models = [replace(source, network=network) for network in networks]
+            case other:
+                raise ConfigError(
+                    f"transfer_to_{other} names no group of targets; "
+                    "allowed is tickets, tickets_and_dense or other_seeds"
+                )
+        # A source is always judged by its own images too: the diagonal.
+        members = dict.fromkeys([source, *models])
+        return [TrainingCell(model, row.selection) for model in members]
+
+    def _tickets_like(self, source: Dense | Ticket) -> Iterator[Ticket]:
+        for keep_ratio in self.config.transfer_targets:
+            if isinstance(source, Ticket):
+                yield replace(source, keep_ratio=keep_ratio)
+            else:
+                adversary = self._adversarial_dense(source).adversary
+                assert adversary is not None
+                yield Ticket(source.network, Origin.RST, keep_ratio, Pattern.ELEMENT, adversary)
+
+    def _adversarial_dense(self, source: Dense | Ticket) -> Dense:
+        adversary = source.adversary or default_adversary()
+        return Dense(source.network, adversary)
+
+    # -- settings ---------------------------------------------------------------------
+
+    def attack(self, cell: Evaluation | TransferRow) -> AttackSpec:
+        """The attack of a cell, seeded like its model.
+
+        Raises:
+            ConfigError: if the config has no such attack.
+        """
+        entry = self._entry("attacks", cell.attack)
+        if cell.eps is None:
+            raise ConfigError(f"{cell.path}: the attack {cell.attack} needs an eps in its name")
+        return entry.at(cell.attack, cell.eps, cell.model.network.seed)  # type: ignore[attr-defined, no-any-return]
+
+    def network_settings(self, network: Network) -> NetworkSettings:
+        """Architecture of a network."""
+        return self._entry("networks", network.name).build  # type: ignore[attr-defined, no-any-return]
+
+    def training_settings(self, dataset: str) -> TrainingSettings:
+        """Optimiser and schedule on a dataset."""
+        return self.config.training[self._entry("datasets", dataset).training]  # type: ignore[attr-defined]
+
+    def _entry(self, section: str, name: str) -> object:
+        known = getattr(self.config, section)
+        if name not in known:
+            raise ConfigError(f"{name!r} is not in {section}; allowed is one of {', '.join(known)}")
+        return known[name]
+
+
+def default_adversary() -> Adversary:
+    """PGD-7 at eps 8 [B]."""
+    from rst_core.vocabulary import SearchMethod
+
+    return Adversary(SearchMethod.PGD7, 8.0)
+
+
+def trained_eps(model: Trained, experiment: Experiment) -> float:
+    """The eps at which a model is attacked unless said otherwise: the one it was made for.
+
+    A naturally trained dense has none of its own and takes the experiment's first.
+    """
+    adversary = model.ticket.adversary if isinstance(model, FineTuned) else model.adversary
+    return adversary.eps if adversary else experiment.eps[0]
+
+
+def cell_file(cell: Cell) -> str:
+    """Path of a cell's file from the repository root."""
+    return str(PurePosixPath(CELLS) / cell.path)

@@ -1,0 +1,118 @@
+# Config, matrix and the functions that rules take their inputs and parameters from.
+import hashlib
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from rst_core import spec
+from rst_core.flags import to_flags
+from rst_core.vocabulary import Selection, Source
+from workflow.config import ConfigError, read_config
+from workflow.matrix import CELLS, Matrix, cell_file
+from workflow.artifacts import registry
+
+try:
+    MATRIX = Matrix(read_config(config))
+except ConfigError as error:
+    raise WorkflowError(f"the config cannot be used:\n{error}") from None
+
+# The very interpreter that runs Snakemake, so that no shell needs an activated environment.
+PYTHON = shlex.quote(sys.executable)
+SELECTIONS = list(MATRIX.config.keep_selections)
+
+# Datasets that cells of this run read; their folders are checked before any job starts.
+DATASETS_IN_USE = set()
+
+
+wildcard_constraints:
+    dataset=r"[a-z0-9_]+",
+    network=spec.anonymous(spec.Network.REGEX),
+    selection="|".join(Selection),
+    attack=spec.anonymous(spec.Evaluation.REGEX),
+    row=spec.anonymous(spec.TransferRow.REGEX),
+    model="|".join(
+        spec.anonymous(kind.REGEX) for kind in (spec.Dense, spec.Ticket, spec.FineTuned)
+    ),
+    dense=spec.anonymous(spec.Dense.REGEX),
+    ticket=spec.anonymous(spec.Ticket.REGEX),
+    finetuned=spec.anonymous(spec.FineTuned.REGEX),
+    candidates=spec.anonymous(spec.CandidateSet.REGEX),
+
+
+def cell_named(path):
+    """The cell that a path below the cells' folder names."""
+    try:
+        return spec.parse_cell(path)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def files(cells):
+    """Paths of cells' files."""
+    return [cell_file(cell) for cell in cells]
+
+
+def manifest(network):
+    """Manifest of a network's dataset."""
+    if network.dataset not in MATRIX.config.datasets:
+        known = ", ".join(MATRIX.config.datasets)
+        raise WorkflowError(f"{network.dataset!r} is not in datasets; allowed is one of {known}")
+    DATASETS_IN_USE.add(network.dataset)
+    return f"results/data/{network.dataset}.json"
+
+
+def words(flags):
+    """Flags as one string for a shell command."""
+    return " ".join(shlex.quote(word) for word in flags)
+
+
+def asked(function):
+    """Turn the matrix's own errors into Snakemake's, which print as one sentence."""
+
+    def wrapped(*arguments):
+        try:
+            return function(*arguments)
+        except ConfigError as error:
+            raise WorkflowError(str(error)) from None
+
+    return wrapped
+
+
+@asked
+def training_flags(model):
+    """Everything that a training run's result depends on, but its data and its bases."""
+    flags = to_flags(MATRIX.network_settings(model.network))
+    flags += to_flags(MATRIX.training_settings(model.network.dataset))
+    flags += ["--selections", *SELECTIONS, "--base", MATRIX.config.selection]
+    return words(flags)
+
+
+@asked
+def attack_flags(cell):
+    """Everything that an attack's result depends on, but its data and its models."""
+    flags = ["--batch-size", str(MATRIX.config.attack_batch_size), *to_flags(MATRIX.attack(cell))]
+    return words(flags)
+
+
+@asked
+def dataset_digest(network):
+    """What tells apart two datasets of one name; the place where the data lies does not."""
+    manifest(network)
+    flags = to_flags(MATRIX.config.datasets[network.dataset].images)
+    flags.pop(flags.index("--path") + 1)
+    return hashlib.sha256(words(flags).encode()).hexdigest()[:12]
+
+
+def check_data_folders():
+    """Stop before the first job if a dataset in use is an image folder that does not exist."""
+    for name in sorted(DATASETS_IN_USE):
+        images = MATRIX.config.datasets[name].images
+        for split in ("train", "test"):
+            folder = Path(images.path) / split
+            if images.source is Source.FOLDER and not folder.is_dir():
+                raise WorkflowError(
+                    f"datasets.{name}.images.path is {images.path!r}, but {str(folder)!r} does not "
+                    "exist; an image folder holds train/<class>/… and test/<class>/…"
+                )

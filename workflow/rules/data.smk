@@ -1,0 +1,14 @@
+# Load each dataset once, fetch it if need be, and write down what was found.
+localrules:
+    data,
+
+
+rule data:
+    output:
+        "results/data/{dataset}.json",
+    log:
+        "results/logs/data/{dataset}.log",
+    params:
+        flags=lambda wildcards: words(to_flags(MATRIX.config.datasets[wildcards.dataset].images)),
+    shell:
+        "{PYTHON} -m rst_core data {output} --download {params.flags} > {log} 2>&1"
