@@ -15,7 +15,7 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
     """Shift each image of N x C x H x W by up to ``padding`` pixels each way, filling with 0."""
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     shifts = torch.randint(
         0, 2 * padding + 1, (2, count, 1), generator=generator, device=generator.device
     ).to(images.device)

@@ -129,9 +129,7 @@ def make_trainee(
             dense = {"dense_sha256": sha256(dense_file), "dense_selection": base.value}
         set_frozen_weights(classifier, model, dense_file)
         classifier.to(device)
-        return MaskTrainee(
-            classifier, model.keep_ratio, model.pattern, model.network.seed, dense
-        )
+        return MaskTrainee(classifier, model.keep_ratio, model.pattern, model.network.seed, dense)
     ticket_file = dense_file = None
     if not isinstance(model, Dense):
         ticket_file = model_path(root, model.ticket, base)
@@ -174,8 +172,7 @@ def make_transfer_row(
     device = default_device()
     source = load_trained(root, cell.model, cell.selection).to(device)
     judges = {
-        model.path: load_trained(root, model, selection).to(device)
-        for model, selection in targets
+        model.path: load_trained(root, model, selection).to(device) for model, selection in targets
     }
     _attack_and_write(root, cell, source, judges, dataset, spec, batch_size, work)
 
@@ -296,7 +293,7 @@ def read_data_manifest(path: Path) -> DatasetSettings:
 
 
 def _counts(labels: Tensor, classes: int) -> list[int]:
-    return torch.bincount(labels, minlength=classes).tolist()  # type: ignore[no-any-return]
+    return torch.bincount(labels, minlength=classes).tolist()
 
 
 def _test_images(dataset: DatasetSettings) -> Images:
@@ -325,4 +322,3 @@ def _write(
         },
     )
     say(f"wrote {path}")
-

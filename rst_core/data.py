@@ -150,8 +150,8 @@ def _folder(settings: DatasetSettings) -> tuple[Images, Images]:
         folder = root / split
         if not folder.is_dir():
             raise FileNotFoundError(
-                f"{settings.description}: folder {str(folder)!r} does not exist; an image folder holds "
-                "train/<class>/… and test/<class>/…"
+                f"{settings.description}: folder {str(folder)!r} does not exist; it "
+                "is expected to hold <class>/… of images"
             )
         found = sorted(p.name for p in folder.iterdir() if p.is_dir())
         names = found if names is None else sorted({*names, *found})

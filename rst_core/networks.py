@@ -42,8 +42,8 @@ class PreActBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W to N x out x H/stride x W/stride."""
         activated = F.relu(self.bn1(x))
-        skip = x if self.shortcut is None else self.shortcut(activated)
-        out = self.conv2(F.relu(self.bn2(self.conv1(activated))))
+        skip: Tensor = x if self.shortcut is None else self.shortcut(activated)
+        out: Tensor = self.conv2(F.relu(self.bn2(self.conv1(activated))))
         return skip + out
 
 
@@ -97,7 +97,7 @@ def _torchvision(name: str) -> Callable[[float, int], nn.Module]:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.affine, module.weight, module.bias = False, None, None  # type: ignore[assignment]
-        network.fc.bias = None
+        network.fc.register_parameter("bias", None)  # type: ignore[union-attr]
         return network
 
     return build
@@ -161,7 +161,7 @@ def build_classifier(
 def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
     """Weights of all convolutions and linear layers, by parameter name, in module order."""
     return {
-        f"{name}.weight": module.weight
+        f"{name}.weight": module.get_parameter("weight")
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     }

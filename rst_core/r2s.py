@@ -42,7 +42,7 @@ def adversary_view(members: Sequence[LogitFunction], method: AttackMethod) -> Lo
     raise ValueError(f"{method} attacks one model; against a candidate set use eot or ensemble")
 
 
-def expected_accuracy(matrix: np.ndarray) -> float:  # type: ignore[type-arg]
+def expected_accuracy(matrix: np.ndarray) -> float:
     """R2S's accuracy when attacker and defender each draw uniformly from the set [6.2, B].
 
     Args:
@@ -107,7 +107,7 @@ class RandomSwitch(nn.Module):
             return self.with_ticket(int(self._draw(1)), images)
         drawn = self._draw(len(images)).to(images.device)
         logits: Tensor | None = None
-        for ticket in drawn.unique().tolist():
+        for ticket in torch.unique(drawn).tolist():
             at = (drawn == ticket).nonzero().squeeze(1)
             part = self.with_ticket(ticket, images[at])
             if logits is None:
@@ -121,7 +121,8 @@ class RandomSwitch(nn.Module):
         """Logits of one ticket, by its position."""
         set_batch_norm_statistics(self.model, self._statistics[ticket])
         masked = {
-            name: weight * unpack_mask(self._packed[ticket][name], self._shapes[name]).to(weight.device)
+            name: weight
+            * unpack_mask(self._packed[ticket][name], self._shapes[name]).to(weight.device)
             for name, weight in prunable_weights(self.model).items()
         }
         logits: Tensor = functional_call(self.model, masked, (images,))
@@ -145,7 +146,6 @@ class RandomSwitch(nn.Module):
 
     def _draw(self, count: int) -> Tensor:
         return torch.randint(len(self), (count,), generator=self._rng)
-
 
 
 def load_random_switch(

@@ -56,6 +56,7 @@ class DatasetSettings:
     flip: bool = option("random horizontal flips", True)
     validation_images: int = option("images held out of the training set", 1000)
     validation_seed: int = option("seed of that split", 0)
+
     def __post_init__(self) -> None:
         _require(self.classes >= 2, "classes", self.classes, "an integer of at least 2")
         _require(self.image_size >= 4, "image_size", self.image_size, "at least 4 pixels")

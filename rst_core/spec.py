@@ -358,7 +358,9 @@ class Evaluation:
     attack: str
     eps: float | None
 
-    REGEX: ClassVar[str] = rf"(?!feature_distance$)(?P<attack>{_NAME})(?:-eps(?P<attack_eps>{_NUMBER}))?"
+    REGEX: ClassVar[str] = (
+        rf"(?!feature_distance$)(?P<attack>{_NAME})(?:-eps(?P<attack_eps>{_NUMBER}))?"
+    )
 
     @property
     def path(self) -> str:

@@ -169,7 +169,7 @@ def batches_of(images: Images, run: Run, epoch: int) -> Iterator[tuple[Tensor, T
 
 def _precision(settings: TrainingSettings, device: torch.device) -> AbstractContextManager[None]:
     if settings.precision is Precision.BFLOAT16:
-        return torch.autocast(device.type, torch.bfloat16)  # type: ignore[return-value]
+        return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
 
@@ -227,7 +227,7 @@ def step(
     logits = functional_call(trainee.model, weights, (images,)).float()
     loss = F.cross_entropy(logits, labels)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     optimiser.step()
     accuracy = (logits.detach().argmax(1) == labels).float().mean()
     return torch.stack([loss.detach(), accuracy])
@@ -254,9 +254,7 @@ def _percent(outcomes: Tensor) -> float:
     return round(100 * outcomes.float().mean().item(), 4)
 
 
-def _save(
-    trainee: Trainee, optimiser: torch.optim.Optimizer, run: Run, state: _State
-) -> None:
+def _save(trainee: Trainee, optimiser: torch.optim.Optimizer, run: Run, state: _State) -> None:
     save_tensors(
         run.checkpoint,
         {

@@ -1,0 +1,1 @@
+"""From config.yaml to tables: what the Snakefile asks."""

@@ -152,6 +152,9 @@ class Experiment(_Section):
     inits: list[Init] = Field([Init.SIGNED_KAIMING_CONSTANT], min_length=1)
     patterns: list[Pattern] = Field([Pattern.ELEMENT], min_length=1)
     methods: list[SearchMethod] = Field([SearchMethod.PGD7], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, min_length=1, description="left out: the seeds of the whole matrix"
+    )
     eps: list[Eps] = Field([8], min_length=1, description="eps of search and training, in 1/255")
     keep_ratios: list[KeepRatio] = Field([], description="of the tickets")
     transferred_from: str | None = Field(
@@ -241,8 +244,10 @@ class Config(_Section):
             where = f"experiments.{name}"
             for role in experiment.networks:
                 yield from missing(f"{where}.networks", role, self.roles.networks)
-            for role in [*experiment.datasets, experiment.transferred_from]:
+            for role in experiment.datasets:
                 yield from missing(f"{where}.datasets", role, self.roles.datasets)
+            origin = experiment.transferred_from
+            yield from missing(f"{where}.transferred_from", origin, self.roles.datasets)
             for entry in [*experiment.evaluate, *experiment.transfer, *experiment.adaptive]:
                 yield from missing(f"{where}.attack", entry.attack, self.attacks)
 

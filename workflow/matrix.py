@@ -82,7 +82,7 @@ class Matrix:
             experiment.inits,
             experiment.methods,
             experiment.eps,
-            self.config.seeds,
+            experiment.seeds or self.config.seeds,
         ):
             yield self.network(network, dataset, init, seed), Adversary(method, eps)
 

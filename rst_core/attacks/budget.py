@@ -23,7 +23,8 @@ def image_units(value: float, norm: Norm) -> float:
 
 def flat_norm(x: Tensor) -> Tensor:
     """L2 norm of each image of N x C x H x W, as N x 1 x 1 x 1."""
-    return torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
+    return norm
 
 
 def project(candidate: Tensor, images: Tensor, spec: AttackSpec) -> Tensor:

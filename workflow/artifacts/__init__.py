@@ -1,0 +1,1 @@
+"""Tables and figures: pure functions from tidy results to data frames and pictures."""

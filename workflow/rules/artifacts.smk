@@ -1,6 +1,59 @@
+# Tables and figures, each an entry of workflow/artifacts/registry.py. They run where
+# Snakemake runs, and only read cell files.
+localrules:
+    table,
+    figure,
+
+
+rule table:
+    input:
+        lambda wildcards: files(registry.TABLES[wildcards.artifact].cells(MATRIX)),
+    output:
+        csv="results/tables/{artifact}.csv",
+        md="results/tables/{artifact}.md",
+        png="results/tables/{artifact}.png",
+    log:
+        "results/logs/tables/{artifact}.log",
+    wildcard_constraints:
+        artifact="|".join(registry.TABLES),
+    params:
+        code=artifact_code(),
+        config=shown_config(),
+    conda:
+        "../envs/rst.yaml"
+    script:
+        "../scripts/artifact.py"
+
+
+rule figure:
+    input:
+        lambda wildcards: files(registry.FIGURES[wildcards.artifact].cells(MATRIX)),
+    output:
+        csv="results/figures/{artifact}.csv",
+        png="results/figures/{artifact}.png",
+        pdf="results/figures/{artifact}.pdf",
+    log:
+        "results/logs/figures/{artifact}.log",
+    wildcard_constraints:
+        artifact="|".join(registry.FIGURES),
+    params:
+        code=artifact_code(),
+        config=shown_config(),
+    conda:
+        "../envs/rst.yaml"
+    script:
+        "../scripts/artifact.py"
+
+
 rule all_tables:
+    input:
+        expand(rules.table.output, artifact=registry.TABLES),
+
 
 rule all_figures:
+    input:
+        expand(rules.figure.output, artifact=registry.FIGURES),
+
 
 # Every measured cell of every experiment.
 rule all_cells:

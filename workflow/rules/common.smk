@@ -1,10 +1,12 @@
 # Config, matrix and the functions that rules take their inputs and parameters from.
 import hashlib
+import json
 import shlex
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from rst_core import spec
 from rst_core.flags import to_flags
@@ -18,9 +20,13 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
-# The very interpreter that runs Snakemake, so that no shell needs an activated environment.
-PYTHON = shlex.quote(sys.executable)
-SELECTIONS = list(MATRIX.config.keep_selections)
+# Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
+# activated environment; unless Snakemake was asked to deploy one (--sdm conda).
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
+SELECTION = MATRIX.config.selection
+OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
 
 # Datasets that cells of this run read; their folders are checked before any job starts.
 DATASETS_IN_USE = set()
@@ -33,7 +39,8 @@ wildcard_constraints:
     attack=spec.anonymous(spec.Evaluation.REGEX),
     row=spec.anonymous(spec.TransferRow.REGEX),
     model="|".join(
-        spec.anonymous(kind.REGEX) for kind in (spec.Dense, spec.Ticket, spec.FineTuned)
+        spec.anonymous(kind.REGEX)
+        for kind in (spec.Dense, spec.Ticket, spec.FineTuned)
     ),
     dense=spec.anonymous(spec.Dense.REGEX),
     ticket=spec.anonymous(spec.Ticket.REGEX),
@@ -58,7 +65,9 @@ def manifest(network):
     """Manifest of a network's dataset."""
     if network.dataset not in MATRIX.config.datasets:
         known = ", ".join(MATRIX.config.datasets)
-        raise WorkflowError(f"{network.dataset!r} is not in datasets; allowed is one of {known}")
+        raise WorkflowError(
+            f"{network.dataset!r} is not in datasets; allowed is one of {known}"
+        )
     DATASETS_IN_USE.add(network.dataset)
     return f"results/data/{network.dataset}.json"
 
@@ -85,14 +94,18 @@ def training_flags(model):
     """Everything that a training run's result depends on, but its data and its bases."""
     flags = to_flags(MATRIX.network_settings(model.network))
     flags += to_flags(MATRIX.training_settings(model.network.dataset))
-    flags += ["--selections", *SELECTIONS, "--base", MATRIX.config.selection]
+    flags += ["--selections", *MATRIX.config.keep_selections, "--base", MATRIX.config.selection]
     return words(flags)
 
 
 @asked
 def attack_flags(cell):
     """Everything that an attack's result depends on, but its data and its models."""
-    flags = ["--batch-size", str(MATRIX.config.attack_batch_size), *to_flags(MATRIX.attack(cell))]
+    flags = [
+        "--batch-size",
+        str(MATRIX.config.attack_batch_size),
+        *to_flags(MATRIX.attack(cell)),
+    ]
     return words(flags)
 
 
@@ -116,3 +129,83 @@ def check_data_folders():
                     f"datasets.{name}.images.path is {images.path!r}, but {str(folder)!r} does not "
                     "exist; an image folder holds train/<class>/… and test/<class>/…"
                 )
+
+
+def dense_of(wildcards):
+    return spec.parse_model(f"{wildcards.network}/{wildcards.dense}")
+
+
+def ticket_of(wildcards):
+    return spec.parse_model(f"{wildcards.network}/{wildcards.ticket}")
+
+
+def finetuned_of(wildcards):
+    return spec.parse_model(f"{wildcards.network}/{wildcards.finetuned}")
+
+
+def evaluation_of(wildcards):
+    return cell_named(
+        f"{wildcards.network}/{wildcards.model}/{wildcards.selection}/{wildcards.attack}.json"
+    )
+
+
+def evaluation_models(wildcards):
+    return files(MATRIX.loaded(MATRIX.sources(evaluation_of(wildcards))))
+
+
+def row_of(wildcards):
+    return cell_named(
+        f"{wildcards.network}/{wildcards.model}/{wildcards.selection}/{wildcards.row}.json"
+    )
+
+
+@asked
+def row_targets(wildcards):
+    return files(MATRIX.targets(row_of(wildcards)))
+
+
+@asked
+def row_models(wildcards):
+    row = row_of(wildcards)
+    return files(MATRIX.loaded([*MATRIX.sources(row), *MATRIX.targets(row)]))
+
+
+def adaptive_of(wildcards):
+    return cell_named(
+        f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.attack}.json"
+    )
+
+
+def features_of(wildcards):
+    folder = f"{wildcards.network}/{wildcards.folder}"
+    return cell_named(f"{folder}/feature_distance.json")
+
+
+@asked
+def features_flags(cell):
+    grids = (e.feature_distance for e in MATRIX.config.experiments.values())
+    grid = sorted({eps for grid in grids for eps in grid})
+    if not grid:
+        raise ConfigError(
+            "no experiment has a feature_distance; it lists noise magnitudes"
+        )
+    flags = to_flags(MATRIX.network_settings(cell.model.network))
+    return words([*flags, "--eps-grid", *map(spec.format_number, grid)])
+
+
+def artifact_code():
+    """Digest of the code and the published numbers that artifacts are made with."""
+    folder = Path(workflow.basedir) / "workflow"
+    sources = sorted([*folder.glob("artifacts/*.py"), *folder.glob("paper/*.csv")])
+    return hashlib.sha256(
+        b"".join(source.read_bytes() for source in sources)
+    ).hexdigest()[:12]
+
+
+def shown_config():
+    """The part of the config that artifacts show: labels, notes, roles and axes."""
+    keys = {"selection", "seeds", "roles", "experiments", "datasets", "networks"}
+    shown = json.dumps(
+        MATRIX.config.model_dump(mode="json", include=keys), sort_keys=True
+    )
+    return hashlib.sha256(shown.encode()).hexdigest()[:12]

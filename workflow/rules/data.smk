@@ -9,6 +9,10 @@ rule data:
     log:
         "results/logs/data/{dataset}.log",
     params:
-        flags=lambda wildcards: words(to_flags(MATRIX.config.datasets[wildcards.dataset].images)),
+        flags=lambda wildcards: words(
+            to_flags(MATRIX.config.datasets[wildcards.dataset].images)
+        ),
+    conda:
+        "../envs/rst.yaml"
     shell:
-        "{PYTHON} -m rst_core data {output} --download {params.flags} > {log} 2>&1"
+        "python -m rst_core data {output} --download {params.flags} > {log} 2>&1"

@@ -1,19 +1,4 @@
 # How far noise moves the features of untrained and dense networks (Figure 4).
-def features_of(wildcards):
-    folder = f"{wildcards.network}/{wildcards.folder}"
-    return cell_named(f"{folder}/feature_distance.json")
-
-
-@asked
-def features_flags(cell):
-    grids = (e.feature_distance for e in MATRIX.config.experiments.values())
-    grid = sorted({eps for grid in grids for eps in grid})
-    if not grid:
-        raise ConfigError("no experiment has a feature_distance; it lists noise magnitudes")
-    flags = to_flags(MATRIX.network_settings(cell.model.network))
-    return words([*flags, "--eps-grid", *map(spec.format_number, grid)])
-
-
 rule features:
     input:
         models=lambda wildcards: (
@@ -28,11 +13,13 @@ rule features:
         "results/logs/{network}/{folder}/feature_distance.log",
     wildcard_constraints:
         folder=f"untrained|(?:{spec.anonymous(spec.Dense.REGEX)})/(?:{'|'.join(Selection)})",
+    resources:
+        gpu=1,
     params:
         data=lambda wildcards: dataset_digest(features_of(wildcards).model.network),
         flags=lambda wildcards: features_flags(features_of(wildcards)),
-    resources:
-        gpu=1,
+    conda:
+        "../envs/rst.yaml"
     shell:
-        "{PYTHON} -m rst_core features {output} --data {input.data} {params.flags}"
+        "python -m rst_core features {output} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

@@ -1,24 +1,22 @@
 # Adaptive attacks against all tickets of a candidate set at once. R2S under attacks on one
 # ticket needs no job: it is the mean of transfer rows (workflow/artifacts).
-def adaptive_of(wildcards):
-    return cell_named(
-        f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.attack}.json"
-    )
-
-
 rule adaptive:
     input:
-        models=lambda wildcards: files(MATRIX.loaded(MATRIX.sources(adaptive_of(wildcards)))),
+        models=lambda wildcards: files(
+            MATRIX.loaded(MATRIX.sources(adaptive_of(wildcards)))
+        ),
         data=lambda wildcards: ancient(manifest(adaptive_of(wildcards).model.network)),
     output:
         f"{CELLS}/{{network}}/{{candidates}}/{{selection}}/{{attack}}.json",
     log:
         "results/logs/{network}/{candidates}/{selection}/{attack}.log",
+    resources:
+        gpu=1,
     params:
         data=lambda wildcards: dataset_digest(adaptive_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(adaptive_of(wildcards)),
-    resources:
-        gpu=1,
+    conda:
+        "../envs/rst.yaml"
     shell:
-        "{PYTHON} -m rst_core attack {output} --data {input.data} {params.flags}"
+        "python -m rst_core attack {output} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

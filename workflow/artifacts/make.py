@@ -1,0 +1,34 @@
+"""Make one artifact's files from cell files. Called by Snakemake, importable by tests."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from rst_core.files import write_text
+from workflow.artifacts import layout, style
+from workflow.artifacts.frame import read_cells
+from workflow.artifacts.registry import Artifact
+from workflow.matrix import Matrix
+
+
+def make_table(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+    """Write ``stem`` with .csv (tidy), .md and .png (the paper's layout)."""
+    module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
+    data = module.build(read_cells(cells), matrix)
+    note = layout.table_remarks(data, matrix)
+    grid = layout.grid(data, matrix, module.row_label, module.column_label)
+    style.save(layout.picture(grid, artifact.title, note), stem.with_suffix(".png"))
+    page = layout.markdown(grid, artifact.title, f"{artifact.caption} {note}.")
+    write_text(stem.with_suffix(".md"), page)
+    write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
+
+
+def make_figure(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+    """Write ``stem`` with .csv (the data behind it), .png and .pdf."""
+    module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
+    data = module.build(read_cells(cells), matrix)
+    for suffix in (".png", ".pdf"):
+        style.save(module.draw(data, matrix), stem.with_suffix(suffix))
+    write_text(stem.with_suffix(".csv"), data.to_csv(index=False))

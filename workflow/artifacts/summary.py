@@ -1,0 +1,101 @@
+"""From numbers of single seeds to the rows of an artifact: mean, spread, n, paper, difference."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow.matrix import Matrix
+
+PAPER = Path(__file__).resolve().parents[1] / "paper"
+
+
+@cache
+def paper_values(artifact: str) -> Mapping[tuple[str, str], float]:
+    """The paper's published numbers of an artifact, by (row, column); see workflow/paper."""
+    path = PAPER / f"{artifact}.csv"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {(r["row"], r["column"]): float(r["value"]) for r in csv.DictReader(file)}
+
+
+def over_seeds(values: pd.Series) -> dict[str, Any]:
+    """Mean, sample standard deviation and number of seeds; missing values stay missing."""
+    values = values.dropna()
+    return {
+        "mean": values.mean() if len(values) else None,
+        "spread": values.std() if len(values) > 1 else None,
+        "n": len(values),
+    }
+
+
+def data_label(matrix: Matrix, role: str) -> str:
+    """What a dataset role is played by, as shown to readers: a stand-in always says so."""
+    entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
+    remarks = []
+    if entry.stand_in_for:
+        remarks.append(f"stand-in for {entry.stand_in_for}")
+    if entry.note:
+        remarks.append(entry.note)
+    return f"{entry.label} [{'; '.join(remarks)}]" if remarks else entry.label
+
+
+def short_label(matrix: Matrix, role: str) -> str:
+    """A dataset's label for a column head; a stand-in is marked with a dagger."""
+    entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
+    return entry.label + ("†" if entry.stand_in_for or entry.note else "")
+
+
+def stands_in(matrix: Matrix, role: str) -> bool:
+    """Whether numbers on this role must not be compared with the paper's."""
+    return bool(matrix.config.datasets[matrix.config.roles.datasets[role]].stand_in_for)
+
+
+def network_label(matrix: Matrix, role: str) -> str:
+    """What a network role is played by."""
+    return matrix.config.networks[matrix.config.roles.networks[role]].label
+
+
+def protocol(matrix: Matrix) -> str:
+    """How the shown epoch was chosen, for captions."""
+    return {
+        "best_val": "epoch chosen on held-out training images",
+        "last": "last epoch",
+        "best_test": "PAPER'S PROTOCOL: EPOCH CHOSEN ON THE TEST SET",
+    }[matrix.config.selection]
+
+
+def remarks(matrix: Matrix, roles: list[str]) -> str:
+    """The line under every artifact: protocol, seeds, and what plays whose role."""
+    seeds = len(matrix.config.seeds)
+    parts = [protocol(matrix), f"{seeds} seed{'s' if seeds > 1 else ''}"]
+    shown = dict.fromkeys(data_label(matrix, role) for role in roles)
+    parts += [label for label in shown if "[" in label]
+    return "; ".join(parts)
+
+
+def with_paper(rows: list[dict[str, Any]], artifact: str, matrix: Matrix) -> pd.DataFrame:
+    """Add the paper's value and the difference to rows that have ``row``, ``column``, ``role``.
+
+    The difference is left out on a stand-in: it would compare two datasets.
+    """
+    published = paper_values(artifact)
+    for row in rows:
+        row["paper"] = published.get((row["row"], row["column"]))
+        comparable = row["paper"] is not None and row["mean"] is not None
+        comparable = comparable and not stands_in(matrix, row["role"])
+        row["difference"] = row["mean"] - row["paper"] if comparable else None
+        row["data"] = data_label(matrix, row["role"])
+        row["selection"] = matrix.config.selection.value
+    columns = [
+        "artifact", "row", "column", "dataset", "network", "series", "keep_ratio", "measure",
+        "mean", "spread", "n", "paper", "difference", "selection", "data",
+    ]  # fmt: skip
+    extra = [c for c in ("attack_keep_ratio", "role", "network_role") if rows and c in rows[0]]
+    return pd.DataFrame([{"artifact": artifact, **r} for r in rows], columns=[*columns, *extra])
