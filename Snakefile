@@ -32,6 +32,7 @@ rule all:
     input:
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.all_cells.input,
 
 
 onstart:

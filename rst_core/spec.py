@@ -359,7 +359,7 @@ class Evaluation:
     eps: float | None
 
     REGEX: ClassVar[str] = (
-        rf"(?!feature_distance$)(?P<attack>{_NAME})(?:-eps(?P<attack_eps>{_NUMBER}))?"
+        rf"(?!feature_distance(?:\.|$))(?P<attack>{_NAME})(?:-eps(?P<attack_eps>{_NUMBER}))?"
     )
 
     @property

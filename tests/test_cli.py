@@ -42,8 +42,8 @@ def test_help_shows_units_and_loads_no_torch(command):
 def test_the_science_imports_without_snakemake_and_attack_libraries():
     script = (
         "import sys\n"
-        "for name in ('snakemake', 'autoattack', 'pyautoattack', 'advertorch', 'pydantic', 'pandas',"
-        " 'matplotlib', 'sklearn', 'tqdm'):\n"
+        "for name in ('snakemake', 'autoattack', 'pyautoattack', 'advertorch', 'pydantic',"
+        " 'pandas', 'matplotlib', 'sklearn', 'tqdm'):\n"
         "    sys.modules[name] = None\n"
         "import rst_core.cells, rst_core.cli, rst_core.r2s, rst_core.compat"
     )

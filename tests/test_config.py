@@ -84,7 +84,7 @@ def test_bad_input_names_the_key_the_value_and_what_is_allowed(key, value, messa
 
 def test_a_missing_key_is_named():
     raw = {k: v for k, v in PAPER.items() if k != "seeds"}
-    with pytest.raises(ConfigError, match="^seeds is missing"):
+    with pytest.raises(ConfigError, match=r"^seeds is missing"):
         read_config(raw)
 
 

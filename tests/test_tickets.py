@@ -112,7 +112,7 @@ def test_an_rtt_lies_over_its_dense_and_knows_it(tmp_path):
     with pytest.raises(ValueError, match="give that dense's weights file"):
         load_model(model_path(tmp_path, ticket, BEST))
     save_model(dense_file, dense, NARROW, HEAD, {"weights": dict(weights), "batch_norm": 0}, {})
-    with pytest.raises(ValueError, match="is not the file that .* was searched on"):
+    with pytest.raises(ValueError, match=r"is not the file that .* was searched on"):
         load_trained(tmp_path, ticket, BEST)
 
 

@@ -16,11 +16,11 @@ rule table:
         "results/logs/tables/{artifact}.log",
     wildcard_constraints:
         artifact="|".join(registry.TABLES),
+    conda:
+        "../envs/rst.yaml"
     params:
         code=artifact_code(),
         config=shown_config(),
-    conda:
-        "../envs/rst.yaml"
     script:
         "../scripts/artifact.py"
 
@@ -36,11 +36,11 @@ rule figure:
         "results/logs/figures/{artifact}.log",
     wildcard_constraints:
         artifact="|".join(registry.FIGURES),
+    conda:
+        "../envs/rst.yaml"
     params:
         code=artifact_code(),
         config=shown_config(),
-    conda:
-        "../envs/rst.yaml"
     script:
         "../scripts/artifact.py"
 
@@ -53,6 +53,16 @@ rule all_tables:
 rule all_figures:
     input:
         expand(rules.figure.output, artifact=registry.FIGURES),
+
+
+# The measured cells of one experiment: cells_existence, cells_finetuning, ...
+for experiment in MATRIX.config.experiments:
+
+    rule:
+        name:
+            f"cells_{experiment}"
+        input:
+            files(MATRIX.cells(experiment)),
 
 
 # Every measured cell of every experiment.

@@ -7,13 +7,13 @@ rule attack:
         f"{CELLS}/{{network}}/{{model}}/{{selection}}/{{attack}}.json",
     log:
         "results/logs/{network}/{model}/{selection}/{attack}.log",
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         data=lambda wildcards: dataset_digest(evaluation_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(evaluation_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

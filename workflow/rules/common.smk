@@ -94,7 +94,12 @@ def training_flags(model):
     """Everything that a training run's result depends on, but its data and its bases."""
     flags = to_flags(MATRIX.network_settings(model.network))
     flags += to_flags(MATRIX.training_settings(model.network.dataset))
-    flags += ["--selections", *MATRIX.config.keep_selections, "--base", MATRIX.config.selection]
+    flags += [
+        "--selections",
+        *MATRIX.config.keep_selections,
+        "--base",
+        MATRIX.config.selection,
+    ]
     return words(flags)
 
 

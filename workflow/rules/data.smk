@@ -8,11 +8,11 @@ rule data:
         "results/data/{dataset}.json",
     log:
         "results/logs/data/{dataset}.log",
+    conda:
+        "../envs/rst.yaml"
     params:
         flags=lambda wildcards: words(
             to_flags(MATRIX.config.datasets[wildcards.dataset].images)
         ),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core data {output} --download {params.flags} > {log} 2>&1"

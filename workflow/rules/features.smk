@@ -13,13 +13,13 @@ rule features:
         "results/logs/{network}/{folder}/feature_distance.log",
     wildcard_constraints:
         folder=f"untrained|(?:{spec.anonymous(spec.Dense.REGEX)})/(?:{'|'.join(Selection)})",
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         data=lambda wildcards: dataset_digest(features_of(wildcards).model.network),
         flags=lambda wildcards: features_flags(features_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core features {output} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

@@ -5,18 +5,21 @@ rule finetune:
         bases=lambda wildcards: files(MATRIX.bases(finetuned_of(wildcards))),
     output:
         selected=f"{CELLS}/{{network}}/{{finetuned}}/{SELECTION}/weights.pt",
-        others=[f"{CELLS}/{{network}}/{{finetuned}}/{s}/weights.pt" for s in OTHER_SELECTIONS],
+        others=[
+            f"{CELLS}/{{network}}/{{finetuned}}/{s}/weights.pt"
+            for s in OTHER_SELECTIONS
+        ],
     log:
         "results/logs/{network}/{finetuned}/finetune.log",
     benchmark:
         "results/benchmarks/{network}/{finetuned}/finetune.tsv"
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         data=lambda wildcards: dataset_digest(finetuned_of(wildcards).network),
         flags=lambda wildcards: training_flags(finetuned_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

@@ -10,13 +10,13 @@ rule adaptive:
         f"{CELLS}/{{network}}/{{candidates}}/{{selection}}/{{attack}}.json",
     log:
         "results/logs/{network}/{candidates}/{selection}/{attack}.log",
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         data=lambda wildcards: dataset_digest(adaptive_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(adaptive_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

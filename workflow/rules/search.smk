@@ -5,18 +5,20 @@ rule search:
         bases=lambda wildcards: files(MATRIX.bases(ticket_of(wildcards))),
     output:
         selected=f"{CELLS}/{{network}}/{{ticket}}/{SELECTION}/ticket.pt",
-        others=[f"{CELLS}/{{network}}/{{ticket}}/{s}/ticket.pt" for s in OTHER_SELECTIONS],
+        others=[
+            f"{CELLS}/{{network}}/{{ticket}}/{s}/ticket.pt" for s in OTHER_SELECTIONS
+        ],
     log:
         "results/logs/{network}/{ticket}/search.log",
     benchmark:
         "results/benchmarks/{network}/{ticket}/search.tsv"
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         data=lambda wildcards: dataset_digest(ticket_of(wildcards).network),
         flags=lambda wildcards: training_flags(ticket_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core search {output.selected} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

@@ -4,18 +4,20 @@ rule train:
         data=lambda wildcards: ancient(manifest(dense_of(wildcards).network)),
     output:
         selected=f"{CELLS}/{{network}}/{{dense}}/{SELECTION}/weights.pt",
-        others=[f"{CELLS}/{{network}}/{{dense}}/{s}/weights.pt" for s in OTHER_SELECTIONS],
+        others=[
+            f"{CELLS}/{{network}}/{{dense}}/{s}/weights.pt" for s in OTHER_SELECTIONS
+        ],
     log:
         "results/logs/{network}/{dense}/train.log",
     benchmark:
         "results/benchmarks/{network}/{dense}/train.tsv"
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         data=lambda wildcards: dataset_digest(dense_of(wildcards).network),
         flags=lambda wildcards: training_flags(dense_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core train {output.selected} --data {input.data} {params.flags}"
         " --threads {threads} 2> {log}"

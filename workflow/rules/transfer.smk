@@ -7,14 +7,14 @@ rule transfer:
         f"{CELLS}/{{network}}/{{model}}/{{selection}}/{{row}}.json",
     log:
         "results/logs/{network}/{model}/{selection}/{row}.log",
+    conda:
+        "../envs/rst.yaml"
     resources:
         gpu=1,
     params:
         targets=row_targets,
         data=lambda wildcards: dataset_digest(row_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(row_of(wildcards)),
-    conda:
-        "../envs/rst.yaml"
     shell:
         "python -m rst_core transfer {output} --data {input.data} {params.flags}"
         " --targets {params.targets} --threads {threads} 2> {log}"
