@@ -1,0 +1,113 @@
+"""A working copy of the project in a temporary folder, with a matrix that runs in seconds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+TINY: dict[str, Any] = {
+    "seeds": [0],
+    "roles": {"datasets": {"cifar10": "digits"}, "networks": {"resnet18": "tiny"}},
+    "datasets": {
+        "digits": {
+            "label": "Digits",
+            "stand_in_for": "CIFAR-10",
+            "training": "tiny",
+            "images": {
+                "source": "digits",
+                "variant": "plain",
+                "classes": 10,
+                "image_size": 8,
+                "mean": [0.3, 0.3, 0.3],
+                "std": [0.37, 0.37, 0.37],
+                "crop_padding": 1,
+                "flip": False,
+                "validation_images": 900,
+            },
+        }
+    },
+    "networks": {
+        "tiny": {"label": "tiny", "build": {"architecture": "preact_resnet18", "width": 0.0625}}
+    },
+    "training": {
+        "tiny": {"epochs": 2, "batch_size": 64, "decay_epochs": [1], "validation_steps": 1}
+    },
+    "attacks": {"pgd20": {"steps": 2}},
+    "transfer_targets": [0.2, 0.5],
+    "experiments": {
+        name: {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]}
+        for name in ("existence", "transfer", "r2s")
+    },
+}
+CELLS = "results/cells/digits/tiny/signed_kaiming_constant-seed0"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The copy; ``run`` is the real Snakemake in it."""
+
+    folder: Path
+
+    def config(self, delta: dict[str, Any]) -> None:
+        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(delta))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        # --configfile takes all words up to the next option, so it stands last.
+        command = [sys.executable, "-m", "snakemake", *words, "--cores", "2"]
+        return subprocess.run(
+            [*command, "--configfile", "tiny.yaml"], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+    def planned(self, *words: str) -> dict[str, int]:
+        """Jobs of a dry run, by rule; empty if there is nothing to do."""
+        found = self.run(*words, "--dry-run", "--quiet", "rules")
+        assert found.returncode == 0, found.stdout + found.stderr
+        jobs = {}
+        for line in (found.stdout + found.stderr).splitlines():
+            name, _, count = line.rpartition(" ")
+            if count.isdigit() and " " not in name.strip():
+                jobs[name.strip()] = int(count)
+        jobs.pop("total", None)
+        return jobs
+
+    def files(self, pattern: str) -> set[str]:
+        return {str(p.relative_to(self.folder)) for p in self.folder.glob(pattern) if p.is_file()}
+
+
+def copy_project(folder: Path) -> Project:
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("workflow", "rst_core", "demo", "slurm"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    project = Project(folder)
+    project.config(TINY)
+    return project
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return copy_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A copy in which figures 1 and 7 and table 3 are made. Tests that change it copy it."""
+    project = copy_project(tmp_path_factory.mktemp("finished"))
+    found = project.run("all_tables", "all_figures")
+    assert found.returncode == 0, found.stdout + found.stderr
+    return project
+
+
+@pytest.fixture
+def changeable(finished, tmp_path) -> Project:
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path)
