@@ -119,7 +119,7 @@ def train(
             _save(trainee, optimiser, run, state)
             progress.update(state.epoch)
             after_epoch(state.epoch)
-    return {selection: state.kept[selection] for selection in run.selections}
+    return {selection: state.kept[selection.value] for selection in run.selections}
 
 
 def _one_epoch(
@@ -148,10 +148,10 @@ def _one_epoch(
         else:
             split = "test" if selection is Selection.BEST_TEST else "validation"
             score = line[f"{split}_{goal}"]
-            wanted = score > state.best.get(selection, -1.0)
-            state.best[selection] = max(score, state.best.get(selection, -1.0))
+            wanted = score > state.best.get(selection.value, -1.0)
+            state.best[selection.value] = max(score, state.best.get(selection.value, -1.0))
         if wanted:
-            state.kept[selection] = trainee.contents()
+            state.kept[selection.value] = trainee.contents()
     say(f"{run.identity}: " + ", ".join(f"{k} {v:.5g}" for k, v in line.items()))
 
 
