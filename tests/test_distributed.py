@@ -14,8 +14,10 @@ import torch
 
 from rst_core import distributed
 from rst_core.cli import main
+from rst_core.data import Images
 from rst_core.distributed import ALONE, Share, processes, share
 from rst_core.files import load_tensors
+from rst_core.vocabulary import Source
 from tests import several_processes
 
 ROOT = Path(__file__).parents[1]
@@ -134,6 +136,21 @@ def test_command_line_under_torchrun(tmp_path):
 def test_shares_are_contiguous_and_cover_the_batch():
     rows = [row for rank in range(3) for row in range(12)[Share(rank, 3).rows(12)]]
     assert rows == list(range(12))
+
+
+def test_shares_of_images_in_memory_are_rows_of_the_batches_of_one_process():
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (30, 3, 8, 8), generator=rng, dtype=torch.uint8)
+    images = Images(pixels, torch.arange(30))
+    settings = several_processes.folder_settings(
+        Path("nowhere"), source=Source.FOLDER, crop_padding=2
+    )
+    whole = list(images.training_batches(settings, 12, 0, 0))
+    parts = [list(images.training_batches(settings, 12, 0, 0, Share(r, 3))) for r in range(3)]
+    assert len(whole) == 2
+    for i, (batch, labels) in enumerate(whole):
+        assert torch.equal(torch.cat([part[i][0] for part in parts]), batch)
+        assert torch.equal(torch.cat([part[i][1] for part in parts]), labels)
 
 
 def test_uneven_share_is_refused():
