@@ -66,7 +66,7 @@ def draw(data: pd.DataFrame, matrix: Matrix) -> Figure:
     datasets = list(dict.fromkeys(data["role"]))
     panels = [(dataset, measure) for dataset in datasets for measure in _MEASURES]
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(2.35 * len(panels), 2.7), layout="constrained", squeeze=False
+        1, len(panels), figsize=(2.4 * len(panels), 3.1), layout="constrained", squeeze=False
     )
     for letter, ax, (dataset, measure) in zip("abcdefgh", axes[0], panels, strict=False):
         here = data[(data["role"] == dataset) & (data["measure"] == measure)]
@@ -77,7 +77,7 @@ def draw(data: pd.DataFrame, matrix: Matrix) -> Figure:
     figure.legend(
         handles, labels, loc="outside upper center", ncols=min(len(labels), 5), frameon=False
     )
-    note = "dashed: adversarially trained dense; band: one deviation over seeds; † "
+    note = "dashed: adversarially trained dense; band: one deviation over seeds; "
     style.footnote(figure, note + remarks(matrix, datasets))
     return figure
 

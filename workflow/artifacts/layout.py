@@ -74,7 +74,7 @@ def picture(table: pd.DataFrame, title: str, note: str) -> Figure:
     for (row, column), cell in drawn.get_celld().items():
         cell.set_edgecolor("0.8")
         if row == 0:
-            cell.set_height(cell.get_height() * 1.7)
+            cell.set_height(cell.get_height() * 2.3)
         if row == 0 or column < 0:
             cell.set_facecolor("0.95")
             cell.set_text_props(weight="bold")
@@ -86,4 +86,4 @@ def picture(table: pd.DataFrame, title: str, note: str) -> Figure:
 def table_remarks(data: pd.DataFrame, matrix: Matrix) -> str:
     """The line under a table."""
     roles = list(dict.fromkeys(data["role"]))
-    return "ours, mean ± deviation over seeds (paper); † " + remarks(matrix, roles)
+    return "ours, mean ± deviation over seeds (paper in brackets); " + remarks(matrix, roles)

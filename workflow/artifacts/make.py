@@ -10,6 +10,7 @@ from rst_core.files import write_text
 from workflow.artifacts import layout, style
 from workflow.artifacts.frame import read_cells
 from workflow.artifacts.registry import Artifact
+from workflow.artifacts.summary import title
 from workflow.matrix import Matrix
 
 
@@ -19,8 +20,9 @@ def make_table(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem: 
     data = module.build(read_cells(cells), matrix)
     note = layout.table_remarks(data, matrix)
     grid = layout.grid(data, matrix, module.row_label, module.column_label)
-    style.save(layout.picture(grid, artifact.title, note), stem.with_suffix(".png"))
-    page = layout.markdown(grid, artifact.title, f"{artifact.caption} {note}.")
+    heading = title(matrix, artifact.title, list(dict.fromkeys(data["role"])))
+    style.save(layout.picture(grid, heading, note), stem.with_suffix(".png"))
+    page = layout.markdown(grid, heading, f"{artifact.caption} {note}.")
     write_text(stem.with_suffix(".md"), page)
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rst_core.r2s import expected_accuracy
-from workflow.artifacts.summary import network_label, over_seeds, with_paper
+from workflow.artifacts.summary import network_label, over_seeds, short_label, with_paper
 from workflow.matrix import Matrix
 
 EXPERIMENT = "r2s"
@@ -80,8 +80,6 @@ def row_label(row: str, matrix: Matrix) -> str:
 
 def column_label(column: str, matrix: Matrix) -> str:
     """How the paper names a column."""
-    from workflow.artifacts.summary import short_label
-
     dataset, measure = column.split("/")
     shown = {"natural": "Natural Acc (%)", "robust": "PGD-20 Acc (%)"}[measure]
     return f"{short_label(matrix, dataset)}\n{shown}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -54,8 +55,10 @@ def keep_ratio_axis(ax: Axes, keep_ratios: list[float]) -> None:
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """A remark under the whole figure."""
-    figure.supxlabel(text, fontsize=6.5, color="0.35", x=0.01, ha="left")
+    """A remark under the whole figure, wrapped to its width."""
+    size = 6.5
+    characters = int(figure.get_size_inches()[0] * 72 / (0.5 * size))
+    figure.supxlabel(fill(text, characters), fontsize=size, color="0.35", x=0.01, ha="left")
 
 
 def save(figure: Figure, path: Path, **options: Any) -> None:

@@ -47,9 +47,11 @@ def data_label(matrix: Matrix, role: str) -> str:
 
 
 def short_label(matrix: Matrix, role: str) -> str:
-    """A dataset's label for a column head; a stand-in is marked with a dagger."""
+    """A dataset's label for titles and column heads; a stand-in says whose."""
     entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
-    return entry.label + ("†" if entry.stand_in_for or entry.note else "")
+    if entry.stand_in_for:
+        return f"{entry.label}†\n(stand-in for {entry.stand_in_for})"
+    return entry.label + ("†" if entry.note else "")
 
 
 def stands_in(matrix: Matrix, role: str) -> bool:
@@ -78,6 +80,12 @@ def remarks(matrix: Matrix, roles: list[str]) -> str:
     shown = dict.fromkeys(data_label(matrix, role) for role in roles)
     parts += [label for label in shown if "[" in label]
     return "; ".join(parts)
+
+
+def title(matrix: Matrix, text: str, roles: list[str]) -> str:
+    """A title that says at once if it is not about the paper's data."""
+    foreign = [role for role in roles if stands_in(matrix, role)]
+    return f"{text} (on stand-in data)" if foreign else text
 
 
 def with_paper(rows: list[dict[str, Any]], artifact: str, matrix: Matrix) -> pd.DataFrame:

@@ -14,11 +14,11 @@ from matplotlib.patches import Rectangle
 
 from workflow.artifacts import style
 from workflow.artifacts.summary import (
-    data_label,
     network_label,
     over_seeds,
     paper_values,
     remarks,
+    short_label,
     with_paper,
 )
 from workflow.matrix import Matrix
@@ -68,10 +68,9 @@ def draw(data: pd.DataFrame, matrix: Matrix) -> Figure:
     )
     role, network = data["role"].iloc[0], data["network_role"].iloc[0]
     ours = data.pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean")
-    _heatmap(
-        left, ours.astype(float), f"{network_label(matrix, network)}, {data_label(matrix, role)}"
-    )
-    _heatmap(right, _published(), "as published: ResNet18, CIFAR-10")
+    where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}"
+    _heatmap(left, ours.astype(float), where, "no cells yet")
+    _heatmap(right, _published(), "the paper: ResNet18 @ CIFAR-10", "lost in our copy of the text")
     note = "robust accuracy (%); diagonal outlined: the ticket's own attack; "
     style.footnote(figure, note + remarks(matrix, [role]))
     return figure
@@ -85,18 +84,21 @@ def _published() -> pd.DataFrame:
     return pd.DataFrame(matrix, index=ratios, columns=ratios)
 
 
-def _heatmap(ax: Axes, matrix: pd.DataFrame, title: str) -> None:
+def _heatmap(ax: Axes, matrix: pd.DataFrame, title: str, absent: str) -> None:
+    """An annotated matrix with its diagonal outlined; ``absent`` stands in empty rows."""
     size = len(matrix)
     sns.heatmap(
         matrix, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
         annot_kws={"size": 7 if size > 5 else 9}, linewidths=0.5,
     )  # fmt: skip
     for i in range(size):
-        ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=2))
-        if matrix.iloc[i].isna().all():
-            ax.text(size / 2, i + 0.5, "not measured", ha="center", va="center", color="0.4")
+        if not matrix.iloc[i].isna().all():
+            ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=2))
+        else:
+            ax.text(size / 2, i + 0.5, absent, ha="center", va="center", color="0.4")
     ax.set_facecolor("0.92")
-    ax.set_title(title, wrap=True)
-    ax.set_xlabel("RST under attack: weight remaining ratio")
-    ax.set_ylabel("RST attacked: weight remaining ratio")
+    ax.grid(False)
+    ax.set_title(title)
+    ax.set_xlabel("evaluated on the RST with ratio")
+    ax.set_ylabel("images made against the RST with ratio")
     ax.tick_params(rotation=0)

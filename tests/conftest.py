@@ -1,0 +1,61 @@
+"""Tiny models and images that every test can afford."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rst_core.data import Images, Splits, load_splits
+from rst_core.networks import Classifier, build_classifier, draw_weights
+from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
+from rst_core.spec import Adversary, Network, Ticket
+from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
+
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Real CIFAR images beside the checkout; tests that want them skip without.
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+DIGITS = DatasetSettings(
+    source=Source.DIGITS,
+    variant="plain",
+    classes=10,
+    image_size=8,
+    mean=(0.3, 0.3, 0.3),
+    std=(0.37, 0.37, 0.37),
+    crop_padding=1,
+    flip=False,
+    validation_images=200,
+)
+NARROW = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=1 / 16)
+BRIEF = TrainingSettings(epochs=3, batch_size=32, lr=0.1, decay_epochs=(2,), validation_steps=2)
+NETWORK = Network("digits", "narrow", Init.SIGNED_KAIMING_CONSTANT, 0)
+PGD7 = Adversary(SearchMethod.PGD7, 8.0)
+
+
+def rst(keep_ratio: float = 0.2, pattern: Pattern = Pattern.ELEMENT) -> Ticket:
+    return Ticket(NETWORK, Origin.RST, keep_ratio, pattern, PGD7)
+
+
+def narrow_classifier(init: Init = Init.SIGNED_KAIMING_CONSTANT, seed: int = 0) -> Classifier:
+    model = build_classifier(NARROW, DIGITS.classes, DIGITS.mean, DIGITS.std)
+    draw_weights(model, init, seed)
+    return model
+
+
+@pytest.fixture(scope="session")
+def digits() -> Splits:
+    return load_splits(DIGITS)
+
+
+@pytest.fixture(scope="session")
+def few_digits(digits: Splits) -> Splits:
+    """96 training, 40 validation and 60 test images."""
+
+    def first(images: Images, count: int) -> Images:
+        return Images(images.pixels[:count], images.labels[:count])
+
+    return Splits(first(digits.train, 96), first(digits.validation, 40), first(digits.test, 60))

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rst_core.masks import StraightThrough, draw_scores, kept_count, score_shape, top_k_mask
+from rst_core.vocabulary import Pattern
+
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), st.integers(1, 3))
+ratios = st.floats(0.001, 1.0)
+
+
+@given(shapes, ratios, st.integers(0, 2**31), st.booleans())
+def test_a_mask_keeps_exactly_its_count_of_the_largest(shape, keep_ratio, seed, ties):
+    scores = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    if ties:
+        scores = scores.round()
+    mask = top_k_mask(scores, keep_ratio)
+    assert mask.shape == scores.shape
+    assert mask.dtype == torch.bool
+    assert int(mask.sum()) == kept_count(scores.numel(), keep_ratio)
+    if not mask.all():
+        assert scores.abs()[mask].min() >= scores.abs()[~mask].max()
+
+
+@given(st.integers(1, 10**7), ratios)
+def test_the_count_is_the_nearest_to_the_ratio_and_never_zero(groups, keep_ratio):
+    kept = kept_count(groups, keep_ratio)
+    assert 1 <= kept <= groups
+    assert kept == 1 or abs(kept - groups * keep_ratio) <= 0.5
+
+
+@pytest.mark.parametrize("keep_ratio", [0, 1.01, -0.5])
+def test_a_ratio_out_of_range_is_refused(keep_ratio):
+    with pytest.raises(ValueError, match="allowed is"):
+        top_k_mask(torch.rand(4), keep_ratio)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shape"),
+    [
+        (Pattern.ELEMENT, (6, 5, 3, 3)),
+        (Pattern.ROW, (6, 5, 3, 1)),
+        (Pattern.KERNEL, (6, 5, 1, 1)),
+        (Pattern.CHANNEL, (6, 1, 1, 1)),
+    ],
+)
+def test_a_pattern_is_the_shape_of_the_scores_and_the_classifier_has_no_structure(pattern, shape):
+    assert score_shape(torch.Size([6, 5, 3, 3]), pattern) == shape
+    assert score_shape(torch.Size([10, 6]), pattern) == (10, 6)
+
+
+@pytest.mark.parametrize("pattern", list(Pattern))
+def test_gradients_pass_straight_through_to_every_score(pattern):
+    """By hand: the sum over a score's group of gradient times weight, times its sign."""
+    weight = torch.randn(4, 3, 3, 3)
+    scores = draw_scores(weight, "w", pattern, 0).requires_grad_(True)
+    upstream = torch.randn_like(weight)
+    masked = StraightThrough.apply(weight, scores, 0.5)
+    masked.backward(upstream)
+    expected = torch.zeros_like(scores)
+    for index in range(weight.numel()):
+        place = torch.unravel_index(torch.tensor(index), weight.shape)
+        group = tuple(
+            int(p) if size > 1 else 0 for p, size in zip(place, scores.shape, strict=True)
+        )
+        expected[group] += upstream[place] * weight[place]
+    assert torch.allclose(scores.grad, expected * scores.detach().sign(), atol=1e-5)
+    kept = top_k_mask(scores, 0.5).expand_as(weight)
+    assert torch.equal(masked, weight * kept)
+
+
+def test_a_pruned_score_can_come_back():
+    """The gradient reaches scores outside the mask: without it a search never moves."""
+    scores = torch.tensor([2.0, -1.0, 0.5], requires_grad=True)
+    StraightThrough.apply(torch.ones(3), scores, 1 / 3).sum().backward()
+    assert scores.grad.tolist() == [1.0, -1.0, 1.0]
+
+
+def test_scores_are_kaiming_uniform_and_seeded_by_layer():
+    weight = torch.empty(64, 32, 3, 3)
+    scores = draw_scores(weight, "a", Pattern.ELEMENT, 0)
+    bound = 1 / (32 * 9) ** 0.5
+    assert scores.abs().max() <= bound
+    assert scores.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+    assert torch.equal(scores, draw_scores(weight, "a", Pattern.ELEMENT, 0))
+    assert not torch.equal(scores, draw_scores(weight, "b", Pattern.ELEMENT, 0))
+    assert not torch.equal(scores, draw_scores(weight, "a", Pattern.ELEMENT, 1))
