@@ -70,7 +70,7 @@ def test_the_result_is_always_in_the_ball_and_in_the_box(
     delta = adversarial - images
     size = delta.abs().amax() if norm is Norm.LINF else delta.flatten(1).norm(dim=1).amax()
     assert size <= image_units(eps, norm) + 1e-4
-    assert 0 <= adversarial.min()
+    assert adversarial.min() >= 0
     assert adversarial.max() <= 1
 
 
