@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rst_core.data import Images, Splits, load_splits
+from rst_core.data import LabelledImages, Splits, load_splits
+from rst_core.distributed import default_device, share
 from rst_core.evaluation import attack_outcomes, natural_outcomes
 from rst_core.features import feature_distances
 from rst_core.files import sha256, write_json
@@ -51,11 +52,6 @@ from rst_core.training import Run, train
 from rst_core.vocabulary import AttackMethod, Selection
 
 
-def default_device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def checkpoint_path(root: Path, model: Trained) -> Path:
     """Where the state of an unfinished run is: outside every declared output, by identity."""
     return root.parent / "checkpoints" / model.path / "state.pt"
@@ -75,6 +71,7 @@ def make_trained(
     *,
     selections: tuple[Selection, ...] = (Selection.BEST_VAL, Selection.LAST),
     base: Selection = Selection.BEST_VAL,
+    workers: int = 0,
 ) -> None:
     """Search a ticket, train a dense or fine-tune a ticket, and write its model files.
 
@@ -86,6 +83,7 @@ def make_trained(
         settings: optimiser and schedule.
         selections: which epochs to keep.
         base: which epoch of the model it starts from, if it starts from one.
+        workers: processes that decode streamed images.
     """
     work = Provenance()
     device = default_device()
@@ -101,8 +99,10 @@ def make_trained(
         checkpoint=checkpoint_path(root, model),
         metrics=metrics_path(root, model),
     )
-    splits = load_splits(dataset).to(device)
+    splits = load_splits(dataset, workers=workers).to(device)
     kept = train(trainee, splits, run)
+    if not share().writes:
+        return
     provenance = work.finish() | {"settings": run.key, "epochs": settings.epochs}
     for selection in selections:
         path = model_path(root, model, selection)
@@ -140,7 +140,12 @@ def make_trainee(
 
 
 def make_evaluation(
-    root: Path, cell: Evaluation, dataset: DatasetSettings, spec: AttackSpec, batch_size: int
+    root: Path,
+    cell: Evaluation,
+    dataset: DatasetSettings,
+    spec: AttackSpec,
+    batch_size: int,
+    workers: int = 0,
 ) -> None:
     """Attack one model, or all members of a candidate set at once, and write the cell."""
     work = Provenance()
@@ -156,7 +161,8 @@ def make_evaluation(
             raise ValueError(f"{spec.method} attacks a candidate set, not {cell.model.path}")
         source = load_trained(root, cell.model, cell.selection).to(device)
         members = {cell.model.path: source}
-    _attack_and_write(root, cell, source, members, dataset, spec, batch_size, work)
+    images = _test_images(dataset, workers)
+    _attack_and_write(root, cell, source, members, dataset, images, spec, batch_size, work)
 
 
 def make_transfer_row(
@@ -166,6 +172,7 @@ def make_transfer_row(
     dataset: DatasetSettings,
     spec: AttackSpec,
     batch_size: int,
+    workers: int = 0,
 ) -> None:
     """Make adversarial images on one source once and evaluate all targets on them [6.1]."""
     work = Provenance()
@@ -174,7 +181,8 @@ def make_transfer_row(
     judges = {
         model.path: load_trained(root, model, selection).to(device) for model, selection in targets
     }
-    _attack_and_write(root, cell, source, judges, dataset, spec, batch_size, work)
+    images = _test_images(dataset, workers)
+    _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work)
 
 
 def _attack_and_write(
@@ -183,11 +191,11 @@ def _attack_and_write(
     source: Any,
     judges: Mapping[str, Classifier],
     dataset: DatasetSettings,
+    images: LabelledImages,
     spec: AttackSpec,
     batch_size: int,
     work: Provenance,
 ) -> None:
-    images = _test_images(dataset)
     with Progress(cell.path, len(images), "images") as progress:
         robust = attack_outcomes(
             source, judges, images, spec, batch_size=batch_size, report=progress.update
@@ -217,6 +225,7 @@ def make_feature_distance(
     dataset: DatasetSettings,
     network: NetworkSettings,
     eps_grid: tuple[float, ...],
+    workers: int = 0,
 ) -> None:
     """Measure feature distances of a dense, or of the untrained network, and write the cell.
 
@@ -225,7 +234,7 @@ def make_feature_distance(
     """
     work = Provenance()
     device = default_device()
-    splits = load_splits(dataset).to(device)
+    splits = load_splits(dataset, workers=workers).to(device)
     if isinstance(cell.model, Untrained):
         model = build_classifier(network, dataset.classes, dataset.mean, dataset.std)
         draw_weights(model, cell.model.network.init, cell.model.network.seed)
@@ -243,19 +252,16 @@ def make_feature_distance(
 
 
 @torch.no_grad()
-def estimate_batch_norm(model: Classifier, images: Images, batch_size: int = 500) -> None:
+def estimate_batch_norm(model: Classifier, images: LabelledImages, batch_size: int = 500) -> None:
     """Set batch-norm statistics to averages over the images, in place; leaves it evaluating."""
-    from rst_core.data import as_float
-    from rst_core.evaluation import batches
-
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     momenta = [m.momentum for m in norms]
     for module in norms:
         module.reset_running_stats()
         module.momentum = None  # a cumulative average over all batches
     model.train()
-    for s in batches(images, batch_size):
-        model(as_float(images.pixels[s]))
+    for _, batch, _ in images.evaluation_batches(batch_size):
+        model(batch)
     for module, momentum in zip(norms, momenta, strict=True):
         module.momentum = momentum
     model.eval()
@@ -267,6 +273,8 @@ def make_data_manifest(path: Path, dataset: DatasetSettings, *, download: bool) 
     Every other command reads the dataset's settings from this file.
     """
     splits: Splits = load_splits(dataset, download=download)
+    if not share().writes:
+        return
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     write_json(
         path,
@@ -296,8 +304,8 @@ def _counts(labels: Tensor, classes: int) -> list[int]:
     return torch.bincount(labels, minlength=classes).tolist()
 
 
-def _test_images(dataset: DatasetSettings) -> Images:
-    return load_splits(dataset).test.to(default_device())
+def _test_images(dataset: DatasetSettings, workers: int) -> LabelledImages:
+    return load_splits(dataset, workers=workers).test.to(default_device())
 
 
 def _write(
@@ -307,6 +315,8 @@ def _write(
     contents: dict[str, Any],
     work: Provenance,
 ) -> None:
+    if not share().writes:
+        return
     path = root / cell.path
     described = {"name": cell.model.network.dataset, **asdict(dataset)}
     del described["path"]

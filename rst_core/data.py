@@ -1,26 +1,91 @@
 """Image datasets as splits of labelled images in [0, 1].
 
 Small datasets live whole, as uint8 tensors on the device, and are augmented there in
-batches (:mod:`rst_core.augment`).
+batches (:mod:`rst_core.augment`). Large ones stay files (:mod:`rst_core.streaming`). What
+measures and trains knows neither, only :class:`LabelledImages`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rst_core.augment import random_crop, random_flip
 from rst_core.compat import import_torchvision
+from rst_core.distributed import ALONE, Share
+from rst_core.seeding import generator
 from rst_core.settings import DatasetSettings
 from rst_core.vocabulary import Source
 
 
+class LabelledImages(Protocol):
+    """Labelled images of one split, wherever they are.
+
+    All batches are float32 images N x 3 x H x W in [0, 1], channels last, and their N
+    labels, on :attr:`device`.
+    """
+
+    @property
+    def labels(self) -> Tensor:
+        """Class indices of all images, int64."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of every image in a batch: 3 x H x W."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Self:
+        """The same images with batches on ``device``."""
+
+    def select(self, indices: Tensor) -> Self:
+        """The images at ``indices``, in that order."""
+
+    def first(self, count: int | None) -> Self:
+        """At most the first ``count`` images; all of them for None."""
+
+    def evaluation_batches(
+        self, batch_size: int, share: Share = ALONE
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """All images once and in order: (index of the batch's first image, images, labels).
+
+        Of ``share.processes`` processes each gets whole batches, taking turns.
+        """
+
+    def training_batches(
+        self,
+        settings: DatasetSettings,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        share: Share = ALONE,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Shuffled, augmented batches; a last partial batch is left out.
+
+        Of ``share.processes`` processes each gets its rows of every batch of
+        ``batch_size``; put together they are the batches of one process.
+
+        Raises:
+            ValueError: if ``batch_size`` cannot be shared evenly.
+        """
+
+
+L = TypeVar("L", bound=LabelledImages)
+
+
 @dataclass(frozen=True)
 class Images:
-    """Labelled images of one split.
+    """Labelled images of one split, in memory.
 
     Attributes:
         pixels: uint8, N x 3 x H x W.
@@ -32,6 +97,16 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of every image: 3 x H x W."""
+        return tuple(self.pixels.shape[1:])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.pixels.device
 
     def to(self, device: torch.device) -> Images:
         """The same images on ``device``."""
@@ -45,14 +120,53 @@ class Images:
         """At most the first ``count`` images; all of them for None."""
         return self if count is None else Images(self.pixels[:count], self.labels[:count])
 
+    def evaluation_batches(
+        self, batch_size: int, share: Share = ALONE
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """See :class:`LabelledImages`."""
+        for start in range(0, len(self), batch_size)[share.rank :: share.processes]:
+            s = slice(start, start + batch_size)
+            yield start, as_float(self.pixels[s]), self.labels[s]
+
+    def training_batches(
+        self,
+        settings: DatasetSettings,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        share: Share = ALONE,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See :class:`LabelledImages`; augmented by padded crops and flips, if asked for."""
+        order = shuffled(len(self), batch_size, seed, epoch).to(self.device)
+        rows = share.rows(order.shape[1])
+        rng = generator("augment", seed, epoch, device=self.device)
+        for at in order:
+            # Drawn for the whole batch: what an image gets depends on no share.
+            pixels = self.pixels[at]
+            if settings.crop_padding:
+                pixels = random_crop(pixels, settings.crop_padding, rng)
+            if settings.flip:
+                pixels = random_flip(pixels, rng)
+            yield as_float(pixels[rows]), self.labels[at[rows]]
+
+
+def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:
+    """Image indices of an epoch's whole batches, batches x images a batch, on the CPU.
+
+    A last partial batch is left out; fewer images than ``batch_size`` are one batch.
+    """
+    size = min(batch_size, count)
+    order = torch.randperm(count, generator=generator("order", seed, epoch))
+    return order[: count // size * size].view(-1, size)
+
 
 @dataclass(frozen=True)
 class Splits:
     """Training, validation (held out of the training images) and test images."""
 
-    train: Images
-    validation: Images
-    test: Images
+    train: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
 
     def to(self, device: torch.device) -> Splits:
         """The same splits on ``device``."""
@@ -64,20 +178,26 @@ def as_float(pixels: Tensor) -> Tensor:
     return pixels.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
 
 
-def load_splits(settings: DatasetSettings, *, download: bool = False) -> Splits:
-    """Load a small dataset and hold its validation images out by seed.
+def load_splits(settings: DatasetSettings, *, download: bool = False, workers: int = 0) -> Splits:
+    """Load (or, if it is streamed, list) a dataset and hold its validation images out by seed.
 
     Args:
         settings: the dataset.
         download: let torchvision fetch missing files.
+        workers: processes that decode streamed images, 0 for none beside this one; changes
+            no image and no order.
 
     Raises:
         FileNotFoundError: if the folder or the files are missing.
         ValueError: if the data does not agree with the settings.
     """
-    loaders = {
+    # Here, because that module builds on this one.
+    from rst_core.streaming import streamed_halves
+
+    loaders: dict[Source, Callable[[], tuple[LabelledImages, LabelledImages]]] = {
         Source.TORCHVISION: lambda: _torchvision(settings, download),
         Source.FOLDER: lambda: _folder(settings),
+        Source.STREAMED_FOLDER: lambda: streamed_halves(settings, workers),
         Source.DIGITS: lambda: _digits(settings),
     }
     train, test = loaders[settings.source]()
@@ -87,7 +207,7 @@ def load_splits(settings: DatasetSettings, *, download: bool = False) -> Splits:
     return Splits(train, validation, test)
 
 
-def hold_out(images: Images, count: int, seed: int) -> tuple[Images, Images]:
+def hold_out(images: L, count: int, seed: int) -> tuple[L, L]:
     """Split off ``count`` images chosen by ``seed``; both parts keep the original order.
 
     Raises:
@@ -102,8 +222,8 @@ def hold_out(images: Images, count: int, seed: int) -> tuple[Images, Images]:
     return images.select(kept), images.select(held)
 
 
-def _check(settings: DatasetSettings, split: str, images: Images) -> None:
-    shape = tuple(images.pixels.shape[1:])
+def _check(settings: DatasetSettings, split: str, images: LabelledImages) -> None:
+    shape = images.shape
     expected = (3, settings.image_size, settings.image_size)
     if shape != expected:
         raise ValueError(
@@ -142,35 +262,49 @@ def _torchvision(settings: DatasetSettings, download: bool) -> tuple[Images, Ima
     return halves[0], halves[1]
 
 
-def _folder(settings: DatasetSettings) -> tuple[Images, Images]:
-    root = Path(settings.path)
-    halves = []
-    names: list[str] | None = None
-    for split in ("train", "test"):
-        folder = root / split
+def class_names(settings: DatasetSettings, folders: Sequence[Path]) -> list[str]:
+    """Names of the classes, in the order of their labels: all folders in any of ``folders``.
+
+    Raises:
+        FileNotFoundError: if one of them does not exist.
+    """
+    names: set[str] = set()
+    for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"{settings.description}: folder {str(folder)!r} does not exist; it "
                 "is expected to hold <class>/… of images"
             )
-        found = sorted(p.name for p in folder.iterdir() if p.is_dir())
-        names = found if names is None else sorted({*names, *found})
-        halves.append(folder)
-    assert names is not None
-    return _read_folder(halves[0], names), _read_folder(halves[1], names)
+        names |= {p.name for p in folder.iterdir() if p.is_dir()}
+    return sorted(names)
+
+
+def image_files(folder: Path, names: Sequence[str]) -> tuple[list[Path], list[int]]:
+    """Files of ``folder``/<name>/ and their labels, by label and then by name.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    found = [(p, label) for label, n in enumerate(names) for p in sorted((folder / n).glob("*.*"))]
+    if not found:
+        raise ValueError(f"folder {str(folder)!r} holds no images")
+    return [path for path, _ in found], [label for _, label in found]
+
+
+def _folder(settings: DatasetSettings) -> tuple[Images, Images]:
+    train, test = (Path(settings.path) / split for split in ("train", "test"))
+    names = class_names(settings, (train, test))
+    return _read_folder(train, names), _read_folder(test, names)
 
 
 def _read_folder(folder: Path, names: list[str]) -> Images:
     from PIL import Image
 
-    pixels, labels = [], []
-    for label, name in enumerate(names):
-        for path in sorted((folder / name).glob("*.*")):
-            with Image.open(path) as image:
-                pixels.append(np.asarray(image.convert("RGB")))
-            labels.append(label)
-    if not pixels:
-        raise ValueError(f"folder {str(folder)!r} holds no images")
+    paths, labels = image_files(folder, names)
+    pixels = []
+    for path in paths:
+        with Image.open(path) as image:
+            pixels.append(np.asarray(image.convert("RGB")))
     sizes = {p.shape for p in pixels}
     if len(sizes) > 1:
         raise ValueError(f"folder {str(folder)!r} holds images of different sizes: {sizes}")

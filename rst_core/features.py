@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rst_core.data import Images, as_float
-from rst_core.evaluation import batches
+from rst_core.data import LabelledImages
 from rst_core.networks import Classifier
 from rst_core.seeding import generator
 
@@ -23,7 +22,11 @@ def last_convolution(model: Classifier) -> nn.Conv2d:
 
 @torch.no_grad()
 def feature_distances(
-    model: Classifier, images: Images, eps_grid: tuple[float, ...], seed: int, batch_size: int = 500
+    model: Classifier,
+    images: LabelledImages,
+    eps_grid: tuple[float, ...],
+    seed: int,
+    batch_size: int = 500,
 ) -> dict[float, Tensor]:
     """Normalised distance between features of clean and noisy images.
 
@@ -48,9 +51,8 @@ def feature_distances(
     )
     distances: dict[float, list[Tensor]] = {eps: [] for eps in eps_grid}
     try:
-        for s in batches(images, batch_size):
-            clean = as_float(images.pixels[s])
-            rng = generator("feature noise", seed, s.start, device=clean.device)
+        for start, clean, _ in images.evaluation_batches(batch_size):
+            rng = generator("feature noise", seed, start, device=clean.device)
             noise = 2 * torch.rand(clean.shape, generator=rng, device=clean.device) - 1
             captured.clear()
             model(clean)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any
 
 
+def speaks() -> bool:
+    """Whether this process writes the log: of those that torchrun starts, the first."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(text: str) -> None:
     """A line for the log, at once."""
-    print(text, file=sys.stderr, flush=True)
+    if speaks():
+        print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -22,7 +29,7 @@ class Progress:
         self.what, self.total, self.unit, self.interval = what, total, unit, interval
         self._spoken = time.monotonic()
         self._bar: Any = None
-        if sys.stderr.isatty():
+        if speaks() and sys.stderr.isatty():
             try:
                 from tqdm import tqdm
             except ModuleNotFoundError:

@@ -71,8 +71,10 @@ class Provenance:
     revision: str = field(default_factory=source_revision)
 
     def finish(self) -> dict[str, Any]:
-        """Versions, device, times (UTC), wall seconds and source revision."""
+        """Versions, device, processes, times (UTC), wall seconds and source revision."""
         import torch
+
+        from rst_core.distributed import share
 
         finished = datetime.now(UTC)
         return {
@@ -81,6 +83,7 @@ class Provenance:
             "torch": str(torch.__version__),
             "python": platform.python_version(),
             "device": device_name(),
+            "processes": share().processes,
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "started": self.started.isoformat(timespec="seconds"),
             "finished": finished.isoformat(timespec="seconds"),

@@ -43,16 +43,23 @@ class DatasetSettings:
 
     __pydantic_config__: ClassVar = _STRICT
 
-    source: Source = option("torchvision, folder (train/<class>/…, test/<class>/…) or digits")
+    source: Source = option(
+        "torchvision; folder (train/<class>/…, test/<class>/…), read into memory; streamed_folder "
+        "(the same, or with val/ for test/), decoded in every epoch; or digits"
+    )
     variant: str = option(
-        "torchvision: class name such as CIFAR10; digits: which task; folder: unused", ""
+        "torchvision: class name such as CIFAR10; digits: which task; folders: unused", ""
     )
     path: str = option("folder that holds the data (unused by digits)", "data")
     classes: int = option("number of classes")
     image_size: int = option("side of the square images, in pixels", 32)
     mean: tuple[float, float, float] = option("channel means on [0, 1] images")
     std: tuple[float, float, float] = option("channel standard deviations on [0, 1] images")
-    crop_padding: int = option("random crop: zero padding on each side, in pixels; 0 is off", 4)
+    crop_padding: int = option(
+        "random crop: zero padding on each side, in pixels; 0 is off, and for streamed_folder a "
+        "random resized crop",
+        4,
+    )
     flip: bool = option("random horizontal flips", True)
     validation_images: int = option("images held out of the training set", 1000)
     validation_seed: int = option("seed of that split", 0)
@@ -62,6 +69,12 @@ class DatasetSettings:
         _require(self.image_size >= 4, "image_size", self.image_size, "at least 4 pixels")
         _require(self.crop_padding >= 0, "crop_padding", self.crop_padding, "0 or more pixels")
         _require(
+            self.crop_padding == 0 or self.source is not Source.STREAMED_FOLDER,
+            "crop_padding",
+            self.crop_padding,
+            "0 for streamed_folder, whose training images are random resized crops",
+        )
+        _require(
             self.validation_images > 0, "validation_images", self.validation_images, "at least 1"
         )
         _require(all(s > 0 for s in self.std), "std", self.std, "three positive numbers")
@@ -69,7 +82,8 @@ class DatasetSettings:
     @property
     def description(self) -> str:
         """The dataset in a message: where it comes from and which it is."""
-        which = self.path if self.source is Source.FOLDER else self.variant
+        folders = (Source.FOLDER, Source.STREAMED_FOLDER)
+        which = self.path if self.source in folders else self.variant
         return f"dataset {self.source}:{which}"
 
 

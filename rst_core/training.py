@@ -23,8 +23,8 @@ from torch.nn import functional as F
 
 from rst_core.attacks import budget
 from rst_core.attacks.gradient import pgd
-from rst_core.augment import random_crop, random_flip
-from rst_core.data import Images, Splits, as_float
+from rst_core.data import LabelledImages, Splits
+from rst_core.distributed import average_gradients, largest, mean, share, unite_batch_norms
 from rst_core.evaluation import attack_outcomes, natural_outcomes
 from rst_core.files import load_tensors, save_tensors, write_text
 from rst_core.progress import Progress, say
@@ -89,6 +89,9 @@ def train(
 ) -> dict[Selection, dict[str, Any]]:
     """Train to the last epoch, continuing a checkpoint of the same run if there is one.
 
+    Several processes (:mod:`rst_core.distributed`) share every batch, take the same
+    decisions and return the same contents; the first one writes checkpoint and metrics.
+
     Args:
         trainee: on the device of the images.
         splits: training, validation and test images; the test images are looked at only
@@ -100,6 +103,7 @@ def train(
     Returns:
         The model contents of every selection.
     """
+    unite_batch_norms(trainee.model)
     optimiser = torch.optim.SGD(
         list(trainee.variables.values()),
         lr=run.settings.lr,
@@ -151,20 +155,9 @@ def _one_epoch(
     say(f"{run.identity}: " + ", ".join(f"{k} {v:.5g}" for k, v in line.items()))
 
 
-def batches_of(images: Images, run: Run, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled, augmented batches of float images; a last partial batch is left out."""
-    device = images.pixels.device
-    size = min(run.settings.batch_size, len(images))
-    order = torch.randperm(len(images), generator=generator("order", run.seed, epoch)).to(device)
-    rng = generator("augment", run.seed, epoch, device=device)
-    for start in range(0, len(images) - size + 1, size):
-        at = order[start : start + size]
-        pixels = images.pixels[at]
-        if run.dataset.crop_padding:
-            pixels = random_crop(pixels, run.dataset.crop_padding, rng)
-        if run.dataset.flip:
-            pixels = random_flip(pixels, rng)
-        yield as_float(pixels), images.labels[at]
+def batches_of(images: LabelledImages, run: Run, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's share of an epoch's shuffled, augmented batches."""
+    return images.training_batches(run.dataset, run.settings.batch_size, run.seed, epoch, share())
 
 
 def _precision(settings: TrainingSettings, device: torch.device) -> AbstractContextManager[None]:
@@ -176,12 +169,12 @@ def _precision(settings: TrainingSettings, device: torch.device) -> AbstractCont
 def _fit(
     trainee: Trainee,
     optimiser: torch.optim.Optimizer,
-    images: Images,
+    images: LabelledImages,
     run: Run,
     epoch: int,
 ) -> dict[str, float]:
     """One pass over the training images. No step waits for the device."""
-    device = images.pixels.device
+    device = images.device
     rng = generator("train attack", run.seed, epoch, device=device)
     trainee.model.train()
     totals: list[Tensor] = []
@@ -190,8 +183,8 @@ def _fit(
         with _precision(run.settings, device):
             totals.append(step(trainee, optimiser, x, labels, run.attack, rng, overrun))
     if run.attack is not None:
-        budget.check_excess(float(overrun), run.attack)
-    loss, hits = torch.stack(totals).mean(0).tolist()
+        budget.check_excess(float(largest(overrun)), run.attack)
+    loss, hits = mean(torch.stack(totals).mean(0)).tolist()
     return {"train_loss": round(loss, 6), "train_accuracy": round(100 * hits, 4)}
 
 
@@ -207,33 +200,39 @@ def step(
     """One optimiser step: masks once, attack gradients towards the input only, one backward pass.
 
     Args:
-        images: N x 3 x H x W in [0, 1].
+        images: N x 3 x H x W in [0, 1], this process's rows of the batch.
         labels: N class indices.
         attack: the inner maximisation, or None.
         rng: of its random starts.
         overrun: scalar; raised in place to how far an example left its budget.
 
     Returns:
-        Loss and accuracy on the images trained on, as a tensor of two.
+        Loss and accuracy on this process's adversarial images, as a tensor of two.
     """
     weights = trainee.weights()
     if attack is not None:
         fixed = {name: weight.detach() for name, weight in weights.items()}
         clean = images
         images = pgd(
-            lambda x: functional_call(trainee.model, fixed, (x,)), clean, labels, attack, rng
+            lambda x: functional_call(trainee.model, fixed, (x,)),
+            clean,
+            labels,
+            attack,
+            rng,
+            share(),
         )
         torch.maximum(overrun, budget.excess(images, clean, attack), out=overrun)
     logits = functional_call(trainee.model, weights, (images,)).float()
     loss = F.cross_entropy(logits, labels)
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    average_gradients(trainee.variables.values())
     optimiser.step()
     accuracy = (logits.detach().argmax(1) == labels).float().mean()
     return torch.stack([loss.detach(), accuracy])
 
 
-def _measure(trainee: Trainee, images: Images, run: Run, split: str) -> dict[str, float]:
+def _measure(trainee: Trainee, images: LabelledImages, run: Run, split: str) -> dict[str, float]:
     """Accuracies of the present model on a split, in percent, always in float32."""
     model = trainee.model.eval()
     fixed = {name: weight.detach() for name, weight in trainee.weights().items()}
@@ -255,6 +254,8 @@ def _percent(outcomes: Tensor) -> float:
 
 
 def _save(trainee: Trainee, optimiser: torch.optim.Optimizer, run: Run, state: _State) -> None:
+    if not share().writes:
+        return
     save_tensors(
         run.checkpoint,
         {

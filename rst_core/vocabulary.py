@@ -79,10 +79,15 @@ class AttackMethod(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a dataset's images come from."""
+    """Where a dataset's images come from.
+
+    A ``folder`` of images of one size is read into memory; a ``streamed_folder`` of images
+    of any size, such as ImageNet, is decoded anew in every epoch.
+    """
 
     TORCHVISION = "torchvision"
     FOLDER = "folder"
+    STREAMED_FOLDER = "streamed_folder"
     DIGITS = "digits"
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rst_core.attacks.budget import flat_norm, image_units, project
+from rst_core.distributed import ALONE, Share
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Norm
 
@@ -47,17 +48,25 @@ def _uniform(shape: torch.Size, rng: torch.Generator, device: torch.device) -> T
     return torch.rand(shape, generator=rng, device=rng.device).to(device)
 
 
-def random_start(images: Tensor, spec: AttackSpec, rng: torch.Generator) -> Tensor:
-    """Images moved uniformly inside the ball, clipped to [0, 1]."""
+def random_start(
+    images: Tensor, spec: AttackSpec, rng: torch.Generator, share: Share = ALONE
+) -> Tensor:
+    """Images moved uniformly inside the ball, clipped to [0, 1].
+
+    With several processes ``images`` are this one's rows of a batch: the moves are drawn
+    for the whole batch, so that they are those of one process.
+    """
     eps = image_units(spec.eps, spec.norm)
+    count = len(images) * share.processes
+    shape = torch.Size([count, *images.shape[1:]])
     if spec.norm is Norm.LINF:
-        delta = (2 * _uniform(images.shape, rng, images.device) - 1) * eps
+        delta = (2 * _uniform(shape, rng, images.device) - 1) * eps
     else:
-        direction = torch.randn(images.shape, generator=rng, device=rng.device).to(images.device)
-        radius = _uniform(torch.Size([len(images), 1, 1, 1]), rng, images.device)
+        direction = torch.randn(shape, generator=rng, device=rng.device).to(images.device)
+        radius = _uniform(torch.Size([count, 1, 1, 1]), rng, images.device)
         dimension = math.prod(images.shape[1:])
         delta = direction / flat_norm(direction) * radius ** (1 / dimension) * eps
-    start = project(images + delta, images, spec)
+    start = project(images + delta[share.rows(count)], images, spec)
     return start.contiguous(memory_format=torch.channels_last)
 
 
@@ -99,7 +108,12 @@ def _run_until_success(
 
 
 def pgd(
-    model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+    model: LogitFunction,
+    images: Tensor,
+    labels: Tensor,
+    spec: AttackSpec,
+    rng: torch.Generator,
+    share: Share = ALONE,
 ) -> Tensor:
     """Projected gradient ascent on the cross-entropy.
 
@@ -110,16 +124,18 @@ def pgd(
 
     With several restarts, an image that fell is left alone; for one that stands, the
     restart of the largest loss is returned.
+
+    ``share`` says which rows of a batch ``images`` are (:func:`random_start`).
     """
     run = _run_until_success if spec.stop_at_success else _run_to_the_end
     if spec.restarts == 1:
-        start = random_start(images, spec, rng) if spec.random_start else images
+        start = random_start(images, spec, rng, share) if spec.random_start else images
         return run(model, images, labels, start, spec)
     best = images.clone()
     best_loss = torch.full((len(images),), -math.inf, device=images.device)
     standing = torch.ones(len(images), dtype=torch.bool, device=images.device)
     for _ in range(spec.restarts):
-        start = random_start(images, spec, rng) if spec.random_start else images
+        start = random_start(images, spec, rng, share) if spec.random_start else images
         at = standing.nonzero().squeeze(1)
         if not len(at):
             break
