@@ -64,7 +64,11 @@ class Project:
         # --configfile takes all words up to the next option, so it stands last.
         command = [sys.executable, "-m", "snakemake", *words, "--cores", "2"]
         return subprocess.run(
-            [*command, "--configfile", "tiny.yaml"], cwd=self.folder, capture_output=True, text=True, check=False
+            [*command, "--configfile", "tiny.yaml"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def planned(self, *words: str) -> dict[str, int]:
