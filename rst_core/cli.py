@@ -2,13 +2,15 @@
 
 Every command takes the path of one cell, which is its identity, and flags, which are its
 settings. Nothing that computes is imported before it is needed, so that help is quick.
-``torchrun --standalone --nproc-per-node N -m rst_core …`` spreads a cell over N GPUs of a
-node; training and attacks get faster, and results change by rounding only.
+``--processes N`` spreads a cell over N GPUs of a node through ``torchrun``; training and
+attacks get faster, and results change by rounding only.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
         _ARGUMENTS[name](command)
         if name != "data":
             command.add_argument("--threads", type=int, metavar="N", help="CPU threads to use")
+            command.add_argument(
+                "--processes",
+                type=int,
+                default=1,
+                metavar="N",
+                help="processes that share the cell, one a GPU (default: %(default)s)",
+            )
             command.add_argument(
                 "--workers",
                 type=int,
@@ -235,9 +244,19 @@ _COMMANDS = {
 }
 
 
+def _spread(words: list[str], processes: int) -> int:
+    """Run the same command in several processes of this node; the exit status is theirs."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node", str(processes), "-m", "rst_core", *words]
+    return subprocess.run(command, check=False).returncode
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; expected failures end in one sentence and exit status 1."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser().parse_args(words)
+    if getattr(arguments, "processes", 1) > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        return _spread(words, arguments.processes)
     try:
         if getattr(arguments, "threads", None):
             import torch

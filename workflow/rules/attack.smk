@@ -16,4 +16,4 @@ rule attack:
         flags=lambda wildcards: attack_flags(evaluation_of(wildcards)),
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " --threads {threads} 2> {log}"
+        " --threads {threads} --processes {resources.gpu} 2> {log}"

@@ -129,7 +129,10 @@ def check_data_folders():
         images = MATRIX.config.datasets[name].images
         for split in ("train", "test"):
             folder = Path(images.path) / split
-            if images.source is Source.FOLDER and not folder.is_dir():
+            on_disk = images.source in (Source.FOLDER, Source.STREAMED_FOLDER)
+            if images.source is Source.STREAMED_FOLDER and split == "test":
+                folder = folder if folder.is_dir() else Path(images.path) / "val"
+            if on_disk and not folder.is_dir():
                 raise WorkflowError(
                     f"datasets.{name}.images.path is {images.path!r}, but {str(folder)!r} does not "
                     "exist; an image folder holds train/<class>/… and test/<class>/…"

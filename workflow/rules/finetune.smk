@@ -22,4 +22,4 @@ rule finetune:
         flags=lambda wildcards: training_flags(finetuned_of(wildcards)),
     shell:
         "python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
-        " --threads {threads} 2> {log}"
+        " --threads {threads} --processes {resources.gpu} 2> {log}"

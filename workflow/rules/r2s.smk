@@ -19,4 +19,4 @@ rule adaptive:
         flags=lambda wildcards: attack_flags(adaptive_of(wildcards)),
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " --threads {threads} 2> {log}"
+        " --threads {threads} --processes {resources.gpu} 2> {log}"

@@ -21,4 +21,4 @@ rule search:
         flags=lambda wildcards: training_flags(ticket_of(wildcards)),
     shell:
         "python -m rst_core search {output.selected} --data {input.data} {params.flags}"
-        " --threads {threads} 2> {log}"
+        " --threads {threads} --processes {resources.gpu} 2> {log}"

@@ -20,4 +20,4 @@ rule train:
         flags=lambda wildcards: training_flags(dense_of(wildcards)),
     shell:
         "python -m rst_core train {output.selected} --data {input.data} {params.flags}"
-        " --threads {threads} 2> {log}"
+        " --threads {threads} --processes {resources.gpu} 2> {log}"

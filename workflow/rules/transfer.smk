@@ -17,4 +17,4 @@ rule transfer:
         flags=lambda wildcards: attack_flags(row_of(wildcards)),
     shell:
         "python -m rst_core transfer {output} --data {input.data} {params.flags}"
-        " --targets {params.targets} --threads {threads} 2> {log}"
+        " --targets {params.targets} --threads {threads} --processes {resources.gpu} 2> {log}"
