@@ -62,7 +62,7 @@ def made_up(matrix, experiments, keep=lambda cell: True):
 
 
 def test_figure_1_has_every_point_with_mean_and_spread_over_seeds(matrix):
-    data = existence.build(made_up(matrix, ["existence"]), matrix)
+    data = existence.build(made_up(matrix, ["dense", "existence"]), matrix)
     at = data.set_index(["row", "column"]).loc[("resnet18/rst@0.2", "cifar10/robust")]
     assert at["mean"] == pytest.approx(11.0)
     assert at["spread"] == pytest.approx(1.0)
@@ -83,7 +83,7 @@ def test_figure_7_has_the_attacker_in_rows(matrix):
 
 
 def test_table_3_is_the_exact_mean_of_the_matrix(matrix):
-    cells = made_up(matrix, ["existence", "r2s"])
+    cells = made_up(matrix, ["dense", "r2s"])
     data = r2s.build(cells, matrix).set_index(["row", "column"])
     ratios = matrix.config.experiments["r2s"].keep_ratios
     by_seed = []
@@ -130,7 +130,7 @@ def test_every_artifact_is_drawn_from_whatever_exists(name, share, demo, tmp_pat
 
 
 def test_numbers_on_a_stand_in_are_never_compared_with_the_papers(demo):
-    data = existence.build(made_up(demo, ["existence"]), demo)
+    data = existence.build(made_up(demo, ["dense", "existence"]), demo)
     assert data["paper"].notna().any()
     assert data["difference"].isna().all()
 

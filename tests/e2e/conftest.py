@@ -43,7 +43,8 @@ TINY: dict[str, Any] = {
     },
     "attacks": {"pgd20": {"steps": 2}},
     "transfer_targets": [0.2, 0.5],
-    "experiments": {
+    "experiments": {"dense": {"networks": ["resnet18"], "datasets": ["cifar10"]}}
+    | {
         name: {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]}
         for name in ("existence", "transfer", "r2s")
     },

@@ -49,7 +49,7 @@ TABLES = {
             "Table 3: R2S under PGD-20",
             "Natural and PGD-20 accuracy of adversarially trained dense networks and of R2S, "
             "whose attacker and defender each draw a ticket uniformly [6.3].",
-            ("existence", "r2s"),
+            ("dense", "r2s"),
             "r2s",
         ),
     )
@@ -62,7 +62,7 @@ FIGURES = {
             "fig1",
             "Figure 1 (a–d): RSTs exist",
             "Robust (PGD-20) and natural accuracy of RSTs over the weight remaining ratio [4.2].",
-            ("existence",),
+            ("dense", "existence"),
             "existence",
         ),
         Artifact(
