@@ -1,0 +1,125 @@
+"""Fill the tables of docs/measurements.md from the cell files in measurements/cells.
+
+    python -m measurements.tables
+
+No number in that document is typed in: a test compares the committed tables with the
+committed cells.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from math import sqrt
+from pathlib import Path
+
+import pandas as pd
+
+from workflow.artifacts.frame import read_cells
+
+CELLS = Path(__file__).parent / "cells"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements.md"
+
+_ORDER = (
+    "dense_natural", "dense_adversarial", "rst", "finetuned_inherited", "finetuned_reinitialised",
+    "rtt_natural", "rtt_adversarial", "rtt_transferred",
+)  # fmt: skip
+
+
+def cells(network: str) -> pd.DataFrame:
+    """All numbers of one network's cells."""
+    return read_cells(sorted(CELLS.glob(f"*/{network}/**/*.json")))
+
+
+def _markdown(heads: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _shown(row: pd.Series) -> str:
+    error = 100 * sqrt(row["value"] / 100 * (1 - row["value"] / 100) / row["total"])
+    return f"{row['value']:.1f} ± {error:.1f} ({row['correct']:.0f})"
+
+
+def _minutes(cell: str) -> str:
+    lines = (CELLS / cell).parents[1].joinpath("metrics.jsonl").read_text().splitlines()
+    return f"{sum(json.loads(line)['seconds'] for line in lines) / 60:.0f}"
+
+
+def accuracies(network: str) -> str:
+    """Natural and PGD-20 accuracy of every model, with its standard error over images."""
+    frame = cells(network)
+    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
+    found = []
+    for (model, keep, cell), group in own.groupby(["model", "keep_ratio", "cell"], dropna=False):
+        by_measure = {row["measure"]: _shown(row) for _, row in group.iterrows()}
+        shown = "" if pd.isna(keep) else f"{keep:g}"
+        name = str(model).replace("_", " ")
+        order = (_ORDER.index(str(model)), shown)
+        found.append(
+            (order, [name, shown, by_measure["natural"], by_measure["robust"], _minutes(str(cell))])
+        )
+    heads = ["model", "keep ratio", "natural, %", "PGD-20, %", "training, minutes"]
+    return _markdown(heads, [row for _, row in sorted(found)])
+
+
+def transfer(network: str) -> str:
+    """Transfer matrices, rows attacked and columns evaluated, and R2S as their mean."""
+    frame = cells(network)
+    rows = frame[(frame["kind"] == "TransferRow") & (frame["measure"] == "robust")]
+    parts = []
+    for attack, group in rows.groupby("attack"):
+        matrix = group.pivot_table(index="source_keep_ratio", columns="keep_ratio", values="value")
+        heads = [f"{attack}: made on", *(f"{k:g}" for k in matrix.columns)]
+        body = [[f"{k:g}", *(f"{v:.1f}" for v in matrix.loc[k])] for k in matrix.index]
+        mean = matrix.to_numpy().mean()
+        parts.append(
+            f"{_markdown(heads, body)}\n\nMean, which is R2S under {attack}: {mean:.1f} %."
+        )
+    return "\n\n".join(parts)
+
+
+def adaptive(network: str) -> str:
+    """R2S under the adaptive attacks, beside the attack on one ticket."""
+    frame = cells(network)
+    sets = frame[frame["candidates"].notna() & (frame["measure"] == "robust")]
+    rows = [
+        [str(attack), str(candidates).replace("+", ", "), f"{group['value'].mean():.1f}"]
+        for (attack, candidates), group in sets.groupby(["attack", "candidates"])
+    ]
+    return _markdown(["attack", "candidate set", "R2S, %"], rows)
+
+
+def features(network: str) -> str:
+    """Feature distances over noise magnitudes."""
+    frame = cells(network)
+    frame = frame[frame["measure"] == "feature_distance"]
+    matrix = frame.pivot_table(index="model", columns="noise_eps", values="value")
+    matrix = matrix.reindex(["untrained", "dense_natural", "dense_adversarial"]).dropna()
+    heads = ["weights", *(f"eps {e:g}" for e in matrix.columns)]
+    rows = [[str(m).replace("_", " "), *(f"{v:.3f}" for v in matrix.loc[m])] for m in matrix.index]
+    return _markdown(heads, rows)
+
+
+_TABLES: dict[str, Callable[[str], str]] = {
+    "accuracies": accuracies,
+    "transfer": transfer,
+    "adaptive": adaptive,
+    "features": features,
+}
+
+
+def filled(text: str) -> str:
+    """The document with every marked table made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        made = _TABLES[match["name"]](match["network"])
+        return f"{match['begin']}\n{made}\n{match['end']}"
+
+    pattern = r"(?P<begin><!-- table (?P<name>\w+) (?P<network>\w+) -->)\n.*?(?P<end><!-- end -->)"
+    return re.sub(pattern, table, text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,27 @@
+"""The committed tables are those of the committed cells."""
+
+from measurements.tables import DOCUMENT, cells, filled
+
+
+def test_no_number_in_the_tables_is_typed_in():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert text == filled(text), "run: python -m measurements.tables"
+    assert text.count("<!-- table") == text.count("<!-- end -->") >= 4
+
+
+def test_the_real_image_run_makes_sense():
+    """Clearly above chance (10 %), PGD-20 below natural, diagonal below the rest."""
+    frame = cells("resnet18_quarter")
+    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
+    for _, group in own.groupby("cell"):
+        by = group.set_index("measure")["value"]
+        assert 15 < by["robust"] < by["natural"]
+    rows = frame[(frame["kind"] == "TransferRow") & (frame["measure"] == "robust")]
+    for attack in ("pgd20", "pgd20_full"):
+        matrix = rows[rows["attack"] == attack].pivot_table(
+            index="source_keep_ratio", columns="keep_ratio", values="value"
+        )
+        assert matrix.shape == (3, 3)
+        for keep_ratio in matrix:
+            others = matrix[keep_ratio].drop(keep_ratio)
+            assert matrix.loc[keep_ratio, keep_ratio] < others.min()
