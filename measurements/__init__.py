@@ -1,0 +1,1 @@
+"""Runs on real images: their configs, their cells, and the tables made of them."""

@@ -54,7 +54,7 @@ def accuracies(network: str) -> str:
     found = []
     for (model, keep, cell), group in own.groupby(["model", "keep_ratio", "cell"], dropna=False):
         by_measure = {row["measure"]: _shown(row) for _, row in group.iterrows()}
-        shown = "" if pd.isna(keep) else f"{keep:g}"
+        shown = "" if str(keep) == "nan" else f"{float(str(keep)):g}"
         name = str(model).replace("_", " ")
         order = (_ORDER.index(str(model)), shown)
         found.append(

@@ -1,0 +1,120 @@
+"""Every kind of cell beside searches and attacks, through the real Snakemake."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from rst_core.networks import prunable_weights
+from rst_core.spec import Ticket, parse_model
+from rst_core.tickets import load_trained, read_model_file, unpack_masks
+from rst_core.vocabulary import Selection
+from tests.e2e.conftest import TINY, copy_project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+NETWORK = "digits/tiny/signed_kaiming_constant-seed0"
+RECIPE = "keep0.2-element-pgd7-eps8"
+BEST = Selection.BEST_VAL
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory) -> Path:
+    """The cells' folder of a project with one cell of each kind."""
+    delta = copy.deepcopy(TINY)
+    delta["roles"]["datasets"] |= {"svhn": "street", "imagenet": "digits"}
+    street = copy.deepcopy(delta["datasets"]["digits"])
+    street["images"] |= {"variant": "street"}
+    delta["datasets"]["street"] = street
+    delta["training"]["tiny"] |= {"epochs": 1, "decay_epochs": [], "batch_size": 128}
+    axes = {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2]}
+    delta["experiments"] |= {
+        "finetuning": axes,
+        "rtts": axes,
+        "features": {"feature_distance": [4, 16]},
+        "transferred_cifar10": {"keep_ratios": [0.2]},
+        "transfer_dense": {},
+        "transfer_seeds": {"seeds": [0, 1], "keep_ratios": [0.2]},
+        "transfer_rtts": {**axes, "candidate_sets": []},
+        "r2s_adaptive": {**axes, "keep_ratios": [0.2, 0.5], "candidate_sets": [[0.2, 0.5]]},
+        "larger_eps": {"models": ["rst"], "eps": [16], "keep_ratios": [0.2]},
+        "l2": {**axes, "evaluate": [{"attack": "pgd20_l2", "eps": [0.5]}]},
+    }
+    for attack in ("pgd20_l2", "eot_pgd20", "ensemble_pgd20"):
+        delta["attacks"][attack] = {"steps": 2}
+    delta["seeds"] = [0, 1]
+    for experiment in delta["experiments"].values():
+        experiment.setdefault("seeds", [0])
+    project = copy_project(tmp_path_factory.mktemp("kinds"))
+    project.config(delta)
+    wanted = (
+        "finetuning", "rtts", "features", "transferred_cifar10", "transfer_dense",
+        "transfer_seeds", "r2s_adaptive", "larger_eps", "l2",
+    )  # fmt: skip
+    found = project.run(*(f"cells_{name}" for name in wanted))
+    assert found.returncode == 0, found.stdout + found.stderr
+    return project.folder / "results" / "cells"
+
+
+def record(cells: Path, path: str) -> dict:
+    return json.loads((cells / NETWORK / path).read_text())
+
+
+@pytest.mark.parametrize("start", ["inherited", "reinitialised"])
+def test_a_fine_tuned_model_has_its_tickets_zeros_and_new_weights(cells, start):
+    tuned = load_trained(cells, parse_model(f"{NETWORK}/finetuned_{start}_rst-{RECIPE}"), BEST)
+    ticket_file = cells / NETWORK / f"rst-{RECIPE}" / "best_val" / "ticket.pt"
+    masks = unpack_masks(read_model_file(ticket_file)["contents"]["masks"])
+    frozen = load_trained(cells, parse_model(f"{NETWORK}/rst-{RECIPE}"), BEST)
+    for name, weight in prunable_weights(tuned).items():
+        assert not weight[~masks[name]].any()
+        assert not torch.equal(weight, prunable_weights(frozen)[name])
+
+
+@pytest.mark.parametrize(
+    "origin", ["rtt_natural", "rtt_adversarial", "rtt_transferred_from_street"]
+)
+def test_an_rtt_has_the_weights_of_its_own_dense(cells, origin):
+    ticket = parse_model(f"{NETWORK}/{origin}-{RECIPE}")
+    assert isinstance(ticket, Ticket)
+    assert ticket.dense is not None
+    weights = prunable_weights(load_trained(cells, ticket.dense, BEST))
+    for name, weight in prunable_weights(load_trained(cells, ticket, BEST)).items():
+        kept = weight != 0
+        same = torch.equal(weight[kept], weights[name][kept])
+        assert same == (origin != "rtt_transferred_from_street" or "classifier" not in name)
+
+
+def test_rows_from_denses_and_to_other_seeds(cells):
+    row = record(cells, "dense-natural/best_val/transfer_to_tickets_and_dense-pgd20-eps8.json")
+    judged = [result["model"].split("/")[-1] for result in row["results"]]
+    assert set(judged) == {
+        "dense-natural", "dense-adversarial-pgd7-eps8",
+        "rst-keep0.2-element-pgd7-eps8", "rst-keep0.5-element-pgd7-eps8",
+    }  # fmt: skip
+    row = record(cells, f"rst-{RECIPE}/best_val/transfer_to_other_seeds-pgd20-eps8.json")
+    assert [r["model"].split("/")[2][-5:] for r in row["results"]] == ["seed0", "seed1"]
+
+
+@pytest.mark.parametrize("attack", ["eot_pgd20", "ensemble_pgd20"])
+def test_adaptive_attacks_judge_every_member_on_the_same_images(cells, attack):
+    found = record(cells, f"r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/{attack}-eps8.json")
+    assert [r["model"].split("/")[-1][4:11] for r in found["results"]] == ["keep0.2", "keep0.5"]
+    assert all(r["robust"]["total"] == 360 for r in found["results"])
+
+
+def test_larger_eps_searches_and_attacks_at_that_eps_and_l2_has_its_own(cells):
+    found = record(cells, "rst-keep0.2-element-pgd7-eps16/best_val/pgd20-eps16.json")
+    assert found["settings"]["attack"]["eps"] == 16
+    found = record(cells, f"rst-{RECIPE}/best_val/pgd20_l2-eps0.5.json")
+    assert found["settings"]["attack"]["norm"] == "l2"
+    assert found["settings"]["attack"]["step_size"] == pytest.approx(2.5 * 0.5 / 20)
+
+
+@pytest.mark.parametrize("folder", ["untrained", "dense-natural/best_val"])
+def test_feature_distances_grow_with_the_noise(cells, folder):
+    results = record(cells, f"{folder}/feature_distance.json")["results"]
+    assert [r["eps"] for r in results] == [4, 16]
+    assert 0 < results[0]["mean"] < results[1]["mean"]
