@@ -26,7 +26,7 @@ demo: install
 	@echo "Tables are in results/tables, figures in results/figures."
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
