@@ -32,7 +32,8 @@ class _TowardsImages(torch.autograd.Function):
         with torch.enable_grad():
             ctx.images = images.detach().requires_grad_(True)
             ctx.logits = model(ctx.images)
-        return ctx.logits.detach().clone()
+        logits: Tensor = ctx.logits.detach().clone()
+        return logits
 
     @staticmethod
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
