@@ -9,6 +9,8 @@ three times 3, PGD-100 with 5 restarts 10, linear model 15.
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -74,7 +76,7 @@ def test_a_stronger_attack_leaves_fewer_images(subject, auto_attacked):
     chain = crosschecks.order(subject)
     rates = [100 * float(outcomes.mean()) for outcomes in chain.values()]
     assert list(chain) == ["natural", "FGSM", "PGD-20", "PGD-100, 5 restarts"]
-    for weaker, stronger in zip(rates, rates[1:], strict=False):
+    for weaker, stronger in itertools.pairwise(rates):
         assert weaker >= stronger - 1
     few = len(auto_attacked[0])
     on_those = 100 * float(chain["PGD-100, 5 restarts"][:few].mean())
