@@ -13,14 +13,14 @@ from torch import Tensor
 
 from rst_core.data import LabelledImages, Splits, load_splits
 from rst_core.distributed import default_device, share
-from rst_core.evaluation import attack_outcomes, natural_outcomes
+from rst_core.evaluation import Unfinished, attack_and_judge, fingerprint, natural_outcomes
 from rst_core.features import feature_distances
 from rst_core.files import sha256, write_json
 from rst_core.flags import from_flags
 from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count
 from rst_core.progress import Progress, say
 from rst_core.r2s import adversary_view
-from rst_core.records import FORMAT, Provenance, pack_outcomes
+from rst_core.records import FORMAT, Provenance, pack_counts, pack_outcomes
 from rst_core.settings import (
     AttackSpec,
     DatasetSettings,
@@ -161,7 +161,7 @@ def make_evaluation(
             raise ValueError(f"{spec.method} attacks a candidate set, not {cell.model.path}")
         source = load_trained(root, cell.model, cell.selection).to(device)
         members = {cell.model.path: source}
-    images = _test_images(dataset, workers)
+    images = _test_images(dataset, workers).first(spec.images)
     _attack_and_write(root, cell, source, members, dataset, images, spec, batch_size, work)
 
 
@@ -181,7 +181,7 @@ def make_transfer_row(
     judges = {
         model.path: load_trained(root, model, selection).to(device) for model, selection in targets
     }
-    images = _test_images(dataset, workers)
+    images = _test_images(dataset, workers).first(spec.images)
     _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work)
 
 
@@ -196,22 +196,59 @@ def _attack_and_write(
     batch_size: int,
     work: Provenance,
 ) -> None:
+    settings = {"attack": spec.described(), "batch_size": batch_size}
+    unfinished = Unfinished(
+        unfinished_path(root, cell), _unfinished_key(cell, dataset, settings, source, judges)
+    )
     with Progress(cell.path, len(images), "images") as progress:
-        robust = attack_outcomes(
-            source, judges, images, spec, batch_size=batch_size, report=progress.update
+        found = attack_and_judge(
+            source,
+            judges,
+            images,
+            spec,
+            batch_size=batch_size,
+            report=progress.update,
+            unfinished=unfinished,
         )
     results = [
         {
             "model": name,
             "natural": pack_outcomes(natural_outcomes(judge, images).numpy()),
-            "robust": pack_outcomes(robust[name].numpy()),
+            "robust": pack_outcomes(found.outcomes[name].numpy()),
             "parameters": parameter_count(judge),
             "parameters_kept": kept_parameters(judge),
         }
         for name, judge in judges.items()
     ]
-    settings = {"attack": asdict(spec), "batch_size": batch_size}
-    _write(root, cell, dataset, {"settings": settings, "results": results}, work)
+    contents: dict[str, Any] = {"settings": settings, "results": results}
+    if found.queries is not None:
+        contents["queries"] = pack_counts(found.queries.numpy())
+    _write(root, cell, dataset, contents, work)
+    if share().writes:
+        unfinished.forget()
+
+
+def unfinished_path(root: Path, cell: Cell) -> Path:
+    """Folder of an unfinished attack's batches: outside every declared output, by identity."""
+    return root.parent / "checkpoints" / Path(cell.path).with_suffix("")
+
+
+def _unfinished_key(
+    cell: Cell,
+    dataset: DatasetSettings,
+    settings: dict[str, Any],
+    source: Any,
+    judges: Mapping[str, Classifier],
+) -> str:
+    """What an unfinished attack must have been made with to be continued."""
+    data = asdict(dataset)
+    # Where the same data lies is a matter of the machine.
+    del data["path"]
+    models = {name: fingerprint(judge) for name, judge in judges.items()}
+    # A candidate set's source is a view of its judges, which are fingerprinted anyway.
+    if isinstance(source, Classifier):
+        models["source"] = fingerprint(source)
+    return json.dumps([cell.path, settings, data, models], sort_keys=True)
 
 
 def kept_parameters(model: Classifier) -> int:

@@ -37,12 +37,19 @@ def import_advertorch() -> ModuleType:
     Raises:
         ModuleNotFoundError: naming the package to install.
     """
+    import_torchvision()  # which advertorch imports as it is
     importlib.import_module("torch.autograd.gradcheck")
     # The attribute of that name in torch.autograd is a function; the module is only here.
     gradcheck = sys.modules["torch.autograd.gradcheck"]
     if not hasattr(gradcheck, "zero_gradients"):
         gradcheck.zero_gradients = _zero_gradients  # type: ignore[attr-defined]
     return _import("advertorch.attacks", "advertorch")
+
+
+def import_advertorch_losses() -> ModuleType:
+    """Import advertorch's losses, with the cures of :func:`import_advertorch`."""
+    import_advertorch()
+    return _import("advertorch.loss", "advertorch")
 
 
 def import_autoattack() -> ModuleType:

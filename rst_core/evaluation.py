@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from rst_core.attacks import run_attack
+from rst_core.attacks import run_counting
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.data import LabelledImages
 from rst_core.distributed import share, total
+from rst_core.files import load_tensors, save_tensors
+from rst_core.progress import say
 from rst_core.seeding import generator
 from rst_core.settings import AttackSpec
 
@@ -31,6 +38,79 @@ def correct(model: LogitFunction, images: Tensor, labels: Tensor) -> Tensor:
 def _united(outcomes: Tensor) -> Tensor:
     """N outcomes on the CPU; each process filled in its batches and left the others at 0."""
     return total(outcomes).bool().cpu()
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """What an attack on a whole test set found.
+
+    Attributes:
+        outcomes: for every judge, N booleans on the CPU: which images it still classifies
+            correctly.
+        queries: N counts on the CPU of what each image cost, if the attack counts queries.
+    """
+
+    outcomes: dict[str, Tensor]
+    queries: Tensor | None
+
+
+@dataclass
+class Unfinished:
+    """Finished batches of an unfinished attack, on disk, so that a killed job goes on.
+
+    Every process writes a file of its own, and each reads the files of all: a batch counts
+    by the index of its first image, whichever of however many processes did it.
+
+    Attributes:
+        folder: where the files are; removed by :meth:`forget` once the result is kept.
+        key: everything that the outcomes depend on; a file with another key is ignored.
+        interval: seconds between two writes. An attack that is done sooner writes nothing,
+            so that short ones pay nothing for what only long ones need.
+    """
+
+    folder: Path
+    key: str
+    interval: float = 60.0
+    _batches: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    _saved: float = field(default_factory=time.monotonic)
+
+    def load(self) -> dict[int, dict[str, Tensor]]:
+        """Batches that are done: first image to what was found, by judge's name."""
+        for path in sorted(self.folder.glob("process*.pt")):
+            try:
+                stored = load_tensors(path)
+            except ValueError as error:
+                say(f"{path} is left aside: {error}")
+                continue
+            if stored["key"] != self.key:
+                say(f"{path} is left aside: it is of other settings or models")
+                continue
+            self._batches |= stored["batches"]
+        return self._batches
+
+    def add(self, start: int, found: dict[str, Tensor]) -> None:
+        """Note a batch, and write all of them if the last write was long ago."""
+        self._batches[start] = found
+        if time.monotonic() - self._saved >= self.interval:
+            path = self.folder / f"process{share().rank}.pt"
+            save_tensors(path, {"key": self.key, "batches": self._batches})
+            self._saved = time.monotonic()
+
+    def forget(self) -> None:
+        """Remove the files, and the folder if nothing else is in it."""
+        for path in self.folder.glob("process*.pt"):
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Hex digest of a model's parameters and buffers, the same on every device."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _unknown(images: LabelledImages) -> Tensor:
@@ -57,7 +137,24 @@ def attack_outcomes(
     *,
     batch_size: int = 500,
     report: Report = _silent,
+    unfinished: Unfinished | None = None,
 ) -> dict[str, Tensor]:
+    """The outcomes of :func:`attack_and_judge`."""
+    return attack_and_judge(
+        source, judges, images, spec, batch_size=batch_size, report=report, unfinished=unfinished
+    ).outcomes
+
+
+def attack_and_judge(
+    source: LogitFunction,
+    judges: Mapping[str, LogitFunction],
+    images: LabelledImages,
+    spec: AttackSpec,
+    *,
+    batch_size: int = 500,
+    report: Report = _silent,
+    unfinished: Unfinished | None = None,
+) -> AttackResult:
     """Attack ``source`` once and evaluate every judge on the same adversarial images.
 
     Models must be in evaluation mode; everything is float32. Several processes share the
@@ -71,16 +168,44 @@ def attack_outcomes(
         batch_size: images at a time; random starts are drawn batch by batch, so it is one of
             the settings that determine the outcomes.
         report: told of every batch.
+        unfinished: where finished batches are kept, and taken from instead of being done
+            again; the caller forgets it once the result is written.
 
     Returns:
-        For every judge, N booleans on the CPU: which images it still classifies correctly.
+        Outcomes of every judge, and query counts if the attack has them.
     """
     outcomes = {name: _unknown(images) for name in judges}
+    queries = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    counted = torch.zeros(1, device=images.device)
+    done = unfinished.load() if unfinished else {}
+    if done:
+        say(f"{spec.name}: continuing after {len(done)} of {_batches(images, batch_size)} batches")
     for start, clean, labels in images.evaluation_batches(batch_size, share()):
         stop = start + len(labels)
-        rng = generator("attack", spec.name, spec.seed, start)
-        adversarial = run_attack(source, clean, labels, spec, rng)
-        for name, judge in judges.items():
-            outcomes[name][start:stop] = correct(judge, adversarial, labels)
+        if start not in done:
+            rng = generator("attack", spec.name, spec.seed, start)
+            adversarial, cost = run_counting(source, clean, labels, spec, rng)
+            found = {
+                f"judge {name}": correct(judge, adversarial, labels).cpu()
+                for name, judge in judges.items()
+            }
+            if cost is not None:
+                found["queries"] = cost.cpu()
+            if unfinished:
+                unfinished.add(start, found)
+        else:
+            found = done[start]
+        for name in judges:
+            outcomes[name][start:stop] = found[f"judge {name}"]
+        if "queries" in found:
+            queries[start:stop] = found["queries"].to(queries.device)
+            counted += 1
         report(stop, len(images))
-    return {name: _united(found) for name, found in outcomes.items()}
+    united = {name: _united(found) for name, found in outcomes.items()}
+    # Every process must join the sum, whether or not it had a batch to count in.
+    any_counted, all_queries = bool(total(counted)), total(queries).cpu()
+    return AttackResult(united, all_queries if any_counted else None)
+
+
+def _batches(images: LabelledImages, batch_size: int) -> int:
+    return math.ceil(len(images) / batch_size)

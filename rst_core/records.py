@@ -43,6 +43,30 @@ def unpack_outcomes(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_
     return outcomes
 
 
+def pack_counts(counts: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
+    """N counts as their sum with base64-packed little-endian 32-bit integers."""
+    return {
+        "sum": int(counts.sum()),
+        "total": len(counts),
+        "counts": base64.b64encode(counts.astype("<i4").tobytes()).decode(),
+    }
+
+
+def unpack_counts(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The counts that :func:`pack_counts` packed.
+
+    Raises:
+        ValueError: if sum or length and counts disagree.
+    """
+    counts = np.frombuffer(base64.b64decode(packed["counts"]), dtype="<i4").astype(np.int64)
+    if (int(counts.sum()), len(counts)) != (packed["sum"], packed["total"]):
+        raise ValueError(
+            f"counts are {len(counts)} with sum {int(counts.sum())}, the file says "
+            f"{packed['total']} with sum {packed['sum']}; the file is damaged"
+        )
+    return counts
+
+
 def source_revision() -> str:
     """Git commit of the running source, with ``+changes`` if it was edited; else the version."""
     folder = Path(__file__).parent

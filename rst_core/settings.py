@@ -7,7 +7,7 @@ Field metadata carries the help text from which the command line is made.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from rst_core.vocabulary import (
@@ -104,7 +104,13 @@ class NetworkSettings:
 class AttackSpec:
     """Everything an attack is determined by, but the model and the images.
 
-    ``eps`` and ``step_size`` are in 1/255 for L-infinity and on [0, 1] images for L2.
+    ``eps`` and ``step_size`` are in 1/255 for L-infinity and on [0, 1] images for L2. A
+    parameter that the method does not have stays at its default (:data:`_APPLIES`), and
+    :meth:`described` leaves it out.
+
+    Raises:
+        ValueError: for a value out of range, for a parameter that the method lacks, and for
+            one that it needs and does not get.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -112,19 +118,77 @@ class AttackSpec:
     name: str = option("name of the attack")
     method: AttackMethod = option("algorithm")
     norm: Norm = option("norm of the perturbation")
-    eps: float = option("radius: 1/255 (linf), [0, 1] images (l2)")
-    steps: int = option("gradient steps", 1)
+    eps: float | None = option(
+        "radius: 1/255 (linf), [0, 1] images (l2); cw_l2 has none and needs none", None
+    )
+    steps: int = option("gradient steps; cw_l2: iterations; bandits: steps of two queries each", 1)
     step_size: float = option("step: 1/255 (linf), [0, 1] images (l2)", 0.0)
     random_start: bool = option("start uniformly in the ball", False)
     restarts: int = option("independent runs; an image falls if one of them succeeds", 1)
     stop_at_success: bool = option("leave an image as soon as it is misclassified", True)
-    seed: int = option("seed of random starts", 0)
+    seed: int = option("seed of all random draws", 0)
+    images: int | None = option("attack the first N test images only; left out: all", None)
+    learning_rate: float | None = option("cw_l2: Adam's, in tanh space; bandits: the prior's", None)
+    search_steps: int | None = option("cw_l2: binary search steps on the constant", None)
+    constant: float | None = option("cw_l2: initial weight of misclassification", None)
+    probe: float | None = option("bandits: L2 length of a query's offset, on [0, 1] images", None)
+    exploration: float | None = option("bandits: L2 length of a random move of the prior", None)
+    tiles: int | None = option("bandits: tiles of the prior along each side of the image", None)
 
     def __post_init__(self) -> None:
-        _require(self.eps >= 0, "eps", self.eps, "0 or more")
+        if self.method.has_eps:
+            _require(self.eps is not None and self.eps >= 0, "eps", self.eps, "0 or more")
+        else:
+            _require(self.eps is None, "eps", self.eps, f"none: {self.method} has no ball")
+        norms = _NORMS.get(self.method, tuple(Norm))
+        _require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         _require(self.steps >= 1, "steps", self.steps, "at least 1")
         _require(self.step_size >= 0, "step_size", self.step_size, "0 or more")
         _require(self.restarts >= 1, "restarts", self.restarts, "at least 1")
+        _require(self.images is None or self.images >= 1, "images", self.images, "at least 1")
+        for key in _METHOD_FIELDS:
+            value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
+            if key not in _APPLIES[self.method]:
+                _require(value == default, key, value, f"nothing: {self.method} has no such thing")
+            elif default is None:
+                allowed = f"a positive number: {self.method} needs it"
+                _require(value is not None and value > 0, key, value, allowed)
+
+    def described(self) -> dict[str, Any]:
+        """The parameters that this method has, for a cell's record."""
+        silent = _METHOD_FIELDS - _APPLIES[self.method]
+        if self.images is None:
+            silent |= {"images"}
+        return {key: value for key, value in asdict(self).items() if key not in silent}
+
+
+_GRADIENT_STEPS = frozenset({"steps", "step_size", "random_start", "restarts", "stop_at_success"})
+#: Parameters that a method has beside name, norm, eps, seed and images.
+_APPLIES: dict[AttackMethod, frozenset[str]] = {
+    AttackMethod.PGD: _GRADIENT_STEPS,
+    AttackMethod.EOT: _GRADIENT_STEPS,
+    AttackMethod.ENSEMBLE: _GRADIENT_STEPS,
+    AttackMethod.CW_INF: frozenset({"steps", "step_size", "random_start"}),
+    AttackMethod.CW_L2: frozenset({"steps", "learning_rate", "search_steps", "constant"}),
+    # Parameter-free is what the name says: the versions are fixed by their authors.
+    AttackMethod.AUTO_ATTACK: frozenset(),
+    AttackMethod.AUTO_ATTACK_RAND: frozenset(),
+    AttackMethod.BANDITS: frozenset(
+        {"steps", "step_size", "learning_rate", "probe", "exploration", "tiles"}
+    ),
+}
+_METHOD_FIELDS: frozenset[str] = frozenset().union(*_APPLIES.values())
+#: Norms of the methods that do not have all.
+_NORMS: dict[AttackMethod, tuple[Norm, ...]] = {
+    AttackMethod.CW_INF: (Norm.LINF,),
+    AttackMethod.CW_L2: (Norm.L2,),
+    AttackMethod.BANDITS: (Norm.LINF,),
+}
+
+
+def uses(method: AttackMethod, parameter: str) -> bool:
+    """Whether a method has a parameter of :class:`AttackSpec`."""
+    return parameter in _APPLIES[method]
 
 
 def validation_attack(eps: float, steps: int, seed: int = 0) -> AttackSpec:

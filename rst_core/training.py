@@ -243,6 +243,7 @@ def _measure(trainee: Trainee, images: LabelledImages, run: Run, split: str) -> 
 
     result = {f"{split}_natural": _percent(natural_outcomes(present, images))}
     if run.attack is not None:
+        assert run.attack.eps is not None, "the inner maximisation has a ball"
         spec = make_validation_attack(run.attack.eps, run.settings.validation_steps)
         robust = attack_outcomes(present, {"self": present}, images, spec)["self"]
         result[f"{split}_robust"] = _percent(robust)

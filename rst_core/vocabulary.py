@@ -70,12 +70,22 @@ class AttackMethod(StrEnum):
     """The algorithm behind an attack spec.
 
     FGSM and FGSM-RS are PGD with one step. ``eot`` and ``ensemble`` are PGD against a
-    whole candidate set [6.3].
+    whole candidate set [6.3]; all others attack one model.
     """
 
     PGD = "pgd"
     EOT = "eot"
     ENSEMBLE = "ensemble"
+    CW_INF = "cw_inf"
+    CW_L2 = "cw_l2"
+    AUTO_ATTACK = "auto_attack"
+    AUTO_ATTACK_RAND = "auto_attack_rand"
+    BANDITS = "bandits"
+
+    @property
+    def has_eps(self) -> bool:
+        """Whether it looks inside a ball; CW-L2 instead looks for the nearest image that fools."""
+        return self is not AttackMethod.CW_L2
 
 
 class Source(StrEnum):

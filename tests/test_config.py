@@ -65,6 +65,15 @@ def test_the_schema_is_up_to_date():
         ("training.cifar.epochs", 0, r"training.cifar: epochs is 0; allowed is at least 1"),
         ("datasets.cifar10.training", "imagenet9", "'imagenet9'; allowed is one of cifar, svhn"),
         ("attacks.pgd20.step_size", None, "exactly one of the two"),
+        ("attacks.auto_attack.step_size", 2, "none of the two is allowed for auto_attack"),
+        ("attacks.auto_attack.steps", 3, "steps is 3; allowed is nothing: auto_attack has"),
+        ("attacks.bandits.tiles", None, "attacks.bandits: tiles is None; allowed is a positive"),
+        ("experiments.attacks.evaluate", [{"attack": "cw_l2"}], "for cw_l2; allowed is 'none'"),
+        (
+            "experiments.attacks.evaluate",
+            [{"attack": "bandits", "eps": "none"}],
+            "evaluate.eps is 'none' for bandits; allowed is a list of sizes|attacks.eps is",
+        ),
         ("selection", "best", "'best'; allowed is 'best_val', 'last' or 'best_test'"),
         ("selection", "best_test", "allowed is one of keep_selections"),
         ("seeds", [], "allowed is|at least 1"),
@@ -144,3 +153,19 @@ def test_an_attack_that_the_config_does_not_have_is_refused(matrix):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd9", 8))
     with pytest.raises(ConfigError, match="needs an eps"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd20", None))
+    with pytest.raises(ConfigError, match="cw_l2 has no eps"):
+        matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "cw_l2", 8))
+
+
+def test_the_attack_experiment_is_table_6(matrix):
+    cells = [c for c in matrix.cells("attacks") if isinstance(c, Evaluation)]
+    assert len(cells) == 2 * 3 * 7 * 7, "networks x seeds x (dense and 6 tickets) x columns"
+    names = {c.path.rpartition("/")[2] for c in cells}
+    assert names == {
+        "cw_l2.json",
+        *(f"{a}-eps{e}.json" for a in ("auto_attack", "cw_inf", "bandits") for e in (8, 12)),
+    }
+    rows = [c for c in matrix.cells("r2s_attacks") if isinstance(c, TransferRow)]
+    assert len(rows) == 2 * 3 * 6 * 4
+    bandits = next(c for c in cells if c.attack == "bandits")
+    assert matrix.attack(bandits).steps == 5000

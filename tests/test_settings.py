@@ -12,9 +12,11 @@ from rst_core.settings import (
     TrainingSettings,
     learning_rate,
     training_attack,
+    uses,
     validation_attack,
 )
 from rst_core.vocabulary import AttackMethod, Norm, Schedule, SearchMethod
+from tests.attack_examples import EXAMPLES
 from tests.conftest import BRIEF, DIGITS, NARROW
 
 
@@ -72,19 +74,38 @@ def test_search_methods_are_the_papers():
     assert validation_attack(8, 20).step_size == 2
 
 
-attacks = st.builds(
-    AttackSpec,
-    name=st.sampled_from(["pgd20", "x"]),
-    method=st.sampled_from(AttackMethod),
-    norm=st.sampled_from(Norm),
-    eps=st.floats(0, 64, allow_nan=False),
-    steps=st.integers(1, 100),
-    step_size=st.floats(0, 10, allow_nan=False),
-    random_start=st.booleans(),
-    restarts=st.integers(1, 5),
-    stop_at_success=st.booleans(),
-    seed=st.integers(0, 2**31),
-)
+positive = st.floats(1e-3, 200, allow_nan=False)
+parameters = {
+    "steps": st.integers(1, 100),
+    "step_size": st.floats(0, 10, allow_nan=False),
+    "random_start": st.booleans(),
+    "restarts": st.integers(1, 5),
+    "stop_at_success": st.booleans(),
+    "learning_rate": positive,
+    "search_steps": st.integers(1, 9),
+    "constant": positive,
+    "probe": positive,
+    "exploration": positive,
+    "tiles": st.integers(1, 64),
+}
+
+
+def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
+    norms = {AttackMethod.CW_L2: [Norm.L2]}
+    norms |= {m: [Norm.LINF] for m in (AttackMethod.CW_INF, AttackMethod.BANDITS)}
+    return st.builds(
+        AttackSpec,
+        name=st.sampled_from(["pgd20", "x"]),
+        method=st.just(method),
+        norm=st.sampled_from(norms.get(method, list(Norm))),
+        eps=st.floats(0, 64, allow_nan=False) if method.has_eps else st.none(),
+        seed=st.integers(0, 2**31),
+        images=st.none() | st.integers(1, 1000),
+        **{key: values for key, values in parameters.items() if uses(method, key)},
+    )
+
+
+attacks = st.sampled_from(AttackMethod).flatmap(specs_of)
 
 
 @given(attacks)
@@ -95,6 +116,38 @@ def test_flags_give_back_the_very_settings(spec):
 @pytest.mark.parametrize("settings", [DIGITS, NARROW, BRIEF, TrainingSettings()])
 def test_flags_give_back_all_kinds_of_settings(settings):
     assert parse(type(settings), to_flags(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "message"),
+    [
+        ("pgd", {"eps": None}, "eps is None; allowed is 0 or more"),
+        ("pgd", {"tiles": 4}, "tiles is 4; allowed is nothing: pgd has no such thing"),
+        ("pgd", {"images": 0}, "images is 0; allowed is at least 1"),
+        ("cw_l2", {"eps": 0.5}, "eps is 0.5; allowed is none: cw_l2 has no ball"),
+        ("cw_l2", {"constant": None}, "constant is None; allowed is a positive number"),
+        ("cw_l2", {"norm": Norm.LINF}, "allowed is l2 for cw_l2"),
+        ("cw_inf", {"restarts": 2}, "restarts is 2; allowed is nothing: cw_inf has"),
+        ("cw_inf", {"stop_at_success": False}, "stop_at_success is False; allowed is nothing"),
+        ("auto_attack", {"steps": 5}, "steps is 5; allowed is nothing: auto_attack has"),
+        ("bandits", {"norm": Norm.L2}, "allowed is linf for bandits"),
+        ("bandits", {"tiles": 0}, "tiles is 0; allowed is a positive number: bandits needs it"),
+    ],
+)
+def test_a_parameter_that_a_method_lacks_or_needs_is_named(method, change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(EXAMPLES[AttackMethod(method)], **change)
+
+
+def test_a_record_shows_the_parameters_that_a_method_has_and_no_others():
+    shown = {m: set(spec.described()) for m, spec in EXAMPLES.items()}
+    common = {"name", "method", "norm", "eps", "seed"}
+    assert shown[AttackMethod.AUTO_ATTACK] == common
+    assert shown[AttackMethod.CW_INF] == common | {"steps", "step_size", "random_start"}
+    assert "tiles" in shown[AttackMethod.BANDITS]
+    assert "tiles" not in shown[AttackMethod.PGD]
+    fewer = dataclasses.replace(EXAMPLES[AttackMethod.PGD], images=3)
+    assert fewer.described()["images"] == 3
 
 
 def parse(kind: type, words: list[str]):

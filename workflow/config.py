@@ -21,7 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from rst_core.settings import AttackSpec, DatasetSettings, NetworkSettings, TrainingSettings
+from rst_core.settings import (
+    AttackSpec,
+    DatasetSettings,
+    NetworkSettings,
+    TrainingSettings,
+    uses,
+)
 from rst_core.spec import check_keep_ratio, check_name, format_number
 from rst_core.vocabulary import AttackMethod, Init, Norm, Pattern, SearchMethod, Selection
 
@@ -90,51 +96,79 @@ class NetworkEntry(_Section):
 
 
 class AttackEntry(_Section):
-    """An attack: everything but eps and seed. The step is absolute, or a fraction of eps."""
+    """An attack: everything but eps and seed. The step is absolute, or a fraction of eps.
+
+    A parameter that the method does not have is an error, as it is in
+    :class:`~rst_core.settings.AttackSpec`, which checks it.
+    """
 
     label: str = Field(description="name shown in tables and figures")
     method: AttackMethod
     norm: Norm = Norm.LINF
-    steps: int = Field(1, ge=1, description="gradient steps")
+    steps: int = Field(
+        1, ge=1, description="gradient steps; cw_l2: iterations; bandits: of two queries each"
+    )
     step_size: float | None = Field(None, description="step: 1/255 (linf), [0, 1] images (l2)")
     step_per_eps: float | None = Field(None, description="step as a fraction of eps")
     random_start: bool = Field(False, description="start uniformly in the ball")
     restarts: int = Field(1, ge=1, description="independent runs")
     stop_at_success: bool = Field(True, description="leave an image once it is misclassified")
+    images: int | None = Field(None, description="attack the first N test images only")
+    learning_rate: float | None = Field(
+        None, description="cw_l2: Adam's, in tanh space; bandits: the prior's"
+    )
+    search_steps: int | None = Field(None, description="cw_l2: binary search steps on the constant")
+    constant: float | None = Field(None, description="cw_l2: initial weight of misclassification")
+    probe: float | None = Field(
+        None, description="bandits: L2 length of a query's offset, on [0, 1] images"
+    )
+    exploration: float | None = Field(
+        None, description="bandits: L2 length of a random move of the prior"
+    )
+    tiles: int | None = Field(
+        None, description="bandits: tiles of the prior along each side of the image"
+    )
 
     @model_validator(mode="after")
-    def _one_step(self) -> AttackEntry:
-        if (self.step_size is None) == (self.step_per_eps is None):
+    def _complete(self) -> AttackEntry:
+        steps = [self.step_size, self.step_per_eps]
+        wanted = 1 if uses(self.method, "step_size") else 0
+        if steps.count(None) != 2 - wanted:
             raise ValueError(
                 f"step_size is {self.step_size} and step_per_eps is {self.step_per_eps}; "
-                "exactly one of the two is allowed"
+                f"{'exactly one' if wanted else 'none'} of the two is allowed for {self.method}"
             )
+        self.at("any", 1.0 if self.method.has_eps else None, 0)
         return self
 
-    def at(self, name: str, eps: float, seed: int) -> AttackSpec:
-        """The attack at one size and seed."""
-        step = self.step_size if self.step_size is not None else (self.step_per_eps or 0.0) * eps
-        return AttackSpec(
-            name=name,
-            method=self.method,
-            norm=self.norm,
-            eps=eps,
-            steps=self.steps,
-            step_size=step,
-            random_start=self.random_start,
-            restarts=self.restarts,
-            stop_at_success=self.stop_at_success,
-            seed=seed,
-        )
+    def at(self, name: str, eps: float | None, seed: int) -> AttackSpec:
+        """The attack at one size and seed.
+
+        Raises:
+            ValueError: as :class:`~rst_core.settings.AttackSpec` does.
+        """
+        own = {"label", "step_size", "step_per_eps"}
+        shared = {k: getattr(self, k) for k in type(self).model_fields if k not in own}
+        relative = (self.step_per_eps or 0.0) * (eps or 0.0)
+        step = self.step_size if self.step_size is not None else relative
+        return AttackSpec(name=name, eps=eps, step_size=step, seed=seed, **shared)
 
 
 class Measurement(_Section):
     """An attack on every model of an experiment."""
 
     attack: str = Field(description="entry of 'attacks'")
-    eps: list[Eps] | None = Field(
-        None, description="sizes; left out: the eps that each model was searched or trained at"
+    eps: list[Eps] | Literal["none"] | None = Field(
+        None,
+        description="sizes; left out: the eps that each model was searched or trained at; none: "
+        "the attack has no eps",
     )
+
+    def sizes(self, trained: float) -> list[float] | list[None]:
+        """The eps of this measurement's cells, ``trained`` being the model's own."""
+        if self.eps == "none":
+            return [None]
+        return self.eps or [trained]
 
 
 class TransferMeasurement(Measurement):
@@ -250,6 +284,10 @@ class Config(_Section):
             yield from missing(f"{where}.transferred_from", origin, self.roles.datasets)
             for entry in [*experiment.evaluate, *experiment.transfer, *experiment.adaptive]:
                 yield from missing(f"{where}.attack", entry.attack, self.attacks)
+                attack = self.attacks.get(entry.attack)
+                if attack and attack.method.has_eps == (entry.eps == "none"):
+                    allowed = "a list of sizes, or nothing" if attack.method.has_eps else "'none'"
+                    yield (f"{where}.eps is {entry.eps!r} for {entry.attack}; allowed is {allowed}")
 
 
 def read_config(raw: dict[str, Any]) -> Config:

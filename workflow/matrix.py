@@ -28,7 +28,7 @@ from rst_core.spec import (
     Untrained,
 )
 from rst_core.vocabulary import Origin, Pattern, Start
-from workflow.config import Config, ConfigError, Experiment, ModelKind
+from workflow.config import AttackEntry, Config, ConfigError, Experiment, ModelKind
 
 #: Folder of all cells, from the repository root.
 CELLS = "results/cells"
@@ -124,12 +124,12 @@ class Matrix:
             return
         assert not isinstance(model, CandidateSet)
         for entry in experiment.evaluate:
-            for eps in entry.eps or [trained_eps(model, experiment)]:
+            for eps in entry.sizes(trained_eps(model, experiment)):
                 yield Evaluation(model, selection, entry.attack, eps)
         if isinstance(model, FineTuned):
             return
         for row in experiment.transfer:
-            for eps in row.eps or [trained_eps(model, experiment)]:
+            for eps in row.sizes(trained_eps(model, experiment)):
                 yield TransferRow(model, selection, row.to, row.attack, eps)
 
     def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
@@ -138,7 +138,7 @@ class Matrix:
             list(self._bases(experiment)), origins, experiment.candidate_sets, experiment.adaptive
         ):
             members = CandidateSet(network, origin, tuple(ratios), Pattern.ELEMENT, adversary)
-            for eps in entry.eps or [adversary.eps]:
+            for eps in entry.sizes(adversary.eps):
                 yield Evaluation(members, self.config.selection, entry.attack, eps)
 
     # -- what a cell needs ------------------------------------------------------------
@@ -219,12 +219,15 @@ class Matrix:
         """The attack of a cell, seeded like its model.
 
         Raises:
-            ConfigError: if the config has no such attack.
+            ConfigError: if the config has no such attack, or it has no such size.
         """
         entry = self._entry("attacks", cell.attack)
-        if cell.eps is None:
+        assert isinstance(entry, AttackEntry)
+        if entry.method.has_eps and cell.eps is None:
             raise ConfigError(f"{cell.path}: the attack {cell.attack} needs an eps in its name")
-        return entry.at(cell.attack, cell.eps, cell.model.network.seed)  # type: ignore[attr-defined, no-any-return]
+        if not entry.method.has_eps and cell.eps is not None:
+            raise ConfigError(f"{cell.path}: the attack {cell.attack} has no eps")
+        return entry.at(cell.attack, cell.eps, cell.model.network.seed)
 
     def network_settings(self, network: Network) -> NetworkSettings:
         """Architecture of a network."""

@@ -12,12 +12,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from rst_core.attacks.bandits import bandits
 from rst_core.attacks.budget import check_budget
 from rst_core.attacks.gradient import LogitFunction, pgd
+from rst_core.attacks.reference import auto_attack, cw_inf, cw_l2
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod
 
 Attack = Callable[[LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], Tensor]
+#: The same, with the number of queries that each image cost.
+CountingAttack = Callable[
+    [LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], tuple[Tensor, Tensor]
+]
 
 _ATTACKS: dict[AttackMethod, Attack] = {
     AttackMethod.PGD: pgd,
@@ -25,7 +31,12 @@ _ATTACKS: dict[AttackMethod, Attack] = {
     # (rst_core.r2s.adversary_view), not in the algorithm.
     AttackMethod.EOT: pgd,
     AttackMethod.ENSEMBLE: pgd,
+    AttackMethod.CW_INF: cw_inf,
+    AttackMethod.CW_L2: cw_l2,
+    AttackMethod.AUTO_ATTACK: auto_attack,
+    AttackMethod.AUTO_ATTACK_RAND: auto_attack,
 }
+_COUNTING: dict[AttackMethod, CountingAttack] = {AttackMethod.BANDITS: bandits}
 
 
 def run_attack(
@@ -47,6 +58,17 @@ def run_attack(
     Raises:
         BudgetError: if a result left the ball or [0, 1].
     """
-    adversarial = _ATTACKS[spec.method](model, images, labels, spec, rng)
+    return run_counting(model, images, labels, spec, rng)[0]
+
+
+def run_counting(
+    model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """:func:`run_attack`, with the queries of each image, N, if the attack counts them."""
+    queries = None
+    if spec.method in _COUNTING:
+        adversarial, queries = _COUNTING[spec.method](model, images, labels, spec, rng)
+    else:
+        adversarial = _ATTACKS[spec.method](model, images, labels, spec, rng)
     check_budget(adversarial, images, spec)
-    return adversarial
+    return adversarial, queries

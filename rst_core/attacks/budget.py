@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -21,6 +23,11 @@ def image_units(value: float, norm: Norm) -> float:
     return value / 255 if norm is Norm.LINF else value
 
 
+def radius(spec: AttackSpec) -> float:
+    """The ball's radius on [0, 1] images; infinite for an attack without eps, leaving the box."""
+    return math.inf if spec.eps is None else image_units(spec.eps, spec.norm)
+
+
 def flat_norm(x: Tensor) -> Tensor:
     """L2 norm of each image of N x C x H x W, as N x 1 x 1 x 1."""
     norm: Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
@@ -29,7 +36,7 @@ def flat_norm(x: Tensor) -> Tensor:
 
 def project(candidate: Tensor, images: Tensor, spec: AttackSpec) -> Tensor:
     """The nearest images to ``candidate`` in the ball around ``images``, then in [0, 1]."""
-    eps = image_units(spec.eps, spec.norm)
+    eps = radius(spec)
     if spec.norm is Norm.LINF:
         return torch.clamp(candidate, images - eps, images + eps).clamp_(0, 1)
     delta = candidate - images
@@ -43,7 +50,7 @@ def excess(adversarial: Tensor, images: Tensor, spec: AttackSpec) -> Tensor:
     delta = adversarial - images
     size = delta.abs().amax() if spec.norm is Norm.LINF else flat_norm(delta).amax()
     outside = torch.maximum(adversarial.amax() - 1, -adversarial.amin())
-    return torch.maximum(size - image_units(spec.eps, spec.norm), outside)
+    return torch.maximum(size - radius(spec), outside)
 
 
 def check_budget(adversarial: Tensor, images: Tensor, spec: AttackSpec) -> None:
@@ -57,8 +64,8 @@ def check_excess(worst: float, spec: AttackSpec) -> None:
     """Raise :class:`BudgetError` if ``worst`` of :func:`excess` is more than rounding."""
     if not worst <= TOLERANCE[spec.norm]:  # written so that NaN fails too
         unit = "1/255" if spec.norm is Norm.LINF else "on [0, 1] images"
+        ball = "" if spec.eps is None else f"its {spec.norm} ball of eps {spec.eps:g} ({unit}) or "
         raise BudgetError(
-            f"{spec.name} returned an image {worst:g} outside its {spec.norm} ball of eps "
-            f"{spec.eps:g} ({unit}) or outside [0, 1]; this is a defect of the attack, and the "
-            "cell has no number"
+            f"{spec.name} returned an image {worst:g} outside {ball}[0, 1]; this is a defect of "
+            "the attack, and the cell has no number"
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rst_core.attacks.budget import flat_norm, image_units, project
+from rst_core.attacks.budget import flat_norm, image_units, project, radius
 from rst_core.distributed import ALONE, Share
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Norm
@@ -56,16 +56,16 @@ def random_start(
     With several processes ``images`` are this one's rows of a batch: the moves are drawn
     for the whole batch, so that they are those of one process.
     """
-    eps = image_units(spec.eps, spec.norm)
+    eps = radius(spec)
     count = len(images) * share.processes
     shape = torch.Size([count, *images.shape[1:]])
     if spec.norm is Norm.LINF:
         delta = (2 * _uniform(shape, rng, images.device) - 1) * eps
     else:
         direction = torch.randn(shape, generator=rng, device=rng.device).to(images.device)
-        radius = _uniform(torch.Size([count, 1, 1, 1]), rng, images.device)
+        share_of_ball = _uniform(torch.Size([count, 1, 1, 1]), rng, images.device)
         dimension = math.prod(images.shape[1:])
-        delta = direction / flat_norm(direction) * radius ** (1 / dimension) * eps
+        delta = direction / flat_norm(direction) * share_of_ball ** (1 / dimension) * eps
     start = project(images + delta[share.rows(count)], images, spec)
     return start.contiguous(memory_format=torch.channels_last)
 

@@ -1,0 +1,193 @@
+"""CW-Inf, CW-L2 and Auto-Attack: thin adapters to their reference implementations [5.5, B].
+
+The libraries write gradients into whatever they differentiate, draw from torch's global
+generator and expect contiguous images. The adapters keep all three to themselves; what the
+libraries compute is not touched.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rst_core.attacks.budget import image_units, radius
+from rst_core.attacks.gradient import LogitFunction
+from rst_core.compat import import_advertorch, import_advertorch_losses, import_autoattack
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import AttackMethod, Norm
+
+
+class _TowardsImages(torch.autograd.Function):
+    """A model as one differentiable operation whose only gradient is that of its images."""
+
+    @staticmethod
+    def forward(ctx, model: LogitFunction, images: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        """Images, N x 3 x H x W, to logits, N x classes."""
+        with torch.enable_grad():
+            ctx.images = images.detach().requires_grad_(True)
+            ctx.logits = model(ctx.images)
+        logits: Tensor = ctx.logits.detach().clone()
+        return logits
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
+        """Gradient of the logits to that of the images; FAB asks several times."""
+        (towards,) = torch.autograd.grad(ctx.logits, ctx.images, grad, retain_graph=True)
+        return None, towards.contiguous()
+
+
+def isolated(model: LogitFunction) -> LogitFunction:
+    """``model`` for code that calls ``backward``: parameters get no gradient from it."""
+
+    def call(images: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and images.requires_grad:
+            logits: Tensor = _TowardsImages.apply(model, images)  # type: ignore[no-untyped-call]
+            return logits
+        with torch.no_grad():
+            return model(images)
+
+    return call
+
+
+def draw_seed(rng: torch.Generator) -> int:
+    """The seed that a library gets: the generator's next number."""
+    return int(torch.randint(2**31, (), generator=rng, device=rng.device))
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global generators at ``seed`` inside, and as they were afterwards."""
+    trace = sys.gettrace()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            # Auto-Attack's check for dynamic models switches tracing off for good.
+            sys.settrace(trace)
+
+
+def _on_the_standing(
+    model: LogitFunction,
+    images: Tensor,
+    labels: Tensor,
+    attack: Callable[[Tensor, Tensor, int], Tensor],
+) -> Tensor:
+    """Attack the images that are classified correctly, and leave the others as they are.
+
+    Args:
+        attack: from images, labels and the number of classes to adversarial images.
+    """
+    result = images.clone(memory_format=torch.contiguous_format)
+    if not len(images):
+        return result
+    with torch.no_grad():
+        logits = model(images)
+    at = (logits.argmax(1) == labels).nonzero().squeeze(1)
+    if len(at):
+        result[at] = attack(result[at], labels[at], logits.shape[1]).detach()
+    return result
+
+
+def cw_inf(
+    model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """AdverTorch's L-infinity PGD on its Carlini-Wagner loss, every step taken.
+
+    Of the library's two such losses this is ``loss.CWLoss``, the difference of the largest
+    wrong logit and the right one. ``utils.CarliniWagnerLoss`` takes the largest wrong logit
+    over a masked vector whose right entry is 0, and so ignores negative wrong logits.
+    """
+    attacks, losses = import_advertorch(), import_advertorch_losses()
+
+    def run(x: Tensor, y: Tensor, classes: int) -> Tensor:
+        attack = attacks.LinfPGDAttack(
+            isolated(model),
+            loss_fn=losses.CWLoss(),
+            eps=radius(spec),
+            nb_iter=spec.steps,
+            eps_iter=image_units(spec.step_size, Norm.LINF),
+            rand_init=spec.random_start,
+        )
+        found: Tensor = attack.perturb(x, y)
+        return found
+
+    with _seeded(draw_seed(rng), images.device):
+        return _on_the_standing(model, images, labels, run)
+
+
+def cw_l2(
+    model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """AdverTorch's Carlini-Wagner L2 attack: the nearest image found that is misclassified.
+
+    Where none is found the clean image comes back. The attack draws nothing; ``rng`` is
+    unused.
+    """
+    attacks = import_advertorch()
+
+    def run(x: Tensor, y: Tensor, classes: int) -> Tensor:
+        attack = attacks.CarliniWagnerL2Attack(
+            isolated(model),
+            classes,
+            learning_rate=spec.learning_rate,
+            binary_search_steps=spec.search_steps,
+            max_iterations=spec.steps,
+            initial_const=spec.constant,
+        )
+        found: Tensor = attack.perturb(x, y)
+        return found
+
+    return _on_the_standing(model, images, labels, run)
+
+
+_VERSIONS = {AttackMethod.AUTO_ATTACK: "standard", AttackMethod.AUTO_ATTACK_RAND: "rand"}
+#: Fewest classes that a version's losses and targets are defined for.
+_CLASSES = {"standard": 10, "rand": 3}
+
+
+def auto_attack(
+    model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """The official Auto-Attack, its standard or its randomised version, one batch at once.
+
+    Raises:
+        ValueError: for a model with fewer classes than the version's losses need.
+    """
+    version = _VERSIONS[spec.method]
+    seed = draw_seed(rng)
+    clean = images.clone(memory_format=torch.contiguous_format)
+    if not len(images):
+        return clean
+    with torch.no_grad():
+        classes = model(clean[:1]).shape[1]
+    if classes < _CLASSES[version]:
+        raise ValueError(
+            f"the model has {classes} classes; {spec.method} needs at least {_CLASSES[version]}: "
+            "its difference-of-logits losses are not defined for fewer"
+        )
+    factory = import_autoattack().AutoAttack
+    # The releases differ in these two names: (pyautoattack) and (the repository's own).
+    quiet = {"verbose": False} if "verbose" in inspect.signature(factory).parameters else {}
+    with _seeded(seed, images.device):
+        attack: Any = factory(
+            isolated(model),
+            norm={Norm.LINF: "Linf", Norm.L2: "L2"}[spec.norm],
+            eps=radius(spec),
+            seed=seed,
+            version=version,
+            device=images.device,
+            **quiet,
+        )
+        attack.verbose = False
+        run = attack.run_standard_evaluation
+        size = "batch_size" if "batch_size" in inspect.signature(run).parameters else "bs"
+        found = run(clean, labels, **{size: len(images)})
+    adversarial: Tensor = found[0] if isinstance(found, tuple) else found
+    return adversarial
