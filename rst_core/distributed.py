@@ -65,9 +65,13 @@ def share() -> Share:
 
 
 def default_device() -> torch.device:
-    """The GPU if there is one, under ``torchrun`` the one of this process; else the CPU."""
+    """The GPU if there is one, under ``torchrun`` the one of this process; else the CPU.
+
+    Float32 means float32 there too: torch lets cuDNN round convolutions to TF32 by default.
+    """
     if not torch.cuda.is_available():
         return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False
     if share() == ALONE:
         return torch.device("cuda")
     return torch.device("cuda", torch.cuda.current_device())
