@@ -1,5 +1,6 @@
 """Builders on made-up frames; the paper's numbers; what a reader of a stand-in is told."""
 
+import importlib
 import itertools
 
 import numpy as np
@@ -98,6 +99,15 @@ def test_table_3_is_the_exact_mean_of_the_matrix(matrix):
     assert at["spread"] == pytest.approx(np.std(by_seed, ddof=1))
     assert at["paper"] == pytest.approx(43.27)
     assert data.loc[("resnet18/dense", "cifar10/natural"), "mean"] == pytest.approx(81.0)
+
+
+@pytest.mark.parametrize("name", [*TABLES, *FIGURES])
+def test_an_artifact_takes_its_own_numbers_from_a_frame_of_everything(name, demo):
+    artifact = {**TABLES, **FIGURES}[name]
+    module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
+    own = module.build(made_up(demo, artifact.experiments), demo)
+    everything = [e for e in demo.config.experiments if e not in ("features", "r2s_adaptive")]
+    pd.testing.assert_frame_equal(own, module.build(made_up(demo, everything), demo))
 
 
 def test_a_seed_with_a_hole_in_its_matrix_is_left_out_and_not_averaged_over(matrix):

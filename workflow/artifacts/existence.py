@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from workflow.artifacts import style
 from workflow.artifacts.summary import (
     network_label,
+    of_experiment,
     over_seeds,
     remarks,
     short_label,
@@ -26,6 +27,7 @@ _MEASURES = {"robust": "robust accuracy (%)", "natural": "natural accuracy (%)"}
 def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """One row for each network, dataset, measure and keep ratio; keep ratio 1 is the dense."""
     experiment, roles = matrix.config.experiments[EXPERIMENT], matrix.config.roles
+    cells = of_experiment(cells, experiment)
     own = cells[(cells["kind"] == "Evaluation") & (cells["attack"] == "pgd20")]
     rows: list[dict[str, Any]] = []
     for dataset in experiment.datasets:

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from rst_core.r2s import expected_accuracy
-from workflow.artifacts.summary import network_label, over_seeds, short_label, with_paper
+from workflow.artifacts.summary import (
+    network_label,
+    of_experiment,
+    over_seeds,
+    short_label,
+    with_paper,
+)
 from workflow.matrix import Matrix
 
 EXPERIMENT = "r2s"
@@ -38,6 +44,7 @@ def switch_accuracy(cells: pd.DataFrame, keep_ratios: list[float], measure: str)
 def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """Natural and PGD-20 accuracy of each dense and of R2S over its tickets."""
     experiment, roles = matrix.config.experiments[EXPERIMENT], matrix.config.roles
+    cells = of_experiment(cells, experiment)
     own = cells[cells["attack"] == "pgd20"]
     rows: list[dict[str, Any]] = []
     for network in experiment.networks:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow.config import Experiment
 from workflow.matrix import Matrix
 
 PAPER = Path(__file__).resolve().parents[1] / "paper"
@@ -23,6 +24,24 @@ def paper_values(artifact: str) -> Mapping[tuple[str, str], float]:
         return {}
     with path.open(encoding="utf-8", newline="") as file:
         return {(r["row"], r["column"]): float(r["value"]) for r in csv.DictReader(file)}
+
+
+def of_experiment(cells: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """The rows on an experiment's axes, whatever else the frame holds.
+
+    A model without an axis (a dense has no pattern, a natural one no method) is on all of its
+    values. Transfer rows are kept only if they go to the tickets of their own network.
+    """
+    on_axes = pd.Series(True, index=cells.index)
+    axes: dict[str, list[Any]] = {
+        "init": [i.value for i in experiment.inits],
+        "pattern": [p.value for p in experiment.patterns],
+        "method": [m.value for m in experiment.methods],
+        "trained_eps": experiment.eps,
+    }
+    for column, allowed in axes.items():
+        on_axes &= cells[column].isna() | cells[column].isin(allowed)
+    return cells[on_axes & (cells["targets"].isna() | (cells["targets"] == "tickets"))]
 
 
 def over_seeds(values: pd.Series) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from workflow.artifacts import style
 from workflow.artifacts.summary import (
     network_label,
+    of_experiment,
     over_seeds,
     paper_values,
     remarks,
@@ -30,6 +31,7 @@ def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """One row for each attack ticket and each defending ticket; the ``row`` is the attacker."""
     experiment, roles = matrix.config.experiments[EXPERIMENT], matrix.config.roles
     dataset, network = experiment.datasets[0], experiment.networks[0]
+    cells = of_experiment(cells, experiment)
     own = cells[
         (cells["kind"] == "TransferRow")
         & (cells["attack"] == "pgd20")
