@@ -15,7 +15,7 @@ from rst_core.data import LabelledImages, Splits, load_splits
 from rst_core.distributed import default_device, share
 from rst_core.evaluation import Unfinished, attack_and_judge, fingerprint, natural_outcomes
 from rst_core.features import feature_distances
-from rst_core.files import sha256, write_json
+from rst_core.files import remove_parts, sha256, write_json
 from rst_core.flags import from_flags
 from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count
 from rst_core.progress import Progress, say
@@ -109,6 +109,8 @@ def make_trained(
         save_model(path, model, network, Head.of(dataset), kept[selection], provenance)
         say(f"wrote {path}")
     run.checkpoint.unlink(missing_ok=True)
+    for written in (run.checkpoint, run.metrics):
+        remove_parts(written)
 
 
 def make_trainee(

@@ -100,6 +100,8 @@ class Unfinished:
         """Remove the files, and the folder if nothing else is in it."""
         for path in self.folder.glob("process*.pt"):
             path.unlink(missing_ok=True)
+        for part in self.folder.glob(".process*.part"):
+            part.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

@@ -30,6 +30,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_parts(path: Path) -> None:
+    """Remove what killed writers of ``path`` left beside it: they had no time to do so.
+
+    To be called by the only process that still writes ``path``.
+    """
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        part.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` whole or not at all."""
     with atomic_path(path) as temporary:

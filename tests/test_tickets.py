@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rst_core.files import load_tensors, save_tensors
+from rst_core.files import load_tensors, remove_parts, save_tensors
 from rst_core.masks import kept_count
 from rst_core.networks import build_classifier, draw_weights, prunable_weights
 from rst_core.records import pack_outcomes, unpack_outcomes
@@ -165,6 +165,13 @@ def test_files_are_inert_and_damage_is_said(tmp_path):
         read_model_file(tmp_path / "old.pt")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_model_file(tmp_path / "none.pt")
+
+
+def test_parts_of_killed_writers_go_and_those_of_other_files_stay(tmp_path):
+    for name in (".state.pt.a1b2.part", ".state.pt.c3.part", ".other.pt.d4.part", "state.pt"):
+        (tmp_path / name).write_text("x")
+    remove_parts(tmp_path / "state.pt")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.pt.d4.part", "state.pt"]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):

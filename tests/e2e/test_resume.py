@@ -24,8 +24,9 @@ def command(*words: str) -> list[str]:
 def test_a_search_killed_at_any_moment_ends_with_the_uninterrupted_ticket(tmp_path):
     search = command(
         "search", f"{CELL}/best_val/ticket.pt", "--data", "data.json", "--threads", "1",
-        *to_flags(NARROW), *to_flags(BRIEF), "--batch-size", "128",
+        *to_flags(NARROW), *to_flags(BRIEF), "--batch-size", "128", "--epochs", "8",
     )  # fmt: skip
+    # Epochs enough that even a starved test kills long before the end.
     for folder in ("whole", "killed"):
         (tmp_path / folder).mkdir()
         data = command("data", "data.json", *to_flags(DIGITS), "--validation-images", "900")
