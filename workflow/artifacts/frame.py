@@ -31,7 +31,7 @@ MODEL_COLUMNS = [
 COLUMNS = [
     "kind", *MODEL_COLUMNS, "selection", "attack", "attack_eps", "targets", "source_model",
     "source_keep_ratio", "source_seed", "candidates", "measure", "correct", "total", "value",
-    "noise_eps", "parameters", "parameters_kept", "cell",
+    "noise_eps", "parameters", "parameters_kept", "flags", "cell",
 ]  # fmt: skip
 
 
