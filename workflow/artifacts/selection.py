@@ -245,22 +245,25 @@ class Adaptive:
 
 @dataclass(frozen=True)
 class Counted:
-    """Millions of prunable weights of a model: all, or those that its mask keeps."""
+    """Prunable weights of a model: ``all`` or those ``kept``, in millions, or the ``sparsity``.
+
+    Sparsity is the percentage of weights that its mask removes.
+    """
 
     models: Models
-    kept: bool = True
+    what: str = "kept"
 
     def values(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """See :class:`Selector`."""
-        column = "parameters_kept" if self.kept else "parameters"
-        rows = self.models.judged(cells, matrix).drop_duplicates("seed")
-        rows = rows[rows[column].notna()]
-        return _mean_by_seed(rows.assign(value=rows[column].astype(float) / 1e6, flags=None))
+        rows = self.models.judged(cells, matrix).dropna(subset=["parameters", "parameters_kept"])
+        rows = rows.drop_duplicates("seed")
+        total, kept = (rows[c].astype(float) for c in ("parameters", "parameters_kept"))
+        counted = {"kept": kept / 1e6, "all": total / 1e6, "sparsity": 100 * (1 - kept / total)}
+        return _mean_by_seed(rows.assign(value=counted[self.what], flags=None))
 
     def axes(self) -> dict[str, Any]:
         """See :class:`Selector`."""
-        measure = {"measure": "parameters_kept" if self.kept else "parameters"}
-        return _described(self.models, NATURAL) | measure
+        return _described(self.models, NATURAL) | {"measure": f"weights_{self.what}"}
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,11 @@ def short_label(matrix: Matrix, role: str) -> str:
     return entry.label + ("†" if entry.note else "")
 
 
+def is_marked(matrix: Matrix, role: str) -> bool:
+    """Whether a dataset role needs a remark wherever it is named."""
+    return data_label(matrix, role) != short_label(matrix, role)
+
+
 def stands_in(matrix: Matrix, role: str) -> bool:
     """Whether numbers on this role must not be compared with the paper's."""
     return bool(matrix.config.datasets[matrix.config.roles.datasets[role]].stand_in_for)
