@@ -16,6 +16,7 @@ from workflow.artifacts.grid import Entry, Grid, has_paper
 
 _SIZE, _PAPER_SIZE, _NOTE_SIZE, _TITLE_SIZE, _MARK_SIZE = 8.0, 7.0, 7.0, 9.5, 5.5
 _BOLD = 1.15  # width of bold letters over that of others
+_HINTED = 1.03  # screens round letters to whole pixels
 _LEADING = 1.3  # line height over font size
 _GAP = 9.0  # between columns, in points
 _MARGIN = 8.0
@@ -183,7 +184,7 @@ def _wrapped(text: str, width: float, size: float) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if _wide(longer, size) <= width:
+        if _wide(longer, size) * _HINTED <= width:
             lines[-1] = longer
         else:
             lines.append(word)
