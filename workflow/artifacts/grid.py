@@ -87,7 +87,10 @@ def make_grid(data: pd.DataFrame, places: Sequence[Place], footnotes: Mapping[st
     rows = {place.row_rank: place for place in places}
     columns = {place.column_rank: place for place in places}
     across = sorted(columns)
-    flags = [text.split(";") if isinstance(text, str) else [] for text in data["flags"]]
+    flags = [
+        [code for code in text.split(";") if code] if isinstance(text, str) else []
+        for text in data["flags"]
+    ]
     codes_used = dict.fromkeys(code for codes in flags for code in codes)
     letters = dict(zip(codes_used, ascii_lowercase, strict=False))
     entries: dict[tuple[Any, ...], Entry] = {}
