@@ -17,8 +17,8 @@ from torch.nn.utils import parametrize
 
 from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
-from rst_core.training import step
 from rst_core.trainee import MaskTrainee
+from rst_core.training import step
 from rst_core.vocabulary import Architecture, Init, Pattern, SearchMethod
 
 EPS, STEP_SIZE, STEPS = 8 / 255, 2 / 255, 7
@@ -91,7 +91,7 @@ def limit(model: Classifier, *, bfloat16: bool = False) -> Step:
                 parameter.requires_grad_(True)
             loss = F.cross_entropy(model(adversarial).float(), labels)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
 
     return run
@@ -118,8 +118,8 @@ class _SortedMask(nn.Module):
         self.keep_ratio = keep_ratio
 
     def forward(self, weight: Tensor) -> Tensor:
-        masked: Tensor = _SortAndMask.apply(self.scores.abs(), self.keep_ratio) * weight
-        return masked
+        mask: Tensor = _SortAndMask.apply(self.scores.abs(), self.keep_ratio)  # type: ignore[no-untyped-call]
+        return mask * weight
 
 
 class _SortAndMask(torch.autograd.Function):
@@ -154,12 +154,12 @@ def released(model: Classifier, keep_ratio: float = 0.2) -> Step:
         for _ in range(STEPS):
             current = current.detach().requires_grad_(True)
             loss = F.cross_entropy(model(current), labels)
-            loss.backward()  # the scores' gradients too
+            torch.autograd.backward(loss)  # the scores' gradients too
             assert current.grad is not None
             moved = current.detach() + STEP_SIZE * current.grad.sign()
             current = torch.min(torch.max(moved, images - EPS), images + EPS).clamp(0, 1)
         optimiser.zero_grad()
-        F.cross_entropy(model(current.detach()), labels).backward()
+        torch.autograd.backward(F.cross_entropy(model(current.detach()), labels))
         optimiser.step()
 
     return run
