@@ -39,6 +39,7 @@ from rst_core.spec import (
     TransferRow,
     Untrained,
 )
+from rst_core.suspicion import measure_checks
 from rst_core.tickets import (
     Head,
     load_trained,
@@ -225,6 +226,8 @@ def _attack_and_write(
     contents: dict[str, Any] = {"settings": settings, "results": results}
     if found.queries is not None:
         contents["queries"] = pack_counts(found.queries.numpy())
+    if share().writes:
+        contents["checks"] = asdict(measure_checks(source, images, spec.seed))
     _write(root, cell, dataset, contents, work)
     if share().writes:
         unfinished.forget()
