@@ -137,7 +137,7 @@ def test_on_a_stand_in_it_is_compared_with_the_papers_attacks_rerun(demo, left, 
     verdict = at(r2s_stress.build(frame(demo, robust), demo), "r2s/minimum")["verdict"]
     assert verdict.startswith(finding + " the paper's own attacks")
     assert f"{100 * left:.1f} ±" in verdict
-    assert verdict.endswith("60.0 %.")
+    assert verdict.endswith("those give 60.0 %.")
     assert "57.59" not in verdict, "the paper's number is of other data"
 
 
@@ -160,7 +160,7 @@ def test_on_the_papers_data_it_is_compared_with_what_is_printed(paper, left, fin
     assert row["n"] == 3
     assert row["spread"] == pytest.approx(0)
     assert row["verdict"].startswith(finding)
-    assert "57.59 % (its attacks rerun here: 70.0 %)" in row["verdict"]
+    assert "it prints 57.59 %, its attacks rerun here give 70.0 %" in row["verdict"]
     assert at(data, "r2s/eot_pgd20")["paper"] == pytest.approx(57.59)
     assert at(data, "r2s/ensemble_pgd20")["difference"] == pytest.approx(70 - 59.05)
 

@@ -241,14 +241,14 @@ def _verdict(
         error = _error(drops) or 0.0
         drop = 100 * float(np.mean(drops)) if drops else 0.0
         weaker, than = drop > _ERRORS * error, "under the paper's own attacks"
-        against = f"{rerun['mean']:.1f} %"
+        against = f"those give {rerun['mean']:.1f} %"
     else:
         over = (minimum["spread"] or 0.0) / sqrt(minimum["n"])
         error = sqrt((minimum["error"] or 0.0) ** 2 + over**2)
         weaker, than = minimum["mean"] + _ERRORS * error < printed, "the paper says"
-        against = f"{printed:.2f} % (its attacks rerun here: {rerun['mean']:.1f} %)"
+        against = f"it prints {printed:.2f} %, its attacks rerun here give {rerun['mean']:.1f} %"
     finding = f"R2S is weaker than {than}" if weaker else f"R2S is not found weaker than {than}"
-    return f"{finding}: {left} under the strongest adversary here, {against}."
+    return f"{finding}: {left} under the strongest adversary here; {against}."
 
 
 # -- the picture -------------------------------------------------------------------------
@@ -287,14 +287,19 @@ def draw(data: pd.DataFrame, matrix: Matrix) -> Figure:
     across = min(2, len(columns))
     down = -(-len(columns) // across)
     figure, axes = plt.subplots(
-        down, across, figsize=(4.6 * across, 3.9 * down + 0.5), layout="constrained", squeeze=False
+        down,
+        across,
+        figsize=(2 + 4.2 * across, 3.9 * down + 0.5),
+        layout="constrained",
+        squeeze=False,
+        sharey=True,
     )
     for ax in axes.flat[len(columns) :]:
         ax.axis("off")
     codes = [c for c in FOOTNOTES if any(c in f.split(";") for f in data["flags"].dropna())]
     for ax, column in zip(axes.flat, columns, strict=False):
         _panel(ax, data[data["column"] == column], codes, matrix)
-    shared = ", ".join(dict.fromkeys(f"{n}" for n in data["images"]))
+    shared = ", ".join(dict.fromkeys(f"{n}" for n in data["images"] if n)) or "0"
     note = (
         f"expected accuracy over the candidate set (%), exact; the first {shared} test images, on "
         "which all attacks were run; ± and bars: standard error over images, bars twice that; "
@@ -335,5 +340,5 @@ def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> No
     ax.set_xlim(0, 100)
     network, role = rows[0]["network_role"], rows[0]["role"]
     where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}".replace("\n", " ")
-    verdict = fill(next(r["verdict"] for r in rows if r["verdict"]), 62)
+    verdict = fill(next(r["verdict"] for r in rows if r["verdict"]), 70)
     ax.set_title(f"{where}\n{verdict}", loc="left", fontsize=8)
