@@ -22,7 +22,7 @@ from rst_core.vocabulary import AttackMethod, Norm
 #: Images that are looked at: enough to see a symptom, few beside any attack.
 IMAGES = 100
 
-#: A ball so large that it holds an image of every class: half of it turns a picture grey.
+#: A ball so large, a quarter of the pixel range each way, that an attack that works leaves none.
 LARGE = AttackSpec(
     name="pgd20",
     method=AttackMethod.PGD,

@@ -196,12 +196,12 @@ def cifar_subject(archive: Path) -> Subject:
     model = build_classifier(QUARTER, CIFAR.classes, CIFAR.mean, CIFAR.std)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
     settings = TrainingSettings(
-        epochs=3, batch_size=64, lr=0.1, decay_epochs=(2,), validation_steps=1
+        epochs=2, batch_size=64, lr=0.03, decay_epochs=(1,), validation_steps=1
     )
-    attack = training_attack(SearchMethod.FGSM_RS, 8.0)
+    attack = training_attack(SearchMethod.FGSM_RS, 4.0)
     model = _trained(WeightTrainee(model), splits, dataset, attack, settings)
     _, images, labels = next(iter(splits.test.evaluation_batches(500)))
-    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=8.0, chain=100, few=8)
+    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=4.0, chain=100, few=8)
 
 
 def _advertorch_pgd(subject: Subject, seed: int) -> Tensor:

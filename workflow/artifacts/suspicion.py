@@ -26,8 +26,7 @@ FOOTNOTES: dict[str, str] = {
     "randomised": "The model's outputs differ between two passes over the same images, which the "
     "attack does not expect.",
     "probabilities": "The model's outputs look like probabilities where the attack expects logits.",
-    "eps64": "PGD-20 at eps 64 leaves images standing, where every image can be changed into any "
-    "other class: the attack fails, not the model stands.",
+    "eps64": "PGD-20 at eps 64 leaves images standing, where an attack that works leaves none.",
     "black_box": "A black-box attack of the same eps leaves fewer images of this model: its "
     "gradients may be masked.",
     "transfer": "The same attack made on another model leaves fewer images of this one: its "
@@ -39,8 +38,8 @@ _ERRORS = 2.0
 #: Change of outputs between two passes, as a fraction of their norm: Auto-Attack's own
 #: threshold for randomised defences. Rounding is a hundred times smaller.
 _RERUN = 1e-4
-#: Share of images that may survive eps 64 [Carlini et al. 2019: "should reach 0 %"], before
-#: noise: a model whose attack works leaves none, one without gradients leaves more than this.
+#: Share of images that may survive eps 64, before noise: in so large a ball an attack that works
+#: leaves next to none, and a few in a hundred may be its bad luck.
 _AT_64 = 0.05
 #: Methods that see outputs only.
 _BLACK_BOX = {AttackMethod.BANDITS.value, AttackMethod.SQUARE.value}
