@@ -38,11 +38,8 @@ def made_up(matrix, experiments, keep=lambda cell: True):
     for cell in dict.fromkeys(cells):
         if not keep(cell):
             continue
-        judges = (
-            [t.model for t in matrix.targets(cell)]
-            if isinstance(cell, TransferRow)
-            else [cell.model]
-        )
+        of_a_row = isinstance(cell, TransferRow)
+        judges = [c.model for c in (matrix.targets if of_a_row else matrix.sources)(cell)]
         results = []
         for judge in judges:
             ratio = judge.keep_ratio if isinstance(judge, Ticket) else 1.0
@@ -106,7 +103,7 @@ def test_an_artifact_takes_its_own_numbers_from_a_frame_of_everything(name, demo
     artifact = {**TABLES, **FIGURES}[name]
     module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
     own = module.build(made_up(demo, artifact.experiments), demo)
-    everything = [e for e in demo.config.experiments if e not in ("features", "r2s_adaptive")]
+    everything = [e for e in demo.config.experiments if e != "features"]
     pd.testing.assert_frame_equal(own, module.build(made_up(demo, everything), demo))
 
 
