@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from workflow.artifacts import style
-from workflow.artifacts.layouts import NARROW, Slot, bands, footed, lay_out, letter_title
+from workflow.artifacts.panel_grid import NARROW, Slot, bands, footed, lay_out, letter_title
 from workflow.artifacts.panels import Panel, PanelFigure, Series
 from workflow.artifacts.selection import NATURAL, Evaluated, Measure, Models, Number, tidy
 from workflow.artifacts.summary import network_label, paper_values, stands_in
@@ -82,12 +82,12 @@ def _beside_paper(data: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     keys = zip(data["row"], data["column"], strict=True)
     known = pd.Series([published_points().get(key) for key in keys], index=data.index, dtype=float)
     data["paper"] = data["paper"].astype(float).fillna(known)
-    comparable = [not stands_in(matrix, role) for role in data["role"]]
-    data["difference"] = (data["mean"].astype(float) - data["paper"]).where(comparable)
+    foreign = pd.Series([stands_in(matrix, role) for role in data["role"]], index=data.index)
+    data["difference"] = (data["mean"].astype(float) - data["paper"]).mask(foreign.astype(bool))
     return data
 
 
-def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix) -> Figure:
+def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """The panels, each with its enlargement where the paper has one."""
     style.begin()
     slots = [s for p in figure.panels for s in ([Slot(p), Slot(p, True)] if p.zoom else [Slot(p)])]
@@ -103,7 +103,7 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix) -> Figure:
     _name_axes(axes)
     published = data["difference"].notna().any()
     notes = ["the paper's points: its text and the diagonal of its Figure 7"] if published else []
-    return footed(picture, [*notes, *bands(data)], figure, data, matrix)
+    return footed(picture, [remark, *notes, *bands(data)], figure, data, matrix)
 
 
 def _name_axes(axes: dict[Slot, Axes]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from workflow.artifacts import style
-from workflow.artifacts.layouts import bands, footed, letter_title
+from workflow.artifacts.panel_grid import bands, footed, letter_title
 from workflow.artifacts.panels import PanelFigure
 from workflow.artifacts.selection import COLUMNS, Models, Number, matching, tidy
 from workflow.matrix import Matrix
@@ -56,7 +56,7 @@ def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFr
     return data
 
 
-def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix) -> Figure:
+def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Distance over the magnitude of the noise, one curve for each kind of weights."""
     style.begin()
     (panel,) = figure.panels
@@ -76,4 +76,4 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix) -> Figure:
         ax.legend(frameon=True, borderpad=0.3)
     else:
         style.absent(ax, "no cells yet" if len(data) else "not in this matrix")
-    return footed(picture, bands(data), figure, data, matrix)
+    return footed(picture, [remark, *bands(data)], figure, data, matrix)

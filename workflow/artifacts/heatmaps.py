@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from workflow.artifacts import style
-from workflow.artifacts.layouts import footed, letter_title
+from workflow.artifacts.panel_grid import footed, letter_title
 from workflow.artifacts.panels import Panel, PanelFigure
 from workflow.artifacts.selection import Measure, Models, Number, Transferred, tidy
 from workflow.artifacts.summary import paper_values, stands_in
@@ -55,7 +55,7 @@ class _Map:
     absent: str
 
 
-def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix) -> Figure:
+def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Our matrices, and the paper's beside ours where it survives in the text."""
     style.begin()
     here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
@@ -72,7 +72,7 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix) -> Figure:
     for ax in axes.flat[len(maps) :]:
         ax.remove()
     notes = ["robust accuracy (%) under images made against the row's ticket; outlined: its own"]
-    return footed(picture, notes, figure, data, matrix)
+    return footed(picture, [remark, *notes], figure, data, matrix)
 
 
 def _maps(name: str, panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[_Map]:

@@ -124,7 +124,7 @@ class PanelFigure(Artifact):
         module = importlib.import_module(f"workflow.artifacts.{self.module}")
         return module.build(self, cells, matrix)  # type: ignore[no-any-return]
 
-    def draw(self, data: pd.DataFrame, matrix: Matrix) -> Figure:
-        """The picture of :meth:`build`'s data."""
+    def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
         module = importlib.import_module(f"workflow.artifacts.{self.module}")
-        return module.draw(self, data, matrix)  # type: ignore[no-any-return]
+        return module.draw(self, data, matrix, remark)  # type: ignore[no-any-return]

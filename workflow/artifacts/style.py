@@ -59,25 +59,32 @@ LOOKS: dict[str, Look] = {
 #: Width of the paper's text, in inches: pictures are drawn at the size they are printed at.
 TEXT_WIDTH = 5.5
 #: The smallest letters, in points.
-SMALL = 7
+SMALL = 7.0
 
 
 def begin() -> None:
     """Set fonts and grids; call before making a figure."""
-    sns.set_theme(context="paper", style="whitegrid")
-    sizes = dict.fromkeys(
-        ["font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize"],
-        SMALL,
-    )
-    plt.rcParams.update(
-        sizes
-        | {
-            "figure.dpi": 100, "savefig.dpi": 250, "axes.titlesize": SMALL,
-            "axes.titlepad": 3, "axes.labelpad": 2, "xtick.major.pad": 1, "ytick.major.pad": 1,
-            "lines.linewidth": 1, "lines.markersize": 3.5, "lines.markeredgewidth": 0,
-            "grid.linewidth": 0.5, "axes.linewidth": 0.6, "pdf.fonttype": 42,
-        }
-    )  # fmt: skip
+    sns.set_theme(context="paper", style="whitegrid", rc=_SETTINGS)
+
+
+_TEXTS = (
+    "font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize",
+    "legend.fontsize",
+)  # fmt: skip
+_SETTINGS: dict[str, float] = dict.fromkeys(_TEXTS, SMALL) | {
+    "axes.labelpad": 2,
+    "axes.linewidth": 0.6,
+    "axes.titlepad": 3,
+    "figure.dpi": 100,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1,
+    "lines.markeredgewidth": 0,
+    "lines.markersize": 3.5,
+    "pdf.fonttype": 42,  # letters that can be searched and edited
+    "savefig.dpi": 250,
+    "xtick.major.pad": 1,
+    "ytick.major.pad": 1,
+}
 
 
 def keep_ratio_axis(ax: Axes, keep_ratios: list[float]) -> None:

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from workflow.artifacts import style
@@ -71,8 +72,8 @@ def lay_out(
     for found in strips:
         heights += [height, max((s.height for s in found), default=0.001)]
     around = (title_lines + 2.8) * _LINE * len(rows) + 3 * _LINE
-    picture = plt.figure(figsize=(width * across, sum(heights) + around), layout="constrained")
-    picture.get_layout_engine().set(h_pad=0.02, w_pad=0.02, hspace=0, wspace=0.03)  # type: ignore[union-attr]
+    spaces = ConstrainedLayoutEngine(h_pad=0.02, w_pad=0.02, hspace=0, wspace=0.03)
+    picture = plt.figure(figsize=(width * across, sum(heights) + around), layout=spaces)
     grid = picture.add_gridspec(2 * len(rows), across, height_ratios=heights)
     axes = {}
     for i, row in enumerate(rows):
@@ -131,7 +132,7 @@ def footed(
     """Add the line under a figure: what is shown how, what is missing, the protocol."""
     roles = list(dict.fromkeys(panel.dataset for panel in figure.panels))
     parts = [*notes, *incomplete(data, matrix), remarks(matrix, roles)]
-    style.footnote(picture, "; ".join(parts))
+    style.footnote(picture, "; ".join(filter(None, parts)))
     return picture
 
 
