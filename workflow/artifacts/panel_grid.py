@@ -86,7 +86,7 @@ def lay_out(
             legend = below.legend(
                 handles=list(strip.handles), loc="upper center", ncols=strip.columns,
                 frameon=False, borderpad=0, borderaxespad=0, labelspacing=0.25,
-                columnspacing=1.0, handlelength=1.9, handletextpad=0.5,
+                columnspacing=1.0, handlelength=1.6, handletextpad=0.5,
             )  # fmt: skip
             legend.set_in_layout(False)  # its strip has the room; axes stay as wide as they are
     return picture, axes

@@ -120,7 +120,12 @@ class PanelFigure(Artifact):
                 yield from Matrix(config).cells(series.experiment)
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """The data behind the figure, one row a number."""
+        """The data behind the figure, one row a number.
+
+        ``cells`` may hold more than the figure reads, such as other seeds, or less.
+        """
+        own = {cell.path for cell in self.cells(matrix)}
+        cells = cells[cells["cell"].isin(own)]
         module = importlib.import_module(f"workflow.artifacts.{self.module}")
         return module.build(self, cells, matrix)  # type: ignore[no-any-return]
 

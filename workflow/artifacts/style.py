@@ -52,8 +52,8 @@ LOOKS: dict[str, Look] = {
     "rtt_adversarial": Look(_RED, "^", "adversarial RTT"),
     "rtt_transferred": Look(_PINK, "v", "transferred adversarial RTT"),
     "untrained": Look(_BLUE, "*", "random weights"),
-    "dense_natural": Look(_GREEN, "H", "dense (nat. trained)"),
-    "dense_adversarial": Look("0.25", "8", "dense (adv. trained)"),
+    "dense_natural": Look(_GREEN, "H", "natural dense"),
+    "dense_adversarial": Look("0.25", "8", "adversarial dense"),
 }
 
 #: Width of the paper's text, in inches: pictures are drawn at the size they are printed at.
@@ -74,7 +74,7 @@ _TEXTS = (
 _SETTINGS: dict[str, float] = dict.fromkeys(_TEXTS, SMALL) | {
     "axes.labelpad": 2,
     "axes.linewidth": 0.6,
-    "axes.titlepad": 3,
+    "axes.titlepad": 5,
     "figure.dpi": 100,
     "grid.linewidth": 0.5,
     "lines.linewidth": 1,
@@ -118,7 +118,7 @@ def footnote(figure: Figure, text: str) -> None:
 
 def characters(figure: Figure) -> int:
     """How many of the smallest letters fit into a figure's width."""
-    return int(figure.get_size_inches()[0] * 72 / (0.5 * SMALL))
+    return int(figure.get_size_inches()[0] * 72 / (0.53 * SMALL))
 
 
 def save(figure: Figure, path: Path, **options: Any) -> None:
