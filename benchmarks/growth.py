@@ -71,11 +71,14 @@ def _aggregation(folder: Path, count: int) -> float:
     for cell in cells:
         paths[cell.path].write_text(json.dumps(_record(matrix, cell)))
 
+    def own(artifact: Any) -> list[Path]:
+        return [paths[c.path] for c in artifact.cells(matrix) if c.path in paths]
+
     def everything() -> None:
-        for make, artifacts in ((make_table, TABLES), (make_figure, FIGURES)):
-            for name, artifact in artifacts.items():
-                mine = [paths[c.path] for c in artifact.cells(matrix) if c.path in paths]
-                make(artifact, mine, matrix, folder / "made" / name)
+        for table in TABLES.values():
+            make_table(table, own(table), matrix, folder / "made" / table.name)
+        for figure in FIGURES.values():
+            make_figure(figure, own(figure), matrix, folder / "made" / figure.name)
 
     return seconds(everything)
 

@@ -280,7 +280,7 @@ def _kind(row: str) -> str:
     return "paper" if row.partition("/")[2] in _PAPER else "harder"
 
 
-def draw(data: pd.DataFrame, matrix: Matrix) -> Figure:
+def draw(data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Accuracy under each attack, a panel for each network and dataset, each with its verdict."""
     style.begin()
     columns = list(dict.fromkeys(data["column"]))
@@ -307,7 +307,8 @@ def draw(data: pd.DataFrame, matrix: Matrix) -> Figure:
         "harder ones; "
     )
     marked = "".join(f" [{_letter(code, codes)}] {FOOTNOTES[code]}" for code in codes)
-    style.footnote(figure, note + remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked)
+    note += remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked
+    style.footnote(figure, "; ".join(filter(None, [remark, note])))
     return figure
 
 
