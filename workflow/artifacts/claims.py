@@ -117,9 +117,9 @@ def _row(claim: Claim, tree: Place | Group, plan: Numbers, matrix: Matrix) -> di
 
 def _measured(place: Place | None) -> dict[str, Any]:
     """What was measured at a place; all empty where nothing was."""
-    names = ("value", "margin", "at_least", "at_most", "paper")
-    names += ("seeds_error", "images_error", "paired", "seeds")
-    row: dict[str, Any] = dict.fromkeys(names)
+    errors = ("seeds_error", "images_error", "paired", "seeds")
+    row: dict[str, Any] = dict.fromkeys(("value", "margin", "at_least", "at_most", "paper"))
+    row |= dict.fromkeys(errors)
     if place is not None:
         lowest, highest = place.bounds
         row["at_least"] = None if lowest == float("-inf") else lowest
@@ -127,9 +127,7 @@ def _measured(place: Place | None) -> dict[str, Any]:
         row["paper"] = place.comparison.paper
         if place.estimate is not None:
             row["margin"] = place.margin
-            row |= {k: getattr(place.estimate, k) for k in ("value", "paired", "seeds")}
-            row["seeds_error"] = place.estimate.seeds_error
-            row["images_error"] = place.estimate.images_error
+            row |= {name: getattr(place.estimate, name) for name in ("value", *errors)}
     return row
 
 
@@ -157,6 +155,8 @@ def _missing(absent: list[Place], plan: Numbers) -> str | None:
         for axis, value in zip(address._fields, address, strict=True):
             if value is not None and value not in known[axis]:
                 lacking.setdefault(axis, set()).add(value)
+    if lacking.get("attack_eps") == lacking.get("trained_eps"):
+        lacking.pop("attack_eps", None)  # one is the other, unless a claim says otherwise
     parts = [
         axis.replace("_", " ") + " " + ", ".join(map(_shown, sorted(values)))
         for axis, values in lacking.items()

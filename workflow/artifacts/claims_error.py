@@ -50,7 +50,7 @@ class Estimate:
 
         The half-widths of seeds and of images, each with its own Student's t, in quadrature. One t
         for both, with the degrees of freedom of Welch and Satterthwaite, covers the truth in as
-        few as 87 % of cases instead of 95 % when there are two seeds; this does not fall below.
+        few as 87 % of cases instead of 95 % when there are two seeds; this stays at 95 % and above.
         For one seed, of the images alone.
         """
         width = stats.t.ppf(1 - alpha, max(self.images - 1, 1)) * self.images_error

@@ -84,7 +84,7 @@ def index(rows: Iterable[dict[str, Any]], selection: str) -> Numbers:
     """Rows of the tidy frame by address and seed; those of another epoch are left out."""
     found: dict[Address, dict[int, list[Number]]] = {}
     for raw in rows:
-        row = {k: None if _missing(v) else v for k, v in raw.items()}
+        row: dict[str, Any] = {k: None if _missing(v) else v for k, v in raw.items()}
         if row.get("selection") not in (selection, None):
             continue
         details = (row.get("outcomes"), row.get("deviation"), row.get("flags"))

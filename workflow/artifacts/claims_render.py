@@ -1,7 +1,8 @@
-"""Verdicts for people: Markdown, a page of its own, a picture. Symbol and word, never colour alone."""
+"""Verdicts for people: Markdown, a page, a picture. Symbol and word, never colour alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
@@ -41,6 +42,8 @@ def verdict_words(row: Any) -> str:
 
 def margin_words(row: Any) -> str:
     """The margin with its interval, or how far the cells have come."""
+    if not row.places_in_config:
+        return ""
     if pd.isna(row.margin):
         return f"{row.places_measured} of {row.places_in_config} comparisons measured"
     unit = "" if row.unit == "points" else f" {row.unit}"
@@ -97,6 +100,10 @@ _HEADS = (
 )  # fmt: skip
 
 
+def _rows(verdicts: pd.DataFrame) -> Iterator[Any]:
+    yield from verdicts.itertuples()
+
+
 def _cells(row: Any) -> list[str]:
     shown = [row.section, row.title, verdict_words(row), margin_words(row), paper_words(row)]
     return [*shown, rests_words(row), row.data]
@@ -110,7 +117,7 @@ def markdown(verdicts: pd.DataFrame, claims: Claims, matrix: Matrix) -> str:
     lines += ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
     lines += [
         "| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |"
-        for row in verdicts.itertuples()
+        for row in _rows(verdicts)
     ]
     lines += ["", "### Words as numbers", ""]
     lines += [f"- {name} = {word.value:g}: {word.reason}" for name, word in claims.words.items()]
@@ -127,6 +134,7 @@ th{position:sticky;top:0;background:#f4f4f4}
 .holds{border-left:5px solid #0072B2}.fails{border-left:5px solid #D55E00}
 .open{border-left:5px solid #bbb;color:#555}
 .warning{border:2px solid #D55E00;padding:.5rem .8rem;font-weight:600}
+td:nth-child(2){min-width:16rem}td:nth-child(3){min-width:9rem}
 .number{white-space:nowrap;font-variant-numeric:tabular-nums}
 .small{font-size:85%;color:#444}q{font-style:italic}
 """
@@ -141,7 +149,7 @@ def html(verdicts: pd.DataFrame, claims: Claims, matrix: Matrix) -> str:
         body.append(f"<p{kind}>{escape(note)}</p>")
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in _HEADS)
     body.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
-    body += [_html_row(row) for row in verdicts.itertuples()]
+    body += [_html_row(row) for row in _rows(verdicts)]
     body.append("</tbody></table><h2>Words as numbers</h2><ul>")
     body += [
         f"<li><b>{escape(name)}</b> = {word.value:g}: {escape(word.reason)}</li>"
@@ -167,11 +175,12 @@ def _html_row(row: Any) -> str:
         f'<details class="small"><summary>{escape(row.rests_on)}</summary>'
         f"<q>{escape(row.quote)}</q>{remark}</details>"
     )
-    numbers = "".join(f'<td class="number">{cell}</td>' for cell in rest)
+    verdict, *numbers = rest
+    middle = f"<td>{verdict}</td>" + "".join(f'<td class="number">{n}</td>' for n in numbers)
     small = "".join(f'<td class="small">{cell}</td>' for cell in (decided, data))
     return (
         f'<tr class="{kind}" id="{row.claim}"><td>{section}</td>'
-        f"<td>{title}{details}</td>{numbers}{small}</tr>"
+        f"<td>{title}{details}</td>{middle}{small}</tr>"
     )
 
 
@@ -182,7 +191,7 @@ def picture(verdicts: pd.DataFrame, matrix: Matrix) -> Figure:
     figure, ax = plt.subplots(
         figsize=(style.FULL_WIDTH * 1.3, 1.2 + 0.19 * len(shown)), layout="constrained"
     )
-    for y, row in enumerate(shown.itertuples()):
+    for y, row in enumerate(_rows(shown)):
         if pd.isna(row.margin):
             ax.text(0.3, y, str(row.verdict), va="center", fontsize=6, color="0.45")
             continue
@@ -190,13 +199,14 @@ def picture(verdicts: pd.DataFrame, matrix: Matrix) -> Figure:
         ax.plot([row.low, row.high], [y, y], color=colour, lw=1.2)
         face = colour if row.clear == "yes" else "white"
         ax.plot(row.margin, y, marker, color=colour, mfc=face, ms=5)
+    ax.grid(False, axis="y")
     ax.axvline(0, color="0.3", lw=1)
     ax.set_xscale("symlog", linthresh=5)
     ax.set_xlim(-100, 100)
     ticks = [-50, -20, -10, -5, -2, 0, 2, 5, 10, 20, 50]
     ax.set_xticks(ticks, [f"{t:g}".replace("-", "−") for t in ticks])
     ax.minorticks_off()
-    labels = [f"{row.title}  [{row.section}]" for row in shown.itertuples()]
+    labels = [f"{row.title}  [{row.section}]" for row in _rows(shown)]
     ax.set_yticks(range(len(shown)), labels, fontsize=6)
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.set_xlabel("margin (percentage points): fails left of zero, holds right of it")
