@@ -1,6 +1,8 @@
 """Claims: the vocabulary of tests, their uncertainty, every claim on made-up cells."""
 
 import itertools
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from scipy.stats import norm
 from rst_core.records import pack_outcomes
 from rst_core.spec import Dense, FeatureDistance, Ticket, TransferRow
 from tests.conftest import ROOT
+from tests.e2e.conftest import copy_project
 from tests.test_config import PAPER, extended
 from workflow.artifacts import claims as module
 from workflow.artifacts import claims_render
@@ -31,7 +34,7 @@ from workflow.artifacts.claims_numbers import Number, measured, planned
 from workflow.artifacts.frame import COLUMNS, cell_rows
 from workflow.artifacts.summary import paper_values
 from workflow.config import read_config
-from workflow.matrix import Matrix
+from workflow.matrix import Matrix, cell_file
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +143,13 @@ def made_number(row):
     return own
 
 
+def judges(matrix, cell):
+    """The models that a cell has results of."""
+    if isinstance(cell, TransferRow):
+        return [target.model for target in matrix.targets(cell)]
+    return getattr(cell.model, "tickets", [cell.model])
+
+
 def frame_of(matrix, cells, number=made_number):
     """A frame with a number for every result of every cell, without outcomes."""
     rows = []
@@ -149,13 +159,9 @@ def frame_of(matrix, cells, number=made_number):
             grid = [{"eps": e, "mean": 0.0, "total": 10000} for e in (2.0, 4.0, 8.0, 12.0, 16.0)]
             rows += cell_rows({**record, "results": grid})
             continue
-        if isinstance(cell, TransferRow):
-            judges = [target.model for target in matrix.targets(cell)]
-        else:
-            judges = getattr(cell.model, "tickets", [cell.model])
         counts = {"correct": 0, "total": 10000}
         results = []
-        for one in judges:
+        for one in judges(matrix, cell):
             total = {"resnet18": 11164352}.get(one.network.name, 46143184)
             kept = int(total * getattr(one, "keep_ratio", 1))
             result = {"model": one.path, "natural": counts, "robust": counts}
@@ -548,14 +554,13 @@ def judged_at_random(quantifier, random, truths, looks):
     for _ in range(looks):
         places = tuple(
             Place(
-                "",
-                frozenset(),
-                comparison,
-                (0, np.inf),
-                (),
-                True,
-                (),
-                estimate(drawn(random, d)[0]),
+                label="",
+                roles=frozenset(),
+                comparison=comparison,
+                bounds=(0, np.inf),
+                sides=(),
+                in_config=True,
+                estimate=estimate(drawn(random, d)[0]),
             )
             for d in truths
         )
@@ -627,6 +632,42 @@ def test_all_files_are_made_from_all_some_and_no_cells(
         assert "http" not in page  # needs nothing from elsewhere
         assert (tmp_path / f"{share}.png").read_bytes().startswith(b"\x89PNG")
     assert "✓ holds" in (tmp_path / "all.md").read_text()
+
+
+@pytest.mark.e2e
+def test_the_target_makes_all_files_from_cell_files(demo, tmp_path):
+    project = copy_project(tmp_path)
+    shutil.copy(ROOT / "demo" / "matrix.yaml", tmp_path / "tiny.yaml")
+    random = np.random.default_rng(0)
+    for cell in claim_cells(demo):
+        record = {"cell": cell.path, "kind": type(cell).__name__}
+        if isinstance(cell, FeatureDistance):
+            grid = (2.0, 4.0, 8.0, 12.0, 16.0)
+            noisy = [{"eps": e, "mean": 0.1, "deviation": 0.1, "total": 50} for e in grid]
+            record["results"] = noisy
+        else:
+            record["results"] = [
+                {
+                    "model": one.path,
+                    "natural": pack_outcomes(random.random(50) < 0.8),
+                    "robust": pack_outcomes(random.random(50) < 0.5),
+                    "parameters": 1000,
+                    "parameters_kept": 100,
+                }
+                for one in judges(demo, cell)
+            ]
+        path = tmp_path / cell_file(cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record))
+    found = project.run("claims", "--allowed-rules", "claims")
+    assert found.returncode == 0, found.stdout + found.stderr
+    made = project.files("results/claims*")
+    assert made == {f"results/claims{s}" for s in (".csv", "_places.csv", ".md", ".html", ".png")}
+    written = pd.read_csv(tmp_path / "results/claims.csv")
+    judged = written[written["verdict"].isin([HOLDS, FAILS])]
+    assert len(judged) > 40
+    assert judged["paired"].dropna().any()
+    assert set(written["verdict"]) <= {HOLDS, FAILS, NOT_HERE}
 
 
 def test_the_claims_need_the_cells_of_the_experiments_that_they_name(matrix, claims):

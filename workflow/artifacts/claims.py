@@ -94,7 +94,7 @@ def _row(claim: Claim, tree: Place | Group, plan: Numbers, matrix: Matrix) -> di
         "places_measured": len(done),
         "missing": _missing([p for p in every if not p.in_config], plan),
         "keep_ratios": _keep_ratios(claim, here, matrix),
-        "seeds_planned": len(matrix.config.seeds),
+        "seeds_planned": min((place.seeds_planned for place in here), default=0),
         "selection": matrix.config.selection.value,
         "flags": ";".join(sorted({f for p in done for f in p.flags})) or None,
         **_played_by(every, matrix),

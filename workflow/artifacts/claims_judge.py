@@ -15,7 +15,7 @@ other way round, and looking at more places never makes a verdict clear by chanc
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from workflow.artifacts.claims_data import (
     Test,
 )
 from workflow.artifacts.claims_error import Estimate, Term, estimate
+from workflow.artifacts.claims_labels import shown
 from workflow.artifacts.claims_numbers import Address, Numbers, addresses, keep_ratios
 from workflow.matrix import Matrix
 
@@ -50,6 +51,7 @@ class Place:
         sides: weights and the numbers whose means they weigh.
         in_config: whether this config has all of its numbers.
         absent: the numbers that it has not.
+        seeds_planned: seeds that will have all of its numbers.
         estimate: the measured difference; None until its cells are there.
         flags: flags of the cells behind it.
     """
@@ -61,6 +63,7 @@ class Place:
     sides: tuple[tuple[float, tuple[Address, ...]], ...]
     in_config: bool
     absent: tuple[Address, ...] = ()
+    seeds_planned: int = 0
     estimate: Estimate | None = None
     flags: tuple[str, ...] = ()
 
@@ -176,8 +179,8 @@ class Judge:
                 yield Axes.model_validate(place).given()
 
     def _place(self, test: Comparison, context: dict[str, Any]) -> Place:
-        sides = [(1.0, side) for side in test.of]
-        sides += [(-self.claims.amount(test.times), side) for side in test.minus]
+        times = self.claims.amount(test.times)
+        sides = [(1.0, side) for side in test.of] + [(-times, side) for side in test.minus]
         found = [(w, addresses(side, context, self.claim, self.matrix)) for w, side in sides]
         absent = tuple(a for _, several in found for a in several if not self.plan.get(a))
         in_config = not absent and all(several for _, several in found)
@@ -185,24 +188,29 @@ class Judge:
         lowest = float("-inf") if test.at_least is None else self.claims.amount(test.at_least)
         highest = float("inf") if test.at_most is None else self.claims.amount(test.at_most)
         merged = [{**context, **side.given()} for _, side in sides]
-        terms = self._terms(found) if in_config else []
+        seeds = self._seeds(found) if in_config else set()
+        terms = self._terms(found, seeds)
         numbers = [n for _, seeds in terms for one in seeds for n in one]
         return Place(
-            label=shown(test, context, self.resolve),
+            label=shown(test, times, context, self.resolve),
             roles=frozenset(role for side in merged for role in _roles(side)),
             comparison=test,
             bounds=(lowest - tolerance, highest + tolerance),
             sides=tuple((weight, tuple(several)) for weight, several in found),
             in_config=in_config,
             absent=absent,
+            seeds_planned=len(seeds),
             estimate=estimate(terms) if terms else None,
             flags=tuple(sorted({n.flags for n in numbers if n.flags})),
         )
 
-    def _terms(self, found: list[tuple[float, list[Address]]]) -> list[Term]:
+    def _seeds(self, found: list[tuple[float, list[Address]]]) -> set[int]:
+        """The seeds that will have all of these numbers."""
+        return set.intersection(*(set(self.plan[a]) for _, several in found for a in several))
+
+    def _terms(self, found: list[tuple[float, list[Address]]], seeds: set[int]) -> list[Term]:
         """What was measured, for the seeds that have all of it; empty if none has."""
         every = [address for _, several in found for address in several]
-        seeds = set.intersection(*(set(self.plan[address]) for address in every))
         complete = [
             seed
             for seed in sorted(seeds)
@@ -224,55 +232,3 @@ def _roles(axes: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield ("networks", axes.get("network", "resnet18"))
     if axes.get("model") == "rtt_transferred":
         yield ("datasets", axes["pretrained_on"])
-
-
-_SHOWN = {
-    "untrained": "untrained",
-    "dense_natural": "natural dense",
-    "dense_adversarial": "dense",
-    "rst": "RST",
-    "rtt_natural": "natural RTT",
-    "rtt_adversarial": "adversarial RTT",
-    "rtt_transferred": "transferred RTT",
-    "finetuned_inherited": "fine-tuned RST, inherited",
-    "finetuned_reinitialised": "fine-tuned RST, re-initialised",
-}
-_PREFIX = {
-    "keep_ratio": "keep ",
-    "trained_eps": "trained at eps ",
-    "attack_eps": "attacked at eps ",
-    "noise_eps": "noise ",
-    "source_keep_ratio": "attacked through keep ",
-    "source_model": "attacked through ",
-    "switch": "R2S over ",
-    "pretrained_on": "from ",
-    "source_seed": "source of seed ",
-}
-_UNSAID = {"targets", "candidates"}
-
-
-def shown(test: Comparison, context: dict[str, Any], resolve: Callable[[Any], Any]) -> str:
-    """A comparison in words: what, less what, where; ``resolve`` names the ratios of a range."""
-    both = (test.of, test.minus)
-    sides = [" + ".join(_words(side.given(), resolve) for side in several) for several in both]
-    where = _words({k: v for k, v in context.items() if k != "model"}, resolve)
-    text = " − ".join(side for side in sides if side)
-    return f"{text} [{where}]" if where else text
-
-
-def _words(axes: dict[str, Any], resolve: Callable[[Any], Any]) -> str:
-    first = [_SHOWN[axes["model"]]] if axes.get("model") else []
-    rest = [
-        _PREFIX.get(name, "") + _value(resolve(axes[name]))
-        for name in Axes.model_fields
-        if name in axes and name != "model" and name not in _UNSAID
-    ]
-    return ", ".join(first + rest)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "{" + ", ".join(f"{v:g}" for v in value) + "}"
-    if isinstance(value, float | int):
-        return f"{value:g}"
-    return _SHOWN.get(str(value), str(value))
