@@ -386,6 +386,23 @@ def test_quantifiers_count_places(small, matrix, quantifier, margin):
     assert row["places"] == 5
 
 
+def test_other_epochs_and_the_order_of_rows_change_nothing(small, matrix):
+    test = {"of": {**RSTS, "keep_ratio": 0.2}, "minus": DENSE, "at_least": 0}
+    last = small.assign(selection="last", value=0.0)
+    mixed = pd.concat([last, small, last]).sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(
+        judge(mixed, matrix, claim_of(test)), judge(small, matrix, claim_of(test))
+    )
+
+
+def test_flags_of_the_cells_behind_a_verdict_are_shown(small, matrix):
+    test = {"of": {**RSTS, "keep_ratio": 0.2}, "minus": DENSE, "at_least": 0}
+    flagged = small.assign(flags=np.where(small["model"] == "dense_adversarial", "odd", None))
+    row = next(judge(flagged, matrix, claim_of(test)).itertuples())
+    assert row.flags == "odd"
+    assert "flags: odd" in claims_render.rests_words(row)
+
+
 def test_quantifiers_nest(small, matrix):
     inner = {
         "quantifier": "some",
