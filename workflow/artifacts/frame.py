@@ -33,7 +33,7 @@ COLUMNS = [
     "kind", *MODEL_COLUMNS, "selection", "attack", "attack_method", "attack_norm", "attack_eps",
     "targets", "source_model", "source_keep_ratio", "source_seed", "candidates", "measure",
     "correct", "total", "value", "outcomes", "noise_eps", "parameters", "parameters_kept",
-    "flags", "cell",
+    "flags", "cell", "deviation",
 ]  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "noise_eps": result["eps"],
                 "value": result["mean"],
                 "total": result["total"],
+                "deviation": result.get("deviation"),
             }
         return
     assert isinstance(cell, Evaluation | TransferRow)
@@ -116,7 +117,7 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "correct": correct,
                 "total": total,
                 "value": 100 * correct / total,
-                "outcomes": result[measure]["outcomes"],
+                "outcomes": result[measure].get("outcomes"),
                 "flags": check_codes(record.get("checks")) if measure == "robust" else "",
             }
 
