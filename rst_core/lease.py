@@ -181,9 +181,9 @@ def _make(folder: Path, number: int) -> Claim | None:
     """Create claim ``number``, complete from the first moment; None if it exists."""
     holder = Holder.present()
     claim = Claim(folder, number, holder.token)
-    folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{holder.token}.part"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps(asdict(holder)))
         os.link(draft, claim.path)
     except FileExistsError:
@@ -311,14 +311,14 @@ def held(folder: Path, *, beat: float = BEAT, **options: Any) -> Iterator[tuple[
         release(claim)
 
 
-def live(root: Path) -> dict[Path, Holder]:
-    """Leases below a folder and who holds them, without those known to be dead.
+def leases(root: Path) -> list[tuple[Path, Holder]]:
+    """Cells below a folder that jobs work on, and those jobs, without any known to be dead.
 
     Takes nothing and waits for nothing: a holder on another machine may be gone as well.
     """
-    found = {}
+    found = []
     for folder in sorted(root.rglob("lease")):
         sight = newest(folder)
         if sight is not None and sight.holder is not None and not sight.holder.dead():
-            found[folder] = sight.holder
+            found.append((folder.parent, sight.holder))
     return found

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -56,6 +57,7 @@ class Session:
         minutes: the job's time, from the construction of this object; None is no limit.
         superseded: whether another job has taken over the cell.
         waited: whether another job worked on the cell when this one came.
+        keep: folder that keeps finished results (:mod:`rst_core.finished`); None keeps none.
         interval: seconds between two checkpoints within an epoch.
         clock: monotonic seconds.
         continued: from where this and earlier sessions continued, for the records.
@@ -64,6 +66,7 @@ class Session:
     minutes: float | None = None
     superseded: Callable[[], bool] = lambda: False
     waited: bool = False
+    keep: Path | None = None
     interval: float = INTERVAL
     clock: Callable[[], float] = time.monotonic
     continued: list[str] = field(default_factory=list)
