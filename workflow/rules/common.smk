@@ -23,7 +23,7 @@ except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
 # rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
-PREFIX = "export RST_JOB=${SLURM_JOB_ID:-}; "
+PREFIX = "export RST_JOB=${{SLURM_JOB_ID:-}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
 # activated environment; unless Snakemake was asked to deploy one (--sdm conda).
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
