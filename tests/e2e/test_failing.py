@@ -20,7 +20,7 @@ def block(project: Project) -> Path:
     """Let the attack fail whenever it is tried, until the file is removed."""
     cell = Path(ATTACK).relative_to("results/cells").with_suffix("")
     lease = project.folder / "results/checkpoints" / cell / "lease"
-    lease.parent.mkdir(parents=True)
+    lease.parent.mkdir(parents=True, exist_ok=True)
     lease.write_text("a file where a folder should be")
     return lease
 
