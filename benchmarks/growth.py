@@ -85,7 +85,7 @@ def _aggregation(folder: Path, count: int) -> float:
 
 def _cells(count: int) -> tuple[Any, list[Cell]]:
     """A matrix with as many seeds as give ``count`` measured cells, and those."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     from workflow.config import read_config
     from workflow.matrix import Matrix

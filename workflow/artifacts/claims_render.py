@@ -189,7 +189,7 @@ def picture(verdicts: pd.DataFrame, matrix: Matrix) -> Figure:
     style.begin()
     shown = verdicts[verdicts["unit"] == "points"].reset_index(drop=True)
     figure, ax = plt.subplots(
-        figsize=(style.FULL_WIDTH * 1.3, 1.2 + 0.19 * len(shown)), layout="constrained"
+        figsize=(style.TEXT_WIDTH * 1.3, 1.2 + 0.19 * len(shown)), layout="constrained"
     )
     for y, row in enumerate(_rows(shown)):
         if pd.isna(row.margin):
