@@ -8,6 +8,9 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
@@ -18,6 +21,7 @@ include: "workflow/rules/transfer.smk"
 include: "workflow/rules/r2s.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/artifacts.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -32,6 +36,7 @@ rule all:
     input:
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.all_pages.input,
         rules.all_cells.input,
 
 
