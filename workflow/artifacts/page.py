@@ -30,7 +30,6 @@ table { border-collapse: collapse; border-block: 2px solid #1e293b; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid #cbd5e1; text-align: left;
   vertical-align: top; font-variant-numeric: tabular-nums; }
 th { background: #f1f5f9; } tr:hover td { background: #f8fafc; }
-strong { color: #9f1239; }
 .figure { overflow: auto; }
 .figure img { max-width: 100%; cursor: zoom-in; }
 #zoom { position: absolute; opacity: 0; }

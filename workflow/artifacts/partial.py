@@ -101,8 +101,8 @@ def draw_partial(matrix: Matrix, target: Path, root: Path = Path()) -> Progress:
         name: [cell_file(cell) for cell in artifact.cells(matrix)]
         for name, artifact in (TABLES | FIGURES).items()
     }
-    together = dict.fromkeys(path for paths in needed.values() for path in paths)
-    existing = read_existing(together, root)
+    everything = [cell_file(cell) for cell in matrix.all_cells()]
+    existing = read_existing(everything, root)
     drawn = [
         _draw(artifact, needed[artifact.name], existing, matrix, target / folder, write)
         for folder, artifacts, write in (
@@ -111,11 +111,11 @@ def draw_partial(matrix: Matrix, target: Path, root: Path = Path()) -> Progress:
         )
         for artifact in artifacts.values()
     ]
-    progress = Progress(tuple(drawn), len(existing.rows), len(together), existing.damaged)
-    everything = [root / cell_file(cell) for cell in matrix.all_cells()]
+    progress = Progress(tuple(drawn), len(existing.rows), len(everything), existing.damaged)
+    made = read_made(root / path for path in existing.rows)
     for name, text in (
         (PROGRESS, progress.markdown()),
-        (PROTOCOL, protocol(matrix, read_made(everything), root)),
+        (PROTOCOL, protocol(matrix, made, root)),
     ):
         write_text(target / "pages" / f"{name}.html", page(name, from_markdown(text)))
     return progress

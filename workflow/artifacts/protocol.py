@@ -15,7 +15,7 @@ from workflow.config import Config
 from workflow.matrix import Matrix
 
 _CHOICE = {
-    Selection.BEST_VAL: "The epoch with the best accuracy on **held-out training images** is "
+    Selection.BEST_VAL: "The epoch with the best accuracy on held-out training images is "
     "attacked and shown: PGD-20 accuracy where a model was searched or trained with attacks, "
     "natural accuracy where it was not. The test set chooses nothing.",
     Selection.LAST: "The last epoch is attacked and shown; nothing chooses among epochs.",
