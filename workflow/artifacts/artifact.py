@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from rst_core.spec import Cell
 from workflow.matrix import Matrix
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -23,10 +17,9 @@ class Artifact:
         title: one line.
         caption: what it shows, with the paper's section.
         experiments: whose cells it needs.
-        module: module under ``workflow.artifacts`` with ``build(cells, matrix)``, and with
-            ``draw(data, matrix)`` for a figure or ``row_label`` and ``column_label`` for a
-            table. Named, not imported: the Snakefile is read by every job, and must not
-            load pandas.
+        module: module under ``workflow.artifacts`` that makes it. Named, not imported: the
+            Snakefile is read by every job, and must not load pandas.
+        alias: the number that it has elsewhere, such as "supplement's Table 1".
     """
 
     name: str
@@ -34,12 +27,15 @@ class Artifact:
     caption: str
     experiments: tuple[str, ...]
     module: str
+    alias: str = field(default="", kw_only=True)
+
+    @property
+    def heading(self) -> str:
+        """The title, with the alias behind its number."""
+        number, colon, text = self.title.partition(":")
+        return f"{number} ({self.alias}){colon}{text}" if self.alias else self.title
 
     def cells(self, matrix: Matrix) -> list[Cell]:
         """The cells that the artifact reads, each once."""
         found = (cell for e in self.experiments for cell in matrix.cells(e))
         return list(dict.fromkeys(found))
-
-
-Build = Callable[["pd.DataFrame", Matrix], "pd.DataFrame"]
-Draw = Callable[["pd.DataFrame", Matrix], "Figure"]

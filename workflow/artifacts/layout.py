@@ -1,89 +1,123 @@
-"""A table's tidy rows in the paper's layout: as Markdown, and as a picture."""
+"""A table in the paper's layout: as Markdown, and as LaTeX. The picture is in table_picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
-from workflow.artifacts import style
+from workflow.artifacts.grid import Entry, Grid
+from workflow.artifacts.heads import percents
 from workflow.artifacts.summary import remarks
+from workflow.artifacts.tabulation import PAPER_CANDIDATES
 from workflow.matrix import Matrix
 
-Label = Callable[[str, Matrix], str]
+_TEX = str.maketrans(
+    {c: f"\\{c}" for c in "%_&#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"ε": r"$\epsilon$", "±": r"$\pm$", "–": "--", "†": r"$\dagger$", "×": r"$\times$"}
+    | {"…": r"\dots{}", "≥": r"$\geq$", "≤": r"$\leq$", "\n": " "}
+)
+#: With more columns a table is set in smaller letters.
+_MANY_COLUMNS = 6
 
 
-def shown_number(mean: float | None, spread: float | None) -> str:
-    """A mean with its spread; a dash where nothing was measured."""
-    if mean is None or pd.isna(mean):
-        return "–"
-    return f"{mean:.2f}" if spread is None or pd.isna(spread) else f"{mean:.2f} ± {spread:.2f}"
-
-
-def grid(data: pd.DataFrame, matrix: Matrix, row_label: Label, column_label: Label) -> pd.DataFrame:
-    """Rows and columns as in the paper, each number ``ours (paper's)``."""
-    rows = list(dict.fromkeys(data["row"]))
-    columns = list(dict.fromkeys(data["column"]))
-    by_place = data.set_index(["row", "column"])
-    cells = []
-    for row in rows:
-        line = []
-        for column in columns:
-            number = by_place.loc[(row, column)]
-            ours = shown_number(number["mean"], number["spread"])
-            paper = number["paper"]
-            line.append(ours if pd.isna(paper) else f"{ours} ({paper:.2f})")
-        cells.append(line)
-    return pd.DataFrame(
-        cells,
-        index=[row_label(r, matrix) for r in rows],
-        columns=[column_label(c, matrix) for c in columns],
-    )
-
-
-def markdown(table: pd.DataFrame, title: str, caption: str) -> str:
-    """A Markdown page with the table."""
-    heads = [c.replace("\n", " ") for c in table.columns]
-    lines = [f"## {title}", "", "| Network | " + " | ".join(heads) + " |"]
-    lines.append("|---" * (len(heads) + 1) + "|")
-    for name, row in table.iterrows():
-        lines.append(f"| {name} | " + " | ".join(row) + " |")
-    return "\n".join([*lines, "", caption, ""])
-
-
-def picture(table: pd.DataFrame, title: str, note: str) -> Figure:
-    """The table as a figure."""
-    style.begin()
-    rows, columns = table.shape
-    figure, ax = plt.subplots(
-        figsize=(1.9 + 1.75 * columns, 0.9 + 0.34 * (rows + 2)), layout="constrained"
-    )
-    ax.axis("off")
-    drawn = ax.table(
-        cellText=table.to_numpy().tolist(),
-        rowLabels=list(table.index),
-        colLabels=list(table.columns),
-        cellLoc="center",
-        loc="center",
-    )
-    drawn.auto_set_font_size(False)
-    drawn.set_fontsize(8)
-    drawn.scale(1, 1.5)
-    for (row, column), cell in drawn.get_celld().items():
-        cell.set_edgecolor("0.8")
-        if row == 0:
-            cell.set_height(cell.get_height() * 2.3)
-        if row == 0 or column < 0:
-            cell.set_facecolor("0.95")
-            cell.set_text_props(weight="bold")
-    ax.set_title(title)
-    style.footnote(figure, note)
-    return figure
-
-
-def table_remarks(data: pd.DataFrame, matrix: Matrix) -> str:
-    """The line under a table."""
+def table_remarks(data: pd.DataFrame, grid: Grid, matrix: Matrix) -> str:
+    """The line under a table: what its numbers are, and what they were made on."""
     roles = list(dict.fromkeys(data["role"]))
-    return "ours, mean ± deviation over seeds (paper in brackets); " + remarks(matrix, roles)
+    paper = " (paper in brackets)" if grid.compares else ""
+    parts = [f"ours, mean ± deviation over seeds{paper}", remarks(matrix, roles)]
+    unnamed = data[data["candidates"].notna() & ~data["row"].str.contains("@")]
+    for candidates in dict.fromkeys(unnamed["candidates"]):
+        keep_ratios = tuple(float(k) for k in candidates.split("+"))
+        other = "" if keep_ratios == PAPER_CANDIDATES else f", the paper's {_PAPER_SET}"
+        parts.append(f"R2S over {percents(keep_ratios)}{other}")
+    return "; ".join(parts)
+
+
+_PAPER_SET = percents(PAPER_CANDIDATES)
+
+
+def markdown(grid: Grid, title: str, caption: str) -> str:
+    """A Markdown page with the table; heads of several levels are joined."""
+    stub = [head.replace("\n", " ") for head in grid.stub]
+    heads = [", ".join(h for h in column if h).replace("\n", " ") for column in grid.columns]
+    lines = [f"## {title}", "", _line([*stub, *heads]), "|---" * len([*stub, *heads]) + "|"]
+    for labels, entries in zip(grid.rows, grid.entries, strict=True):
+        lines.append(_line([*labels, *map(_markdown_entry, entries)]))
+    notes = [f"- <sup>{letter}</sup> {text}" for letter, text in grid.footnotes.items()]
+    return "\n".join([*lines, "", *notes, *([""] if notes else []), caption, ""])
+
+
+def _line(texts: list[str]) -> str:
+    return "| " + " | ".join(text.replace("\n", " ").replace("|", "\\|") for text in texts) + " |"
+
+
+def _markdown_entry(entry: Entry | None) -> str:
+    if entry is None:
+        return ""
+    marks = f"<sup>{','.join(entry.marks)}</sup>" if entry.marks else ""
+    return f"{entry.ours}{marks}" + (f" ({entry.paper})" if entry.paper else "")
+
+
+def latex(grid: Grid, name: str, title: str, caption: str) -> str:
+    r"""A ``table`` environment that compiles as is with ``\usepackage{booktabs,multirow}``."""
+    frame = pd.DataFrame(
+        [[_tex_entry(entry) for entry in line] for line in grid.entries],
+        index=_tex_index(grid.rows, [tex(head) for head in grid.stub]),
+        columns=_tex_index(grid.columns, None),
+    )
+    written = frame.style.to_latex(
+        hrules=True,
+        position="t",
+        position_float="centering",
+        caption=f"{tex(title)}. {tex(caption)}",
+        label=f"tab:{name}",
+        column_format="l" * len(grid.stub) + "c" * len(grid.columns),
+        multicol_align="c",
+        multirow_align="t",
+    )
+    size = r"\scriptsize" if len(grid.columns) > _MANY_COLUMNS else r"\small"
+    notes = [
+        rf"\par\footnotesize \textsuperscript{{{letter}}} {tex(text)}"
+        for letter, text in grid.footnotes.items()
+    ]
+    written = _with_rules(written, grid)
+    written = written.replace(
+        r"\begin{tabular}", f"{size}\\setlength{{\\tabcolsep}}{{3pt}}\n" + r"\begin{tabular}"
+    )
+    return written.replace(r"\end{tabular}", "\n".join([r"\end{tabular}", *notes]))
+
+
+def tex(text: str) -> str:
+    """Plain text as LaTeX."""
+    return text.translate(_TEX)
+
+
+def _tex_index(labels: tuple[tuple[str, ...], ...], names: list[str] | None) -> pd.MultiIndex:
+    return pd.MultiIndex.from_tuples([tuple(map(tex, one)) for one in labels], names=names)
+
+
+def _tex_entry(entry: Entry | None) -> str:
+    if entry is None:
+        return ""
+    marks = rf"\textsuperscript{{{','.join(entry.marks)}}}" if entry.marks else ""
+    ours = tex(entry.ours) + marks
+    return rf"\shortstack{{{ours}\\({entry.paper})}}" if entry.paper else ours
+
+
+def _with_rules(written: str, grid: Grid) -> str:
+    """Rules under the heads that span columns; the stub's heads beside the lowest of them."""
+    above, rest = written.split("\\toprule\n")
+    head, below = rest.split("\\midrule\n")
+    *levels, names = head.splitlines()
+    stub = len(grid.stub)
+    lowest = levels[-1].split(" & ")
+    levels[-1] = " & ".join([*names.split(" & ")[:stub], *lowest[stub:]])
+    lines = []
+    for level, line in enumerate(levels):
+        lines.append(line)
+        wide = [(first, last) for _, first, last in grid.spans(level) if last > first]
+        if level < len(levels) - 1 and wide:
+            lines.append(
+                " ".join(rf"\cmidrule(lr){{{a + 1 + stub}-{b + 1 + stub}}}" for a, b in wide)
+            )
+    return "\n".join([above + "\\toprule", *lines, "\\midrule", below])

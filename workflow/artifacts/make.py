@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
 from rst_core.files import write_text
 from workflow.artifacts import layout, style
 from workflow.artifacts.frame import read_cells
-from workflow.artifacts.registry import Artifact
+from workflow.artifacts.grid import make_grid
+from workflow.artifacts.panels import PanelFigure
 from workflow.artifacts.summary import title
+from workflow.artifacts.table import Table
+from workflow.artifacts.table_picture import picture
 from workflow.matrix import Matrix
 
 
-def make_table(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+def make_table(artifact: Table, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
     """Write a table from the files of all of its cells."""
     write_table(artifact, read_cells(cells), matrix, stem)
 
 
-def make_figure(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
-    """Write a figure from the files of all of its cells."""
-    write_figure(artifact, read_cells(cells), matrix, stem)
-
-
 def write_table(
-    artifact: Artifact, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
+    artifact: Table,
+    cells: pd.DataFrame,
+    matrix: Matrix,
+    stem: Path,
+    remark: str = "",
+    footnotes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write ``stem`` with .csv (tidy), .md and .png (the paper's layout).
+    """Write ``stem`` with .csv (tidy), and .md, .tex and .png (the paper's layout).
 
     Args:
         artifact: the table.
         cells: the tidy frame of cells, all or those that exist.
         matrix: the config's.
         stem: path without a suffix.
-        remark: what else its footnote says.
+        remark: what else its note says.
+        footnotes: a sentence for every code that a number's ``flags`` may hold.
     """
-    module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
-    data = module.build(cells, matrix)
-    note = "; ".join(filter(None, [remark, layout.table_remarks(data, matrix)]))
-    grid = layout.grid(data, matrix, module.row_label, module.column_label)
-    heading = title(matrix, artifact.title, list(dict.fromkeys(data["role"])))
-    style.save(layout.picture(grid, heading, note), stem.with_suffix(".png"))
-    page = layout.markdown(grid, heading, f"{artifact.caption} {note}.")
-    write_text(stem.with_suffix(".md"), page)
+    data = artifact.build(cells, matrix)
+    grid = make_grid(data, artifact.places(matrix), footnotes)
+    note = "; ".join(filter(None, [remark, layout.table_remarks(data, grid, matrix)]))
+    heading = title(matrix, artifact.heading, list(dict.fromkeys(data["role"])))
+    caption = f"{artifact.caption} {note}."
+    style.save(picture(grid, heading, note), stem.with_suffix(".png"))
+    write_text(stem.with_suffix(".md"), layout.markdown(grid, heading, caption))
+    write_text(stem.with_suffix(".tex"), layout.latex(grid, artifact.name, heading, caption))
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
 
 
+def make_figure(figure: PanelFigure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+    """Write a figure from the files of all of its cells."""
+    write_figure(figure, read_cells(cells), matrix, stem)
+
+
 def write_figure(
-    artifact: Artifact, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
+    figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
 ) -> None:
-    """Write ``stem`` with .csv (the data behind it), .png and .pdf; see :func:`write_table`."""
-    module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
-    data = module.build(cells, matrix)
+    """Write ``stem`` with .csv (the data behind it), .png and .pdf.
+
+    Args:
+        figure: the figure.
+        cells: the tidy frame of cells, all or those that exist.
+        matrix: the config's.
+        stem: path without a suffix.
+        remark: what else the line under it says.
+    """
+    data = figure.build(cells, matrix)
     for suffix in (".png", ".pdf"):
-        figure = module.draw(data, matrix)
-        if remark:
-            style.footnote(figure, "; ".join(filter(None, [remark, figure.get_supxlabel()])))
-        style.save(figure, stem.with_suffix(suffix))
+        style.save(figure.draw(data, matrix, remark), stem.with_suffix(suffix))
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))

@@ -73,6 +73,11 @@ def short_label(matrix: Matrix, role: str) -> str:
     return entry.label + ("†" if entry.note else "")
 
 
+def is_marked(matrix: Matrix, role: str) -> bool:
+    """Whether a dataset role needs a remark wherever it is named."""
+    return data_label(matrix, role) != short_label(matrix, role)
+
+
 def stands_in(matrix: Matrix, role: str) -> bool:
     """Whether numbers on this role must not be compared with the paper's."""
     return bool(matrix.config.datasets[matrix.config.roles.datasets[role]].stand_in_for)
@@ -107,22 +112,28 @@ def title(matrix: Matrix, text: str, roles: list[str]) -> str:
     return f"{text} (on stand-in data)" if foreign else text
 
 
+#: Columns of every artifact's tidy rows; those that an artifact has no use for stay empty.
+COLUMNS = [
+    "artifact", "row", "column", "dataset", "network", "series", "keep_ratio", "candidates",
+    "source", "attack_keep_ratio", "measure", "attack", "attack_eps",
+    "mean", "spread", "n", "paper", "difference", "flags", "selection", "data",
+    "role", "network_role",
+]  # fmt: skip
+
+
 def with_paper(rows: list[dict[str, Any]], artifact: str, matrix: Matrix) -> pd.DataFrame:
     """Add the paper's value and the difference to rows that have ``row``, ``column``, ``role``.
 
-    The difference is left out on a stand-in: it would compare two datasets.
+    The difference is left out on a stand-in, and where a row's ``comparable`` is false: it would
+    compare two different things.
     """
     published = paper_values(artifact)
     for row in rows:
         row["paper"] = published.get((row["row"], row["column"]))
         comparable = row["paper"] is not None and row["mean"] is not None
+        comparable = comparable and row.get("comparable", True)
         comparable = comparable and not stands_in(matrix, row["role"])
         row["difference"] = row["mean"] - row["paper"] if comparable else None
         row["data"] = data_label(matrix, row["role"])
         row["selection"] = matrix.config.selection.value
-    columns = [
-        "artifact", "row", "column", "dataset", "network", "series", "keep_ratio", "measure",
-        "mean", "spread", "n", "paper", "difference", "selection", "data",
-    ]  # fmt: skip
-    extra = [c for c in ("attack_keep_ratio", "role", "network_role") if rows and c in rows[0]]
-    return pd.DataFrame([{"artifact": artifact, **r} for r in rows], columns=[*columns, *extra])
+    return pd.DataFrame([{"artifact": artifact, **r} for r in rows], columns=COLUMNS)
