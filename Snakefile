@@ -21,6 +21,7 @@ include: "workflow/rules/transfer.smk"
 include: "workflow/rules/r2s.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/artifacts.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -36,6 +37,7 @@ rule all:
     input:
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.claims.output,
         rules.all_pages.input,
         rules.all_cells.input,
 

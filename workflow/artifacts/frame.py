@@ -31,7 +31,7 @@ MODEL_COLUMNS = [
 COLUMNS = [
     "kind", *MODEL_COLUMNS, "selection", "attack", "attack_eps", "targets", "source_model",
     "source_keep_ratio", "source_seed", "candidates", "measure", "correct", "total", "value",
-    "noise_eps", "parameters", "parameters_kept", "flags", "cell",
+    "noise_eps", "parameters", "parameters_kept", "flags", "cell", "outcomes", "deviation",
 ]  # fmt: skip
 
 
@@ -85,6 +85,7 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "noise_eps": result["eps"],
                 "value": result["mean"],
                 "total": result["total"],
+                "deviation": result.get("deviation"),
             }
         return
     assert isinstance(cell, Evaluation | TransferRow)
@@ -112,6 +113,7 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "correct": correct,
                 "total": total,
                 "value": 100 * correct / total,
+                "outcomes": result[measure].get("outcomes"),
             }
 
 
@@ -137,7 +139,8 @@ def as_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
     """Read cell files into the tidy frame.
 
-    ``value`` is a percentage for accuracies and a ratio for feature distances.
+    ``value`` is a percentage for accuracies and a ratio for feature distances, ``outcomes`` every
+    image's outcome as ``rst_core.records`` packs it.
 
     Raises:
         ValueError: naming a file that cannot be read.

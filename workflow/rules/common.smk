@@ -16,6 +16,7 @@ from rst_core.vocabulary import Selection, Source
 from workflow.config import ConfigError, read_config
 from workflow.matrix import CELLS, Matrix, cell_file
 from workflow.artifacts import registry
+from workflow.artifacts.claims_data import claim_cells
 from workflow.artifacts.page import CLAIMS, PROGRESS, PROTOCOL, label, sortable
 from workflow.artifacts.protocol import config_digest
 
@@ -208,7 +209,8 @@ def features_flags(cell):
 def artifact_code():
     """Digest of the code and the published numbers that artifacts are made with."""
     folder = Path(workflow.basedir) / "workflow"
-    sources = sorted([*folder.glob("artifacts/*.py"), *folder.glob("paper/*.csv")])
+    patterns = ("artifacts/*.py", "paper/*.csv", "paper/*.yaml")
+    sources = sorted(path for pattern in patterns for path in folder.glob(pattern))
     return hashlib.sha256(
         b"".join(source.read_bytes() for source in sources)
     ).hexdigest()[:12]
