@@ -24,9 +24,15 @@ def demo():
     return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
+def write_claims(stem):
+    stem.parent.mkdir(parents=True)
+    stem.with_suffix(".html").write_text("<html><body>\nnone</body></html>")
+
+
 @pytest.fixture
 def only_table_3(monkeypatch):
-    """One artifact in the registry: what holds for it holds for all."""
+    """One artifact, no claims: what holds for it holds for all."""
+    monkeypatch.setattr(partial, "make_claims", lambda cells, matrix, stem: write_claims(stem))
     monkeypatch.setattr(partial, "TABLES", {"table3": TABLE})
     monkeypatch.setattr(partial, "FIGURES", {})
 
@@ -48,6 +54,8 @@ def test_half_of_the_cells_make_a_table_with_gaps_that_says_how_many(demo, tmp_p
     page = (tmp_path / "partial/pages/Table 3.html").read_text()
     assert f"Partial: {said}" in page
     assert (tmp_path / "partial/pages/Progress.html").is_file()
+    assert "<p>Partial: 0 of " not in (tmp_path / "partial/pages/Claims.html").read_text()
+    assert "<p>Partial: " in (tmp_path / "partial/pages/Claims.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -69,8 +77,9 @@ def test_a_cell_that_goes_away_meanwhile_is_missing(tmp_path):
     assert read_existing(["gone.json"], tmp_path).damaged == ()
 
 
-def test_an_artifact_that_cannot_be_drawn_does_not_keep_the_others(demo, tmp_path, monkeypatch):
-    monkeypatch.setattr(partial, "TABLES", {"table3": TABLE})
+def test_an_artifact_that_cannot_be_drawn_does_not_keep_the_others(
+    demo, tmp_path, only_table_3, monkeypatch
+):
     monkeypatch.setattr(partial, "FIGURES", {"fig7": FIGURES["fig7"]})
 
     def broken(*_):
@@ -78,7 +87,8 @@ def test_an_artifact_that_cannot_be_drawn_does_not_keep_the_others(demo, tmp_pat
 
     monkeypatch.setattr(partial, "write_table", broken)
     progress = draw_partial(demo, tmp_path / "partial", tmp_path)
-    assert "Table 3 could not be drawn: RuntimeError: no ink" in progress.sentences()
+    failed = f"{TABLE.heading} could not be drawn: RuntimeError: no ink"
+    assert failed in progress.sentences()
     assert (tmp_path / "partial/pages/Figure 7.html").is_file()
     assert not (tmp_path / "partial/pages/Table 3.html").exists()
 

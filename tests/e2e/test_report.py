@@ -15,7 +15,10 @@ from workflow.artifacts.page import sortable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-PAGES = [f"results/pages/{name}.html" for name in ("Table 3", "Figure 1", "Figure 7", "Protocol")]
+PAGES = [
+    f"results/pages/{name}.html"
+    for name in ("Claims", "Table 3", "Figure 1", "Figure 7", "Figure 12", "Protocol")
+]
 SECONDS = 20
 
 
@@ -126,7 +129,7 @@ def test_the_start_page_says_what_this_is_and_on_what_data(opened):
     headings = [e.text for e in opened.find_elements("xpath", "//nav//li//a")]
     shown = [text for text in headings if text[:1].isdigit()]
     assert shown == sorted(shown)
-    assert [text.split()[1] for text in shown][-3:] == ["Tables", "Figures", "Protocol"]
+    assert [text.split()[1] for text in shown] == ["Claims", "Tables", "Figures", "Protocol"]
 
 
 def test_a_link_of_the_start_page_opens_its_category(opened):
@@ -174,8 +177,17 @@ def test_every_table_is_text_in_its_page(opened):
         assert "†" in title
         show(opened, row)
         assert visible(opened, "//h1").text.split(":")[0].split(" (")[0] in title
-        assert "†" in visible(opened, "//table").text
+        assert visible(opened, "//table").text
+        assert "stand-in" in visible(opened, "//body").text
         opened.switch_to.default_content()
+
+
+def test_the_claims_are_first_and_show(opened):
+    visible(opened, "//nav//a[contains(., '1 Claims')]").click()
+    show(opened, 0)
+    text = visible(opened, "//body").text
+    assert "Made on stand-ins" in text
+    assert "✓ holds" in text or "✗ fails" in text
 
 
 def test_the_protocol_names_code_data_and_device(opened):

@@ -40,8 +40,9 @@ th { background: #f1f5f9; } tr:hover td { background: #f8fafc; }
 
 
 def label(artifact: Artifact) -> str:
-    """How people call an artifact: its title up to the colon, such as ``Figure 1``."""
-    return re.sub(r"\s*\(.*?\)|/", "", artifact.title.split(":")[0]).strip()
+    """How people call an artifact: its title up to the colon, ``Figure 1``; else its name."""
+    number, colon, _ = artifact.title.partition(":")
+    return number if colon else artifact.name.replace("_", " ").capitalize()
 
 
 def sortable(title: str) -> str:
@@ -92,12 +93,12 @@ def write_page(artifact: Artifact, files: Iterable[Path], target: Path) -> None:
         for path in offered
     )
     body += f'\n<p class="files">Files: {links}</p>'
-    write_text(target, page(artifact.title, body))
+    write_text(target, page(artifact.heading, body))
 
 
 def _figure(artifact: Artifact, picture: Path, remarks: list[str]) -> str:
     foreign = any("stand-in for" in remark for remark in remarks)
-    title = artifact.title + (" (on stand-in data)" if foreign else "")
+    title = artifact.heading + (" (on stand-in data)" if foreign else "")
     data = f"<p>Data: {escape('; '.join(remarks))}.</p>" if remarks else ""
     return (
         f"<h1>{escape(title)}</h1>\n"

@@ -13,10 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from rst_core.files import write_text
-from workflow.artifacts.artifact import Artifact
+from rst_core.spec import Cell
+from workflow.artifacts.claims import make_claims
+from workflow.artifacts.claims_data import claim_cells
 from workflow.artifacts.frame import as_frame, read_rows
 from workflow.artifacts.make import write_figure, write_table
-from workflow.artifacts.page import PROGRESS, PROTOCOL, from_markdown, label, page, write_page
+from workflow.artifacts.page import (
+    CLAIMS,
+    PROGRESS,
+    PROTOCOL,
+    from_markdown,
+    label,
+    page,
+    write_page,
+)
 from workflow.artifacts.protocol import protocol, read_made
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.matrix import Matrix, cell_file
@@ -37,9 +47,9 @@ class Existing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One artifact: how many of its cells exist, and why it could not be drawn, if so."""
+    """One artifact, or the claims: how many cells exist, and why it could not be drawn, if so."""
 
-    artifact: Artifact
+    title: str
     existing: int
     needed: int
     failure: str = ""
@@ -60,7 +70,7 @@ class Progress:
         return [
             f"drawn from {self.existing} of {self.needed} cells",
             *(f"left out: {sentence}" for sentence in self.damaged),
-            *(f"{label(d.artifact)} could not be drawn: {d.failure}" for d in failed),
+            *(f"{d.title} could not be drawn: {d.failure}" for d in failed),
         ]
 
     def markdown(self) -> str:
@@ -70,7 +80,7 @@ class Progress:
         lines = ["## Progress", "", f"On {now}: {first}. What is missing is shown as missing.", ""]
         lines += [f"- **{problem}**" for problem in problems]
         lines += ["", "| artifact | cells that exist | of |", "|---|---|---|"]
-        lines += [f"| {d.artifact.title} | {d.existing} | {d.needed} |" for d in self.drawn]
+        lines += [f"| {d.title} | {d.existing} | {d.needed} |" for d in self.drawn]
         return "\n".join([*lines, ""])
 
 
@@ -88,55 +98,71 @@ def read_existing(paths: Iterable[str], root: Path) -> Existing:
 
 
 def draw_partial(matrix: Matrix, target: Path, root: Path = Path()) -> Progress:
-    """Draw all artifacts into ``target``, with a page for each, one on progress and protocol.
+    """Make everything in ``target``: claims, tables, figures, and a page for each.
 
-    An artifact that cannot be drawn does not keep the others from being drawn.
+    One that cannot be made does not keep the others from being made.
 
     Args:
         matrix: the config's.
-        target: folder of the partial artifacts.
+        target: folder of the partial results.
         root: the folder that holds ``results``.
     """
-    needed = {
-        name: [cell_file(cell) for cell in artifact.cells(matrix)]
-        for name, artifact in (TABLES | FIGURES).items()
-    }
     everything = [cell_file(cell) for cell in matrix.all_cells()]
     existing = read_existing(everything, root)
-    drawn = [
-        _draw(artifact, needed[artifact.name], existing, matrix, target / folder, write)
-        for folder, artifacts, write in (
-            ("tables", TABLES, write_table),
-            ("figures", FIGURES, write_figure),
-        )
-        for artifact in artifacts.values()
-    ]
-    progress = Progress(tuple(drawn), len(existing.rows), len(everything), existing.damaged)
+    maker = _Maker(matrix, existing, target, root)
+    drawn = (
+        maker.claims(),
+        *(maker.artifact(table, "tables", write_table) for table in TABLES.values()),
+        *(maker.artifact(figure, "figures", write_figure) for figure in FIGURES.values()),
+    )
+    progress = Progress(drawn, len(existing.rows), len(everything), existing.damaged)
     made = read_made(root / path for path in existing.rows)
-    for name, text in (
-        (PROGRESS, progress.markdown()),
-        (PROTOCOL, protocol(matrix, made, root)),
-    ):
-        write_text(target / "pages" / f"{name}.html", page(name, from_markdown(text)))
+    maker.page(PROGRESS, progress.markdown())
+    maker.page(PROTOCOL, protocol(matrix, made, root))
     return progress
 
 
-def _draw(
-    artifact: Artifact,
-    paths: list[str],
-    existing: Existing,
-    matrix: Matrix,
-    folder: Path,
-    write: Callable[..., None],
-) -> Drawn:
-    found = [path for path in paths if path in existing.rows]
-    cells = as_frame(row for path in found for row in existing.rows[path])
-    stem = folder / artifact.name
-    try:
-        write(artifact, cells, matrix, stem, f"Partial: {len(found)} of {len(paths)} cells")
-        files = sorted(folder.glob(f"{artifact.name}.*"))
-        write_page(artifact, files, folder.parent / "pages" / f"{label(artifact)}.html")
-    except Exception as error:  # a builder's defect: said, and no reason to lose the rest
-        failure = f"{type(error).__name__}: {error}"
-        return Drawn(artifact, len(found), len(paths), failure)
-    return Drawn(artifact, len(found), len(paths))
+@dataclass(frozen=True)
+class _Maker:
+    matrix: Matrix
+    existing: Existing
+    target: Path
+    root: Path
+
+    def artifact(self, artifact: Any, folder: str, write: Callable[..., None]) -> Drawn:
+        def make(found: list[str], remark: str) -> None:
+            cells = as_frame(row for path in found for row in self.existing.rows[path])
+            stem = self.target / folder / artifact.name
+            write(artifact, cells, self.matrix, stem, remark)
+            files = sorted(stem.parent.glob(f"{artifact.name}.*"))
+            write_page(artifact, files, self._page(label(artifact)))
+
+        return self._attempt(artifact.heading, artifact.cells(self.matrix), make)
+
+    def claims(self) -> Drawn:
+        def make(found: list[str], remark: str) -> None:
+            stem = self.target / "claims" / "claims"
+            make_claims([self.root / path for path in found], self.matrix, stem)
+            text = stem.with_suffix(".html").read_text(encoding="utf-8")
+            body = "<body>\n"
+            write_text(self._page(CLAIMS), text.replace(body, f"{body}<p>{remark}.</p>\n", 1))
+
+        return self._attempt(CLAIMS, claim_cells(self.matrix), make)
+
+    def page(self, name: str, markdown: str) -> None:
+        write_text(self._page(name), page(name, from_markdown(markdown)))
+
+    def _page(self, name: str) -> Path:
+        return self.target / "pages" / f"{name}.html"
+
+    def _attempt(
+        self, title: str, cells: Iterable[Cell], make: Callable[[list[str], str], None]
+    ) -> Drawn:
+        paths = [cell_file(cell) for cell in cells]
+        found = [path for path in paths if path in self.existing.rows]
+        failure = ""
+        try:
+            make(found, f"Partial: {len(found)} of {len(paths)} cells")
+        except Exception as error:  # a builder's defect: said, and no reason to lose the rest
+            failure = f"{type(error).__name__}: {error}"
+        return Drawn(title, len(found), len(paths), failure)

@@ -2,6 +2,7 @@
 # Snakemake runs, and only read cells and artifacts.
 localrules:
     page,
+    claims_page,
     protocol,
     partial,
     all_pages,
@@ -30,6 +31,24 @@ rule page:
         "../scripts/page.py"
 
 
+rule claims_page:
+    input:
+        rules.claims.output.html,
+    output:
+        report(
+            f"results/pages/{CLAIMS}.html",
+            caption="../report/claims.rst",
+            category="1 Claims",
+            labels={"title": CLAIMS},
+        ),
+    log:
+        "results/logs/pages/claims.log",
+    conda:
+        "../envs/rst.yaml"
+    shell:
+        "cp {input} {output} 2> {log}"
+
+
 rule protocol:
     input:
         cells=rules.all_cells.input,
@@ -56,17 +75,19 @@ rule protocol:
 rule all_pages:
     input:
         expand(rules.page.output, label=ARTIFACTS),
+        rules.claims_page.output,
         rules.protocol.output,
 
 
 rule partial:
-    """Draw every table and figure from the cells that exist now into results/partial.
+    """Make tables, figures and claims from the cells that exist now, in results/partial.
 
     Starts no computing job, needs none, and leaves complete results alone. While another
     Snakemake works in this folder say --nolock: without it, the other's lock would go when
     this ends. Cells that cannot be read are named and left out.
     """
     output:
+        claims=directory("results/partial/claims"),
         tables=directory("results/partial/tables"),
         figures=directory("results/partial/figures"),
         pages=report(
