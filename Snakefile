@@ -10,6 +10,9 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
@@ -21,6 +24,7 @@ include: "workflow/rules/r2s.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/artifacts.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -36,6 +40,7 @@ rule all:
         rules.all_tables.input,
         rules.all_figures.input,
         rules.claims.output,
+        rules.all_pages.input,
         rules.all_cells.input,
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rst_core.spec import Cell
 from workflow.matrix import Matrix
@@ -47,41 +48,21 @@ class Artifact:
         return list(dict.fromkeys(found))
 
 
-class Figure(Protocol):
-    """An artifact that is drawn: what :func:`workflow.artifacts.make.write_figure` needs."""
+@dataclass(frozen=True)
+class Figure(Artifact, ABC):
+    """An artifact that is drawn."""
 
-    @property
-    def name(self) -> str:
-        """File name, such as ``fig7``."""
-
-    @property
-    def title(self) -> str:
-        """One line."""
-
-    @property
-    def heading(self) -> str:
-        """The title, with the alias behind its number."""
-
-    @property
-    def caption(self) -> str:
-        """What it shows, with the paper's section."""
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Whose cells it needs."""
-
-    def cells(self, matrix: Matrix) -> list[Cell]:
-        """The cells that it reads, each once."""
-
+    @abstractmethod
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """The data behind it, one row a number, from a frame that may hold more or less."""
 
+    @abstractmethod
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
         """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
 
 
 @dataclass(frozen=True)
-class ModuleFigure(Artifact):
+class ModuleFigure(Figure):
     """A figure whose module has ``build(cells, matrix)`` and ``draw(data, matrix, remark)``."""
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:

@@ -188,9 +188,7 @@ def picture(verdicts: pd.DataFrame, matrix: Matrix) -> Figure:
     """Margins with their intervals, one line a claim; left of zero fails."""
     style.begin()
     shown = verdicts[verdicts["unit"] == "points"].reset_index(drop=True)
-    figure, ax = plt.subplots(
-        figsize=(style.TEXT_WIDTH * 1.3, 1.2 + 0.19 * len(shown)), layout="constrained"
-    )
+    figure, ax = plt.subplots(figsize=(9.1, 1.2 + 0.19 * len(shown)), layout="constrained")
     for y, row in enumerate(_rows(shown)):
         if pd.isna(row.margin):
             ax.text(0.3, y, str(row.verdict), va="center", fontsize=6, color="0.45")

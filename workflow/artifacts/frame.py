@@ -122,8 +122,27 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The numbers of one cell file, a dictionary each.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: naming a file that is damaged.
+    """
+    text = path.read_bytes()
+    try:
+        return list(cell_rows(json.loads(text)))
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"{path} is damaged: {error}; delete it to have it made again") from error
+
+
+def as_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as the tidy frame, flagged; an empty one has all columns too."""
+    return flagged(pd.DataFrame(list(rows), columns=COLUMNS))
+
+
 def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
-    """Read cell files into the tidy frame; an empty one has all columns too.
+    """Read cell files into the tidy frame.
 
     ``value`` is a percentage for accuracies and a ratio for feature distances; ``outcomes``
     holds every image's, packed as in the cell file; ``flags`` says which robust accuracies
@@ -132,12 +151,4 @@ def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
     Raises:
         ValueError: naming a file that cannot be read.
     """
-    rows: list[dict[str, Any]] = []
-    for path in paths:
-        try:
-            rows += cell_rows(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, KeyError) as error:
-            raise ValueError(
-                f"{path} is damaged: {error}; delete it to have it made again"
-            ) from error
-    return flagged(pd.DataFrame(rows, columns=COLUMNS))
+    return as_frame(row for path in paths for row in read_rows(path))

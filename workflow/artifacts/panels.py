@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rst_core.spec import Cell
 from rst_core.vocabulary import Init, Pattern, SearchMethod
-from workflow.artifacts.artifact import Artifact
+from workflow.artifacts import artifact
 from workflow.config import Experiment, ModelKind
 from workflow.matrix import Matrix
 
@@ -103,7 +103,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class PanelFigure(Artifact):
+class PanelFigure(artifact.Figure):
     """A figure of the paper: an artifact that is made of panels."""
 
     panels: tuple[Panel, ...]

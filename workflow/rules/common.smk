@@ -1,8 +1,10 @@
 # Config, matrix and the functions that rules take their inputs and parameters from.
 import hashlib
 import json
+import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,6 +19,8 @@ from workflow.matrix import CELLS, Matrix, cell_file
 from workflow import failures
 from workflow.artifacts import registry
 from workflow.artifacts.claims_data import claim_cells
+from workflow.artifacts.page import CLAIMS, PROGRESS, PROTOCOL, label, sortable
+from workflow.artifacts.protocol import config_digest
 
 try:
     MATRIX = Matrix(read_config(config))
@@ -284,3 +288,42 @@ def summarise_failures():
         if job.rule.name in ("table", "figure")
     ]
     logger.error(failures.summary(failed, lacking, sys.argv))
+
+
+# All artifacts by what people call them, which is also the name of their page.
+ARTIFACTS = {
+    label(artifact): artifact
+    for artifact in (registry.TABLES | registry.FIGURES).values()
+}
+
+
+def artifact_files(name):
+    """The files of an artifact, by what people call it."""
+    artifact = ARTIFACTS[name].name
+    made = rules.table if artifact in registry.TABLES else rules.figure
+    return expand(made.output, artifact=artifact)
+
+
+def page_category(wildcards):
+    """Where the report shows a page; it sorts categories by name."""
+    name = getattr(wildcards, "label", PROTOCOL)
+    if name in ARTIFACTS:
+        is_table = ARTIFACTS[name].name in registry.TABLES
+        return "2 Tables" if is_table else "3 Figures"
+    return {PROGRESS: "0 Progress", CLAIMS: "1 Claims", PROTOCOL: "4 Protocol"}[name]
+
+
+def page_labels(wildcards):
+    """What the report shows of a page in its list."""
+    name = getattr(wildcards, "label", PROTOCOL)
+    if name not in ARTIFACTS:
+        return {"title": name}
+    artifact = ARTIFACTS[name]
+    shown = {cell.model.network.dataset for cell in artifact.cells(MATRIX)}
+    foreign = any(MATRIX.config.datasets[d].stand_in_for for d in shown)
+    return {"title": sortable(artifact.heading) + (" †" if foreign else "")}
+
+
+def datasets_of_cells():
+    """Datasets that any measured cell reads."""
+    return sorted({cell.model.network.dataset for cell in MATRIX.all_cells()})
