@@ -1,4 +1,5 @@
 # make demo   install, then run the whole workflow on offline stand-ins
+# make report install, then write the report on what 'make demo' made, or on what exists of it
 # make test   install, then run the tests
 # make lint   ruff, snakefmt, snakemake --lint, mypy
 # make clean  remove what the demo and the workflow made (not the environment)
@@ -10,7 +11,10 @@ SNAKEMAKE := $(BIN)/snakemake
 # Computing jobs use one thread each; Snakemake runs as many as there are cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test lint clean
+# Whose results 'make report' shows: demo or slurm.
+PROFILE ?= demo
+
+.PHONY: install demo report test lint clean
 
 install: .venv/installed
 
@@ -23,7 +27,19 @@ demo: install
 	$(SNAKEMAKE) --profile demo results/figures/fig7.png
 	@echo "First picture: results/figures/fig7.png. Now all the rest."
 	$(SNAKEMAKE) --profile demo all
-	@echo "Tables are in results/tables, figures in results/figures."
+	$(SNAKEMAKE) --profile demo --report results/report.html --quiet all
+	@echo "Tables are in results/tables, figures in results/figures; results/report.html shows all."
+
+# A complete report wants every page; before that there is one on the partial results.
+report: install
+	@mkdir -p results/logs
+	@if $(SNAKEMAKE) --profile $(PROFILE) --report results/report.html 2> results/logs/report.log; \
+	then echo "The report is results/report.html."; \
+	else echo "Not all is made (see the end of results/logs/report.log): reporting what exists." && \
+	$(SNAKEMAKE) partial --profile $(PROFILE) --nolock --quiet all && \
+	$(SNAKEMAKE) partial --profile $(PROFILE) --report results/partial/report.html --quiet all && \
+	echo "The report on what exists is results/partial/report.html."; \
+	fi
 
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

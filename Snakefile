@@ -1,11 +1,16 @@
 """Robust Scratch Tickets: the paper's experiment matrix as a workflow."""
 
+import shutil
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
 configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
@@ -18,6 +23,8 @@ include: "workflow/rules/transfer.smk"
 include: "workflow/rules/r2s.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/artifacts.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -32,8 +39,19 @@ rule all:
     input:
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.claims.output,
+        rules.all_pages.input,
         rules.all_cells.input,
 
 
 onstart:
     check_data_folders()
+    say_who_works()
+
+
+onsuccess:
+    shutil.rmtree(FINISHED, ignore_errors=True)
+
+
+onerror:
+    summarise_failures()

@@ -7,6 +7,7 @@ measures and trains knows neither, only :class:`LabelledImages`.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +70,13 @@ class LabelledImages(Protocol):
         seed: int,
         epoch: int,
         share: Share = ALONE,
+        skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Shuffled, augmented batches; a last partial batch is left out.
 
         Of ``share.processes`` processes each gets its rows of every batch of
-        ``batch_size``; put together they are the batches of one process.
+        ``batch_size``; put together they are the batches of one process. The first
+        ``skip`` batches are left out; the others are the same as without that.
 
         Raises:
             ValueError: if ``batch_size`` cannot be shared evenly.
@@ -135,19 +138,22 @@ class Images:
         seed: int,
         epoch: int,
         share: Share = ALONE,
+        skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`LabelledImages`; augmented by padded crops and flips, if asked for."""
         order = shuffled(len(self), batch_size, seed, epoch).to(self.device)
         rows = share.rows(order.shape[1])
         rng = generator("augment", seed, epoch, device=self.device)
-        for at in order:
-            # Drawn for the whole batch: what an image gets depends on no share.
+        for number, at in enumerate(order):
+            # Drawn for the whole batch: what an image gets depends on no share. Drawn for
+            # skipped batches too, so that those after them get what they always get.
             pixels = self.pixels[at]
             if settings.crop_padding:
                 pixels = random_crop(pixels, settings.crop_padding, rng)
             if settings.flip:
                 pixels = random_flip(pixels, rng)
-            yield as_float(pixels[rows]), self.labels[at[rows]]
+            if number >= skip:
+                yield as_float(pixels[rows]), self.labels[at[rows]]
 
 
 def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:
@@ -320,11 +326,7 @@ def _digits(settings: DatasetSettings) -> tuple[Images, Images]:
     The last 360 images are the test set: other writers than the training images, as in
     the original collection's order.
     """
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    gray = torch.from_numpy(bunch.images.astype(np.float32) / 16)
-    labels = torch.from_numpy(bunch.target.astype(np.int64))
+    gray, labels = _read_digits()
     size = (settings.image_size, settings.image_size)
     gray = torch.nn.functional.interpolate(gray[:, None], size=size, mode="bilinear").clamp(0, 1)
     image = gray.expand(-1, 3, -1, -1).clone()
@@ -343,3 +345,24 @@ def _digits(settings: DatasetSettings) -> tuple[Images, Images]:
     pixels = image.mul(255).round().to(torch.uint8)
     cut = len(labels) - 360
     return Images(pixels[:cut], labels[:cut]), Images(pixels[cut:], labels[cut:])
+
+
+def _read_digits() -> tuple[Tensor, Tensor]:
+    """Scikit-learn's digits: float32 grey values in [0, 1], N x 8 x 8, and labels.
+
+    Read from the file that the package ships: importing the package itself would cost
+    every job of the demo as much as importing torch does.
+
+    Raises:
+        FileNotFoundError: if scikit-learn is not installed.
+    """
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise FileNotFoundError(
+            "the digits are scikit-learn's, which is not installed; pip install scikit-learn"
+        )
+    table = np.loadtxt(
+        Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=","
+    )
+    gray = torch.from_numpy(table[:, :-1].astype(np.float32) / 16).view(-1, 8, 8)
+    return gray, torch.from_numpy(table[:, -1].astype(np.int64))

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from rst_core.files import write_json
 from tests.conftest import ROOT
+from tests.made_up_cells import write_cell
+from tests.test_config import extended
+from workflow.config import read_config
+from workflow.matrix import Matrix
 
 TINY: dict[str, Any] = {
     "seeds": [0],
@@ -47,6 +52,15 @@ TINY: dict[str, Any] = {
     | {
         name: {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]}
         for name in ("existence", "transfer", "r2s")
+    }
+    | {
+        name: {
+            "networks": ["resnet18"],
+            "datasets": ["cifar10"],
+            "keep_ratios": [0.2, 0.5],
+            "candidate_sets": [],
+        }
+        for name in ("r2s_stress", "r2s_stress_seeds")
     },
 }
 CELLS = "results/cells/digits/tiny/signed_kaiming_constant-seed0"
@@ -95,6 +109,19 @@ def copy_project(folder: Path) -> Project:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     project = Project(folder)
     project.config(TINY)
+    return project
+
+
+def demo_with_made_up_cells(folder: Path) -> Project:
+    """A copy in which every measured cell of the demo is there, with invented numbers."""
+    project = copy_project(folder)
+    delta = ROOT / "demo" / "matrix.yaml"
+    shutil.copy(delta, folder / "tiny.yaml")
+    matrix = Matrix(read_config(extended(delta)))
+    for cell in matrix.all_cells():
+        write_cell(folder, cell, matrix)
+        manifest = folder / "results" / "data" / f"{cell.model.network.dataset}.json"
+        write_json(manifest, {"images": {"train": 1, "validation": 1, "test": 40}})
     return project
 
 

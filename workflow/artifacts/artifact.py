@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rst_core.spec import Cell
 from workflow.matrix import Matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib import figure
 
 
 @dataclass(frozen=True)
@@ -39,3 +46,31 @@ class Artifact:
         """The cells that the artifact reads, each once."""
         found = (cell for e in self.experiments for cell in matrix.cells(e))
         return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Figure(Artifact, ABC):
+    """An artifact that is drawn."""
+
+    @abstractmethod
+    def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+        """The data behind it, one row a number, from a frame that may hold more or less."""
+
+    @abstractmethod
+    def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
+        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
+
+
+@dataclass(frozen=True)
+class ModuleFigure(Figure):
+    """A figure whose module has ``build(cells, matrix)`` and ``draw(data, matrix, remark)``."""
+
+    def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+        """See :class:`Figure`."""
+        module = importlib.import_module(f"workflow.artifacts.{self.module}")
+        return module.build(cells, matrix)  # type: ignore[no-any-return]
+
+    def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
+        """See :class:`Figure`."""
+        module = importlib.import_module(f"workflow.artifacts.{self.module}")
+        return module.draw(data, matrix, remark)  # type: ignore[no-any-return]

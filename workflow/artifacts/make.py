@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
 from rst_core.files import write_text
 from workflow.artifacts import layout, style
-from workflow.artifacts.artifact import Artifact
+from workflow.artifacts.artifact import Figure
 from workflow.artifacts.frame import read_cells
 from workflow.artifacts.grid import make_grid
 from workflow.artifacts.summary import title
+from workflow.artifacts.suspicion import FOOTNOTES
 from workflow.artifacts.table import Table
 from workflow.artifacts.table_picture import picture
 from workflow.matrix import Matrix
@@ -31,7 +30,7 @@ def write_table(
     matrix: Matrix,
     stem: Path,
     remark: str = "",
-    footnotes: Mapping[str, str] = MappingProxyType({}),
+    footnotes: Mapping[str, str] = FOOTNOTES,
 ) -> None:
     """Write ``stem`` with .csv (tidy), and .md, .tex and .png (the paper's layout).
 
@@ -54,10 +53,24 @@ def write_table(
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
 
 
-def make_figure(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
-    """Write ``stem`` with .csv (the data behind it), .png and .pdf."""
-    module = importlib.import_module(f"workflow.artifacts.{artifact.module}")
-    data = module.build(read_cells(cells), matrix)
+def make_figure(figure: Figure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+    """Write a figure from the files of all of its cells."""
+    write_figure(figure, read_cells(cells), matrix, stem)
+
+
+def write_figure(
+    figure: Figure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
+) -> None:
+    """Write ``stem`` with .csv (the data behind it), .png and .pdf.
+
+    Args:
+        figure: the figure.
+        cells: the tidy frame of cells, all or those that exist.
+        matrix: the config's.
+        stem: path without a suffix.
+        remark: what else the line under it says.
+    """
+    data = figure.build(cells, matrix)
     for suffix in (".png", ".pdf"):
-        style.save(module.draw(data, matrix), stem.with_suffix(suffix))
+        style.save(figure.draw(data, matrix, remark), stem.with_suffix(suffix))
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 
@@ -18,47 +18,107 @@ from matplotlib.figure import Figure
 from rst_core.files import atomic_path
 
 #: Okabe and Ito's colours, told apart with any colour vision.
-_BLUE, _ORANGE, _GREEN, _PINK, _SKY, _RED = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00",
-)  # fmt: skip
+_BLUE, _ORANGE, _GREEN, _PINK, _RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"
 
-#: Series to (colour, marker), by role or model kind.
-LOOKS: dict[str, tuple[str, str]] = {
-    "resnet18": (_BLUE, "o"),
-    "wideresnet32": (_RED, "s"),
-    "rst": (_BLUE, "o"),
-    "finetuned_inherited": (_ORANGE, "^"),
-    "finetuned_reinitialised": (_GREEN, "v"),
-    "rtt_natural": (_SKY, "D"),
-    "rtt_adversarial": (_RED, "s"),
-    "rtt_transferred": (_PINK, "P"),
+
+class Look(NamedTuple):
+    """How a series is drawn, and what it is called."""
+
+    colour: str
+    marker: str
+    label: str
+
+
+#: By the names of series and the roles of networks. The RST that has the paper's defaults is
+#: the same blue circle, whatever it is compared with.
+LOOKS: dict[str, Look] = {
+    "rst": Look(_BLUE, "o", "RST"),
+    "resnet18": Look(_BLUE, "o", "RST @ ResNet18"),
+    "wideresnet32": Look(_RED, "s", "RST @ WideResNet32"),
+    "signed_kaiming_constant": Look(_BLUE, "o", "signed Kaiming constant"),
+    "kaiming_normal": Look(_ORANGE, "^", "Kaiming normal"),
+    "xavier_normal": Look(_GREEN, "v", "Xavier normal"),
+    "kaiming_uniform": Look(_PINK, "D", "Kaiming uniform"),
+    "element": Look(_BLUE, "o", "element"),
+    "row": Look(_ORANGE, "<", "row"),
+    "kernel": Look(_GREEN, ">", "kernel"),
+    "channel": Look(_PINK, "p", "channel"),
+    "pgd7": Look(_BLUE, "o", "PGD-7"),
+    "fgsm": Look(_ORANGE, "h", "FGSM"),
+    "fgsm_rs": Look(_GREEN, "d", "FGSM-RS"),
+    "finetuned_inherited": Look(_ORANGE, "P", "fine-tuned RST, inherited"),
+    "finetuned_reinitialised": Look(_PINK, "X", "fine-tuned RST, re-initialised"),
+    "rtt_natural": Look(_GREEN, "D", "natural RTT"),
+    "rtt_adversarial": Look(_RED, "^", "adversarial RTT"),
+    "rtt_transferred": Look(_PINK, "v", "transferred adversarial RTT"),
+    "untrained": Look(_BLUE, "*", "random weights"),
+    "dense_natural": Look(_GREEN, "H", "natural dense"),
+    "dense_adversarial": Look("0.25", "8", "adversarial dense"),
 }
 
-#: Width of two columns of a paper, in inches.
-FULL_WIDTH = 7.0
+#: Width of the paper's text, in inches: pictures are drawn at the size they are printed at.
+TEXT_WIDTH = 5.5
+#: The smallest letters, in points.
+SMALL = 7.0
 
 
 def begin() -> None:
     """Set fonts and grids; call before making a figure."""
-    sns.set_theme(context="paper", style="whitegrid", font_scale=0.9)
-    plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 200, "axes.titlesize": 9})
+    sns.set_theme(context="paper", style="whitegrid", rc=_SETTINGS)
+
+
+_TEXTS = (
+    "font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize",
+    "legend.fontsize",
+)  # fmt: skip
+_SETTINGS: dict[str, float] = dict.fromkeys(_TEXTS, SMALL) | {
+    "axes.labelpad": 2,
+    "axes.linewidth": 0.6,
+    "axes.titlepad": 5,
+    "figure.dpi": 100,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1,
+    "lines.markeredgewidth": 0,
+    "lines.markersize": 3.5,
+    "pdf.fonttype": 42,  # letters that can be searched and edited
+    "savefig.dpi": 250,
+    "xtick.major.pad": 1,
+    "ytick.major.pad": 1,
+}
 
 
 def keep_ratio_axis(ax: Axes, keep_ratios: list[float]) -> None:
     """A logarithmic axis in percent, ticked at round values inside the range."""
+    lowest, highest = min(keep_ratios), max(keep_ratios)
+    margin = 1.15 if highest > lowest else 2.0
     ax.set_xscale("log")
-    shown = [k for k in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9) if min(keep_ratios) <= k]
-    shown = [k for k in shown if k <= max(keep_ratios)]
+    ax.set_xlim(lowest / margin, highest * margin)
+    wide = highest > 30 * lowest
+    round_values = (0.01, 0.03, 0.1, 0.3, 0.9) if wide else (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
+    shown = [k for k in round_values if lowest <= k <= highest] or [lowest]
     ax.set_xticks(shown, [f"{100 * k:g}" for k in shown])
     ax.minorticks_off()
-    ax.set_xlabel("weight remaining ratio (%)")
+
+
+def absent(ax: Axes, text: str) -> None:
+    """Say in an empty panel why it is empty."""
+    ax.set(xticks=[], yticks=[], facecolor="0.96")
+    ax.text(
+        0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="0.4",
+        fontsize=SMALL, style="italic",
+    )  # fmt: skip
 
 
 def footnote(figure: Figure, text: str) -> None:
     """A remark under the whole figure, wrapped to its width."""
-    size = 6.5
-    characters = int(figure.get_size_inches()[0] * 72 / (0.5 * size))
-    figure.supxlabel(fill(text, characters), fontsize=size, color="0.35", x=0.01, ha="left")
+    figure.supxlabel(
+        fill(text, characters(figure)), fontsize=SMALL, color="0.35", x=0.01, ha="left"
+    )
+
+
+def characters(figure: Figure) -> int:
+    """How many of the smallest letters fit into a figure's width."""
+    return int(figure.get_size_inches()[0] * 72 / (0.53 * SMALL))
 
 
 def save(figure: Figure, path: Path, **options: Any) -> None:

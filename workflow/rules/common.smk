@@ -1,8 +1,10 @@
 # Config, matrix and the functions that rules take their inputs and parameters from.
 import hashlib
 import json
+import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,20 +12,33 @@ from snakemake.settings.types import DeploymentMethod
 
 from rst_core import spec
 from rst_core.flags import to_flags
+from rst_core.lease import leases
 from rst_core.vocabulary import Selection, Source
 from workflow.config import ConfigError, read_config
 from workflow.matrix import CELLS, Matrix, cell_file
+from workflow import failures
 from workflow.artifacts import registry
+from workflow.artifacts.claims_data import claim_cells
+from workflow.artifacts.page import CLAIMS, PROGRESS, PROTOCOL, label, sortable
+from workflow.artifacts.protocol import config_digest
 
 try:
     MATRIX = Matrix(read_config(config))
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
+# rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
+PREFIX = "export RST_JOB=${{SLURM_JOB_ID:-}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
 # activated environment; unless Snakemake was asked to deploy one (--sdm conda).
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+    PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+shell.prefix(PREFIX)
+
+# Second names of finished results, for jobs that find their outputs deleted by Snakemake;
+# gone as soon as a workflow has nothing left to do (docs/resuming.md).
+FINISHED = Path("results/finished")
+CHECKPOINTS = Path("results/checkpoints")
 
 SELECTION = MATRIX.config.selection
 OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
@@ -87,6 +102,15 @@ def asked(function):
             raise WorkflowError(str(error)) from None
 
     return wrapped
+
+
+def job_flags(wildcards, resources, threads):
+    """How a job runs. As it looks at its resources, Snakemake does not rerun for changes of it."""
+    flags = ["--threads", str(threads), "--processes", str(resources.gpu)]
+    minutes = resources.get("runtime")
+    if isinstance(minutes, int):
+        flags += ["--minutes", str(minutes)]
+    return words([*flags, "--keep", str(FINISHED)])
 
 
 @asked
@@ -168,14 +192,37 @@ def row_of(wildcards):
 
 
 @asked
-def row_targets(wildcards):
-    return files(MATRIX.targets(row_of(wildcards)))
+def judges(row):
+    """Files of the models that a transfer row is evaluated on."""
+    return files(MATRIX.targets(row))
 
 
 @asked
-def row_models(wildcards):
-    row = row_of(wildcards)
+def sources_and_judges(row):
+    """Files of all models that a transfer row loads."""
     return files(MATRIX.loaded([*MATRIX.sources(row), *MATRIX.targets(row)]))
+
+
+def row_targets(wildcards):
+    return judges(row_of(wildcards))
+
+
+def row_models(wildcards):
+    return sources_and_judges(row_of(wildcards))
+
+
+def set_row_of(wildcards):
+    return cell_named(
+        f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.row}.json"
+    )
+
+
+def set_row_targets(wildcards):
+    return judges(set_row_of(wildcards))
+
+
+def set_row_models(wildcards):
+    return sources_and_judges(set_row_of(wildcards))
 
 
 def adaptive_of(wildcards):
@@ -204,7 +251,8 @@ def features_flags(cell):
 def artifact_code():
     """Digest of the code and the published numbers that artifacts are made with."""
     folder = Path(workflow.basedir) / "workflow"
-    sources = sorted([*folder.glob("artifacts/*.py"), *folder.glob("paper/*.csv")])
+    patterns = ("artifacts/*.py", "paper/*.csv", "paper/*.yaml")
+    sources = sorted(path for pattern in patterns for path in folder.glob(pattern))
     return hashlib.sha256(
         b"".join(source.read_bytes() for source in sources)
     ).hexdigest()[:12]
@@ -225,3 +273,65 @@ def shown_config():
         MATRIX.config.model_dump(mode="json", include=keys), sort_keys=True
     )
     return hashlib.sha256(shown.encode()).hexdigest()[:12]
+
+
+def say_who_works():
+    """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
+    for folder, holder in leases(CHECKPOINTS):
+        logger.info(f"{folder}: {holder} works on it; its new job will wait")
+
+
+def summarise_failures():
+    """Name every failed cell with the end of its log, and the artifacts that lack it."""
+    failed = [
+        failures.Failure(
+            job.rule.name, [str(f) for f in job.output], [str(f) for f in job.log]
+        )
+        for entry in workflow.scheduler.failed
+        for job in (entry.jobs if entry.is_group() else [entry])
+    ]
+    lacking = [
+        str(job.output[0])
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name in ("table", "figure")
+    ]
+    logger.error(failures.summary(failed, lacking, sys.argv))
+
+
+# All artifacts by what people call them, which is also the name of their page.
+ARTIFACTS = {
+    label(artifact): artifact
+    for artifact in (registry.TABLES | registry.FIGURES).values()
+}
+
+
+def artifact_files(name):
+    """The files of an artifact, by what people call it."""
+    artifact = ARTIFACTS[name].name
+    made = rules.table if artifact in registry.TABLES else rules.figure
+    return expand(made.output, artifact=artifact)
+
+
+def page_category(wildcards):
+    """Where the report shows a page; it sorts categories by name."""
+    name = getattr(wildcards, "label", PROTOCOL)
+    if name in ARTIFACTS:
+        is_table = ARTIFACTS[name].name in registry.TABLES
+        return "2 Tables" if is_table else "3 Figures"
+    return {PROGRESS: "0 Progress", CLAIMS: "1 Claims", PROTOCOL: "4 Protocol"}[name]
+
+
+def page_labels(wildcards):
+    """What the report shows of a page in its list."""
+    name = getattr(wildcards, "label", PROTOCOL)
+    if name not in ARTIFACTS:
+        return {"title": name}
+    artifact = ARTIFACTS[name]
+    shown = {cell.model.network.dataset for cell in artifact.cells(MATRIX)}
+    foreign = any(MATRIX.config.datasets[d].stand_in_for for d in shown)
+    return {"title": sortable(artifact.heading) + (" †" if foreign else "")}
+
+
+def datasets_of_cells():
+    """Datasets that any measured cell reads."""
+    return sorted({cell.model.network.dataset for cell in MATRIX.all_cells()})

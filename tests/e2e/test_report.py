@@ -1,0 +1,203 @@
+"""The report in a real browser: it shows everything, and asks nobody for anything.
+
+Looks at a report on invented numbers, or at the one that RST_REPORT names.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import demo_with_made_up_cells
+from workflow.artifacts.page import sortable
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PAGES = [
+    f"results/pages/{name}.html"
+    for name in ("Claims", "Table 3", "Figure 1", "Figure 7", "Figure 12", "Protocol")
+]
+SECONDS = 20
+
+
+def absent(what: str) -> None:
+    """Skip for want of a browser; CI installs one, so there its absence is a failure."""
+    reason = f"{what} is not installed; the report is looked at in Debian's chromium by selenium"
+    if os.environ.get("CI", "false").lower() not in ("", "0", "false"):
+        pytest.fail(f"{reason}, which CI must have")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    if os.environ.get("RST_REPORT"):
+        return Path(os.environ["RST_REPORT"]).resolve()
+    project = demo_with_made_up_cells(tmp_path_factory.mktemp("report"))
+    for words in ((), ("--report", "results/report.html")):
+        found = project.run(*PAGES, *words)
+        assert found.returncode == 0, found.stdout + found.stderr
+    return project.folder / "results" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    try:
+        from selenium import webdriver
+    except ImportError:
+        absent("selenium")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        absent("chromium" if driver else "chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1500,1000"):
+        options.add_argument(f"--{word}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    with webdriver.Chrome(options=options, service=service) as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser, report):
+    """The report's start page; after the test, what the browser asked for and complained of."""
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(report.as_uri())
+    visible(browser, "//h1[contains(., 'Robust Scratch Tickets')]")
+    yield browser
+    browser.switch_to.default_content()
+    complaints = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    assert complaints == []
+    messages = [json.loads(e["message"])["message"] for e in browser.get_log("performance")]
+    asked = [
+        m["params"]["request"]["url"]
+        for m in messages
+        if m["method"] == "Network.requestWillBeSent"
+    ]
+    assert report.as_uri() in asked
+    assert [url for url in asked if url != report.as_uri() and not url.startswith("data:")] == []
+
+
+def visible(browser, xpath):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support import expected_conditions
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    condition = expected_conditions.visibility_of_element_located((By.XPATH, xpath))
+    return WebDriverWait(browser, SECONDS).until(condition, f"nothing at {xpath}")
+
+
+def entries(browser) -> list[str]:
+    """Titles in the list on the left."""
+    from selenium.webdriver.common.by import By
+
+    return [e.text for e in browser.find_elements(By.XPATH, "//nav//tbody/tr/td[1]")]
+
+
+def show(browser, row: int) -> None:
+    """Click the eye of a list's entry and go into the page that it shows."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    frames = browser.find_elements(By.TAG_NAME, "iframe")
+    visible(browser, f"(//nav//tbody/tr)[{row + 1}]//a[1]").click()
+    if frames:
+        WebDriverWait(browser, SECONDS).until(lambda b: _gone(frames[0]))
+    browser.switch_to.frame(visible(browser, "//iframe"))
+    visible(browser, "//h1")
+
+
+def _gone(element) -> bool:
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    try:
+        element.is_enabled()
+    except StaleElementReferenceException:
+        return True
+    return False
+
+
+def test_the_start_page_says_what_this_is_and_on_what_data(opened):
+    text = visible(opened, "//div[@id='app']").text
+    assert "Fu et al." in text
+    assert "Made on stand-in data." in text
+    assert "stands in for CIFAR-100" in text
+    assert "System Message" not in text
+    headings = [e.text for e in opened.find_elements("xpath", "//nav//li//a")]
+    shown = [text for text in headings if text[:1].isdigit()]
+    assert shown == sorted(shown)
+    assert [text.split()[1] for text in shown] == ["Claims", "Tables", "Figures", "Protocol"]
+
+
+def test_a_link_of_the_start_page_opens_its_category(opened):
+    visible(opened, "//div[contains(@class, 'prose')]//a[.='2 Tables']").click()
+    visible(opened, "//nav//td[contains(., 'Table 3')]")
+
+
+def test_a_search_finds_table_3_and_shows_it(opened):
+    search = visible(opened, "//input[@placeholder='Search...']")
+    search.send_keys("Table 3\n")
+    visible(opened, "//nav//td[contains(., 'Table 3')]")
+    assert len(entries(opened)) == 1
+    show(opened, 0)
+    assert visible(opened, "//h1").text == "Table 3: R2S under PGD-20 (on stand-in data)"
+    table = visible(opened, "//table").text
+    assert "R2S" in table
+    assert "stand-in for CIFAR-10" in table
+    assert visible(opened, "//a[.='table3.csv']").get_attribute("href").startswith("data:text/csv")
+
+
+def test_every_figure_is_a_picture_and_a_click_enlarges_it(opened):
+    visible(opened, "//nav//a[contains(., '3 Figures')]").click()
+    visible(opened, "//nav//tbody/tr")
+    titles = entries(opened)
+    assert len(titles) >= 2
+    numbers = [int(title.split()[1].strip("\u2007:")) for title in titles]
+    assert numbers == sorted(numbers)
+    for row, title in enumerate(titles):
+        show(opened, row)
+        picture = visible(opened, "//img")
+        assert picture.get_property("complete"), title
+        assert picture.get_property("naturalWidth") > 500, title
+        before = picture.size["width"]
+        picture.click()
+        assert picture.size["width"] >= 1.5 * before, title
+        picture.click()
+        assert picture.size["width"] == before, title
+        opened.switch_to.default_content()
+
+
+def test_every_table_is_text_in_its_page(opened):
+    visible(opened, "//nav//a[contains(., '2 Tables')]").click()
+    visible(opened, "//nav//tbody/tr")
+    for row, title in enumerate(entries(opened)):
+        assert "†" in title
+        show(opened, row)
+        assert visible(opened, "//h1").text.split(":")[0].split(" (")[0] in title
+        assert visible(opened, "//table").text
+        assert "stand-in" in visible(opened, "//body").text
+        opened.switch_to.default_content()
+
+
+def test_the_claims_are_first_and_show(opened):
+    visible(opened, "//nav//a[contains(., '1 Claims')]").click()
+    show(opened, 0)
+    text = visible(opened, "//body").text
+    assert "Made on stand-ins" in text
+    assert "✓ holds" in text or "✗ fails" in text
+
+
+def test_the_protocol_names_code_data_and_device(opened):
+    visible(opened, "//nav//a[contains(., '4 Protocol')]").click()
+    show(opened, 0)
+    text = visible(opened, "//body").text
+    for said in ("stand-in for CIFAR-10", "validation images", "git commit", "device", "digest"):
+        assert said in text
+
+
+def test_figure_2_comes_before_figure_10_in_the_browsers_order(opened):
+    order = "return arguments[0].localeCompare(arguments[1])"
+    assert opened.execute_script(order, sortable("Figure 2: b"), sortable("Figure 10: a")) < 0

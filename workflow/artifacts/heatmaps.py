@@ -1,0 +1,130 @@
+"""Heatmaps: adversarial transferability between tickets of different keep ratios [6.1, E, G]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from workflow.artifacts import style
+from workflow.artifacts.panel_grid import footed, letter_title
+from workflow.artifacts.panels import Panel, PanelFigure
+from workflow.artifacts.selection import Measure, Models, Number, Transferred, tidy
+from workflow.artifacts.summary import paper_values, stands_in
+from workflow.matrix import Matrix
+
+ATTACK = "pgd20"
+
+
+def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+    """One row for each attacked ticket and each defending ticket; the attacked one is the row."""
+    numbers, letters = [], []
+    for panel in figure.panels:
+        for series, experiment in panel.planned(matrix):
+            for attacker in experiment.keep_ratios:
+                source = Models(series.network, panel.dataset, series.model, attacker)
+                for defender in experiment.keep_ratios:
+                    judge = Models(series.network, panel.dataset, series.model, defender)
+                    selector = Transferred(source, judge, Measure(ATTACK, series.eps))
+                    row = f"{_prefix(panel)}{attacker:g}"
+                    numbers.append(Number(row, f"{defender:g}", selector))
+                    letters.append(panel.letter)
+    data = tidy(figure.name, numbers, cells, matrix)
+    data.insert(1, "panel", letters)
+    return data
+
+
+def _prefix(panel: Panel) -> str:
+    """What tells rows of several panels apart."""
+    return f"{panel.dataset}/{panel.networks[0]}/" if panel.letter else ""
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A matrix to draw: rows made against, columns evaluated on; ``absent`` fills empty rows."""
+
+    title: str
+    values: pd.DataFrame
+    scale: tuple[float, float]
+    absent: str
+
+
+def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+    """Our matrices, and the paper's beside ours where it survives in the text."""
+    style.begin()
+    here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
+    maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
+    rows = -(-len(maps) // 2)
+    size = (style.TEXT_WIDTH, 2.85 * rows + 0.3)
+    picture, axes = plt.subplots(rows, 2, figsize=size, layout="constrained", squeeze=False)
+    for ax, drawn in zip(axes.flat, maps, strict=False):
+        ax.set_title(drawn.title)
+        if len(drawn.values):
+            _heatmap(ax, drawn)
+        else:
+            style.absent(ax, "not in this matrix")
+    for ax in axes.flat[len(maps) :]:
+        ax.remove()
+    notes = ["robust accuracy (%) under images made against the row's ticket; outlined: its own"]
+    return footed(picture, [remark, *notes], figure, data, matrix)
+
+
+def _maps(name: str, panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[_Map]:
+    ours = rows.pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean").astype(float)
+    title, published = letter_title(panel, matrix), _published(name, panel)
+    if not len(published):
+        return [_Map(title, ours, _scale(ours), "no cells yet")]
+    # One scale for both, so that a shade is a number; unless they are about different data.
+    apart = stands_in(matrix, panel.dataset)
+    both = _scale(ours, published)
+    entry = matrix.config.datasets[matrix.config.roles.datasets[panel.dataset]]
+    paper = f"the paper's, on {entry.stand_in_for or entry.label}"
+    return [
+        _Map(title, ours, _scale(ours) if apart else both, "no cells yet"),
+        _Map(paper, published, _scale(published) if apart else both, "lost in the text"),
+    ]
+
+
+def _published(name: str, panel: Panel) -> pd.DataFrame:
+    """The paper's matrix of a panel; a row that is lost in the text stays empty."""
+    prefix = _prefix(panel)
+    known = paper_values(name)
+    values = {(r.removeprefix(prefix), c): v for (r, c), v in known.items() if r.startswith(prefix)}
+    ratios = sorted({float(column) for _, column in values})
+    matrix = [[values.get((f"{r:g}", f"{c:g}"), np.nan) for c in ratios] for r in ratios]
+    return pd.DataFrame(matrix, index=ratios, columns=ratios)
+
+
+def _scale(*matrices: pd.DataFrame) -> tuple[float, float]:
+    """Ends of the colour map: the smallest and largest number of all matrices together."""
+    values = np.concatenate([m.to_numpy(dtype=float).ravel() for m in matrices])
+    values = values[~np.isnan(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 100.0)
+
+
+def _heatmap(ax: Axes, drawn: _Map) -> None:
+    """An annotated matrix with its diagonal outlined."""
+    size = len(drawn.values)
+    sns.heatmap(
+        drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
+        annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
+    )  # fmt: skip
+    for i in range(size):
+        if not drawn.values.iloc[i].isna().all():
+            ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
+        else:
+            ax.text(
+                size / 2, i + 0.5, drawn.absent, ha="center", va="center", color="0.4",
+                fontsize=style.SMALL, style="italic",
+            )  # fmt: skip
+    ax.set_xlabel("evaluated on the ticket with ratio")
+    ax.set_ylabel("made against the ticket with ratio")
+    ax.set_facecolor("0.92")
+    ax.grid(False)
+    ax.tick_params(rotation=0)
