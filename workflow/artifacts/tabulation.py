@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, get_args
 
-from rst_core.vocabulary import AttackMethod, Pattern, SearchMethod
+from rst_core.vocabulary import Pattern, SearchMethod
 from workflow.artifacts.heads import HEADS, Context, Head
 from workflow.artifacts.keys import ColumnKey, RowKey
 from workflow.artifacts.places import Place
@@ -140,7 +140,7 @@ def selector(
         return Evaluated(_with_ratio(models, row), measure)
     keep_ratios = row.keep_ratios or candidate_set(experiment)
     entry = matrix.config.attacks.get(column.measure)
-    if entry and entry.method in (AttackMethod.EOT, AttackMethod.ENSEMBLE):
+    if entry and entry.method.on_sets:
         return Adaptive(models, keep_ratios, measure)
     return Switched(models, keep_ratios, measure)
 
