@@ -200,8 +200,10 @@ def cifar_subject(archive: Path) -> Subject:
     )
     attack = training_attack(SearchMethod.FGSM_RS, 4.0)
     model = _trained(WeightTrainee(model), splits, dataset, attack, settings)
-    _, images, labels = next(iter(splits.test.evaluation_batches(500)))
-    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=4.0, chain=100, few=8)
+    # A folder's images come class by class; the first few shall be of all.
+    mixed = torch.randperm(len(splits.test), generator=rng())[:500]
+    _, images, labels = next(iter(splits.test.select(mixed).evaluation_batches(500)))
+    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=4.0, chain=100, few=20)
 
 
 def _advertorch_pgd(subject: Subject, seed: int) -> Tensor:

@@ -4,7 +4,10 @@ Two models adversarially trained here, on digits and, where they lie beside the 
 CIFAR-10 images; and one linear model whose robust accuracy is known in closed form.
 ``python -m tests.crosscheck_table`` prints what is measured.
 
-COSTS
+CPU seconds, measured on a shared core, for digits and the linear model: training 22, Auto-Attack
+through us and directly 31 each, PGD-100 with 5 restarts 12, CW-Inf and CW-L2 both ways 8 each,
+PGD-20 against each library 4, Bandits on the linear model 7; 131 in all. For CIFAR-10, on a core
+of an overloaded machine: training 76.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ def test_the_subject_is_worth_attacking(subject):
     assert len(subject.images) >= 500
     natural = subject.natural().mean()
     robust = subject.survivors(crosschecks.at(PGD20, subject.eps)).mean()
-    assert natural > (0.8 if subject.name == "digits" else 0.25), "chance is 0.1"
+    assert natural > (0.8 if subject.name == "digits" else 0.2), "chance is 0.1"
     assert 0.1 < robust < natural - 0.05, "where all or none falls nothing is compared"
 
 

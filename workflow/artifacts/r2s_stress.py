@@ -341,5 +341,6 @@ def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> No
     ax.set_xlim(0, 100)
     network, role = rows[0]["network_role"], rows[0]["role"]
     where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}".replace("\n", " ")
-    verdict = fill(next(r["verdict"] for r in rows if r["verdict"]), 70)
+    verdict = next(r["verdict"] for r in rows if r["verdict"])
+    verdict = fill(verdict.replace(" %", "\N{NO-BREAK SPACE}%"), 70)
     ax.set_title(f"{where}\n{verdict}", loc="left", fontsize=8)
