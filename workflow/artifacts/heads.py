@@ -40,10 +40,12 @@ class Context:
     Attributes:
         matrix: the config's.
         attacks: names of a table's attacks, in the paper's order.
+        networks: roles of a table's networks.
     """
 
     matrix: Matrix
     attacks: tuple[str, ...]
+    networks: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,10 @@ def _by_variant(row: RowKey, column: ColumnKey, context: Context) -> Any:
 
 
 def _network(row: RowKey, column: ColumnKey, context: Context) -> str:
-    return network_label(context.matrix, row.network)
+    """One network may play several roles of a table; then the label says which."""
+    label, plays = network_label(context.matrix, row.network), context.matrix.config.roles.networks
+    roles = [role for role in context.networks if plays[role] == plays[row.network]]
+    return label if len(roles) == 1 else f"{label} (as {row.network})"
 
 
 def _word(row: RowKey) -> str:

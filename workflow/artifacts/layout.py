@@ -23,13 +23,13 @@ _MANY_COLUMNS = 6
 def table_remarks(data: pd.DataFrame, grid: Grid, matrix: Matrix) -> str:
     """The line under a table: what its numbers are, and what they were made on."""
     roles = list(dict.fromkeys(data["role"]))
-    paper = " (paper in brackets)" if grid.compares else ""
-    parts = [f"ours, mean ± deviation over seeds{paper}", remarks(matrix, roles)]
+    paper = " (the paper's number in brackets)" if grid.compares else ""
+    parts = [f"Mean ± deviation over seeds{paper}", remarks(matrix, roles)]
     unnamed = data[data["candidates"].notna() & ~data["row"].str.contains("@")]
     for candidates in dict.fromkeys(unnamed["candidates"]):
         keep_ratios = tuple(float(k) for k in candidates.split("+"))
-        other = "" if keep_ratios == PAPER_CANDIDATES else f", the paper's {_PAPER_SET}"
-        parts.append(f"R2S over {percents(keep_ratios)}{other}")
+        other = "" if keep_ratios == PAPER_CANDIDATES else f", the paper's over {{{_PAPER_SET}}}"
+        parts.append(f"R2S over {{{percents(keep_ratios)}}}{other}")
     return "; ".join(parts)
 
 
@@ -69,7 +69,7 @@ def latex(grid: Grid, name: str, title: str, caption: str) -> str:
         hrules=True,
         position="t",
         position_float="centering",
-        caption=f"{tex(title)}. {tex(caption)}",
+        caption=f"{tex(_unnumbered(title))}. {tex(caption)}",
         label=f"tab:{name}",
         column_format="l" * len(grid.stub) + "c" * len(grid.columns),
         multicol_align="c",
@@ -87,13 +87,20 @@ def latex(grid: Grid, name: str, title: str, caption: str) -> str:
     return written.replace(r"\end{tabular}", "\n".join([r"\end{tabular}", *notes]))
 
 
+def _unnumbered(title: str) -> str:
+    """A title with its number behind it: LaTeX sets its own before a caption."""
+    number, colon, text = title.partition(": ")
+    return f"{text[:1].upper()}{text[1:]} [{number}]" if colon else title
+
+
 def tex(text: str) -> str:
     """Plain text as LaTeX."""
     return text.translate(_TEX)
 
 
-def _tex_index(labels: tuple[tuple[str, ...], ...], names: list[str] | None) -> pd.MultiIndex:
-    return pd.MultiIndex.from_tuples([tuple(map(tex, one)) for one in labels], names=names)
+def _tex_index(labels: tuple[tuple[str, ...], ...], names: list[str] | None) -> pd.Index:
+    index = pd.MultiIndex.from_tuples([tuple(map(tex, one)) for one in labels], names=names)
+    return index.get_level_values(0) if index.nlevels == 1 else index
 
 
 def _tex_entry(entry: Entry | None) -> str:
@@ -120,4 +127,8 @@ def _with_rules(written: str, grid: Grid) -> str:
             lines.append(
                 " ".join(rf"\cmidrule(lr){{{a + 1 + stub}-{b + 1 + stub}}}" for a, b in wide)
             )
-    return "\n".join([above + "\\toprule", *lines, "\\midrule", below])
+    body = below.splitlines()
+    for row in reversed(range(len(grid.rows))):
+        if grid.begins_group(row):
+            body.insert(row, "\\midrule")
+    return "\n".join([above + "\\toprule", *lines, "\\midrule", *body, ""])

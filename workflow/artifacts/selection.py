@@ -7,14 +7,13 @@ artifact. Tables, curves and heatmaps all come this way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from rst_core.r2s import expected_accuracy
 from workflow.artifacts.summary import over_seeds, with_paper
 from workflow.config import Experiment
 from workflow.matrix import Matrix
@@ -34,6 +33,7 @@ class Models:
         keep_ratio: of a ticket.
         eps: eps of search and training, in 1/255.
         pretrained_on: role of the dataset of a transferred RTT's dense.
+        seeds: left out: the seeds of the whole matrix.
     """
 
     network: str
@@ -45,6 +45,7 @@ class Models:
     method: str = "pgd7"
     eps: float = 8.0
     pretrained_on: str | None = None
+    seeds: tuple[int, ...] | None = None
 
     def axes(self, matrix: Matrix) -> dict[str, Any]:
         """The columns of the tidy frame that these models are known by."""
@@ -66,8 +67,17 @@ class Models:
 
     def judged(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """Rows of the frame that were measured on these models, attacks on whole sets aside."""
-        chosen = matching(cells, **self.axes(matrix), selection=matrix.config.selection.value)
-        return chosen[chosen["candidates"].isna()]
+        return self._rows(cells, matrix, self.axes(matrix) | {"candidates": None})
+
+    def members(self, cells: pd.DataFrame, matrix: Matrix, of: str | None = None) -> pd.DataFrame:
+        """As :meth:`judged`, for all keep ratios, under attacks on the candidate set ``of``."""
+        axes = self.axes(matrix) | {"candidates": of}
+        axes.pop("keep_ratio")
+        return self._rows(cells, matrix, axes)
+
+    def _rows(self, cells: pd.DataFrame, matrix: Matrix, axes: dict[str, Any]) -> pd.DataFrame:
+        rows = matching(cells, **axes, selection=matrix.config.selection.value)
+        return rows[rows["seed"].isin(self.seeds or matrix.config.seeds)]
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,7 @@ class Evaluated:
         """See :class:`Selector`."""
         rows = matching(self.models.judged(cells, matrix), **self.measure.axes())
         if self.measure == NATURAL:
-            rows = rows.sort_values(["total", "cell"], ascending=[False, True], kind="stable")
-            rows = rows.drop_duplicates("seed")
+            rows = _most_images(rows, ["seed"])
         else:
             rows = rows[rows["kind"] == "Evaluation"]
         return _mean_by_seed(rows)
@@ -187,31 +196,15 @@ class Switched:
 
     def values(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """See :class:`Selector`."""
-        members = [replace(self.members, keep_ratio=k) for k in self.keep_ratios]
-        cells = matching(cells, **_without_ratio(self.members, matrix))  # once, not a member
-        found: Sequence[Sequence[Selector]]
+        rows = matching(self.members.members(cells, matrix), **self.measure.axes())
+        rows = rows[rows["keep_ratio"].isin(self.keep_ratios)]
         if self.measure == NATURAL:
-            found = [[Evaluated(m, self.measure) for m in members]]
-        else:
-            found = [[Transferred(a, d, self.measure) for d in members] for a in members]
-        values = [[s.values(cells, matrix).set_index("seed") for s in row] for row in found]
-        complete = set.intersection(*(set(v.index) for row in values for v in row))
-        return pd.DataFrame(
-            [
-                {
-                    "seed": seed,
-                    "value": self._expectation([[v["value"][seed] for v in r] for r in values]),
-                    "flags": union(v["flags"][seed] for row in values for v in row),
-                }
-                for seed in sorted(complete)
-            ],
-            columns=COLUMNS,
-        )
-
-    def _expectation(self, values: list[list[float]]) -> float:
-        if self.measure == NATURAL:
-            return float(np.mean(values))
-        return expected_accuracy(np.asarray(values, dtype=np.float64))
+            rows = _most_images(rows, ["seed", "keep_ratio"])
+            return _mean_by_seed(_complete(rows, len(self.keep_ratios)))
+        rows = matching(rows, kind="TransferRow", targets="tickets", source_model=self.members.kind)
+        rows = rows[rows["source_keep_ratio"].isin(self.keep_ratios)]
+        rows = rows[rows["source_seed"] == rows["seed"]]
+        return _mean_by_seed(_complete(rows, len(self.keep_ratios) ** 2), _expected)
 
     def axes(self) -> dict[str, Any]:
         """See :class:`Selector`."""
@@ -228,15 +221,9 @@ class Adaptive:
 
     def values(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """See :class:`Selector`."""
-        rows = matching(
-            cells,
-            **_without_ratio(self.members, matrix),
-            **self.measure.axes(),
-            selection=matrix.config.selection.value,
-            candidates=candidates(self.keep_ratios),
-        )
-        complete = rows.groupby("seed")["keep_ratio"].nunique() == len(self.keep_ratios)
-        return _mean_by_seed(rows[rows["seed"].isin(complete[complete].index)])
+        attacked = self.members.members(cells, matrix, candidates(self.keep_ratios))
+        rows = matching(attacked, **self.measure.axes())
+        return _mean_by_seed(_complete(rows, len(self.keep_ratios)))
 
     def axes(self) -> dict[str, Any]:
         """See :class:`Selector`."""
@@ -310,8 +297,12 @@ def tidy(
 
 
 def experiment_axes(experiment: Experiment) -> dict[str, Any]:
-    """An experiment's first init, pattern, search method and eps, as :class:`Models` takes them."""
+    """An experiment's seeds, and its first init, pattern, search method and eps.
+
+    As :class:`Models` takes them.
+    """
     return {
+        "seeds": tuple(experiment.seeds) if experiment.seeds else None,
         "init": experiment.inits[0].value,
         "pattern": experiment.patterns[0].value,
         "method": experiment.methods[0].value,
@@ -339,17 +330,39 @@ def matching(cells: pd.DataFrame, **axes: Any) -> pd.DataFrame:
     return cells[chosen]
 
 
-def _mean_by_seed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The mean over what remains within a seed, with the flags of all of it."""
+def _most_images(rows: pd.DataFrame, each: list[str]) -> pd.DataFrame:
+    """Of the rows of each model one that was measured on the most images."""
+    rows = rows.sort_values(["total", "cell"], ascending=[False, True], kind="stable")
+    return rows.drop_duplicates(each)
+
+
+def _complete(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The rows of seeds that have all ``count`` of them."""
+    counts = rows.groupby("seed").size()
+    return rows[rows["seed"].isin(counts.index[counts == count])]
+
+
+def _expected(rows: pd.DataFrame) -> float:
+    """R2S's accuracy from the rows of one seed's transfer matrix."""
+    from rst_core.r2s import expected_accuracy  # here, because it loads torch
+
+    matrix = rows.pivot(index="source_keep_ratio", columns="keep_ratio", values="value")
+    return expected_accuracy(matrix.to_numpy(dtype=np.float64))
+
+
+def _mean(rows: pd.DataFrame) -> float:
+    return float(rows["value"].mean())
+
+
+def _mean_by_seed(
+    rows: pd.DataFrame, mean: Callable[[pd.DataFrame], float] = _mean
+) -> pd.DataFrame:
+    """One value for what remains within a seed, with the flags of all of it."""
     found = [
-        {"seed": int(str(seed)), "value": float(own["value"].mean()), "flags": union(own["flags"])}
+        {"seed": int(str(seed)), "value": mean(own), "flags": union(own["flags"])}
         for seed, own in rows.groupby("seed")
     ]
     return pd.DataFrame(found, columns=COLUMNS)
-
-
-def _without_ratio(members: Models, matrix: Matrix) -> dict[str, Any]:
-    return {k: v for k, v in members.axes(matrix).items() if k != "keep_ratio"}
 
 
 def _described(models: Models, measure: Measure) -> dict[str, Any]:

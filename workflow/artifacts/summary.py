@@ -102,7 +102,7 @@ def remarks(matrix: Matrix, roles: list[str]) -> str:
     seeds = len(matrix.config.seeds)
     parts = [protocol(matrix), f"{seeds} seed{'s' if seeds > 1 else ''}"]
     shown = dict.fromkeys(data_label(matrix, role) for role in roles)
-    parts += [label for label in shown if "[" in label]
+    parts += [f"† {label}" for label in shown if "[" in label]
     return "; ".join(parts)
 
 

@@ -51,7 +51,7 @@ class Block:
     def narrowed(self, matrix: Matrix) -> Experiment:
         """The experiment with nothing in it that the block does not show."""
         experiment = matrix.config.experiments[self.experiment]
-        kinds = tuple(RowKey("", row.removesuffix("_sets")).kind for row in self.rows)
+        kinds = tuple(map(_kind, self.rows))
         update: dict[str, Any] = {
             axis: [value for value in getattr(experiment, axis) if value in allowed]
             for axis, allowed in {"models": kinds, **self.only}.items()
@@ -85,7 +85,8 @@ class Block:
                 "methods": method.value,
             }
             variants = tuple(shown[axis] for axis in self.vary)
-            for word, column in product(self.rows, self._columns(experiment, dataset, eps)):
+            words = [word for word in self.rows if _kind(word) in experiment.models]
+            for word, column in product(words, self._columns(experiment, dataset, eps)):
                 for row in _rows(experiment, network, word):
                     yield RowKey(row.network, row.model, row.keep_ratios, variants), column
 
@@ -102,6 +103,10 @@ class Block:
                 for measurement in measurements:
                     for size in measurement.sizes(eps):
                         yield ColumnKey(measurement.attack, dataset, size)
+
+
+def _kind(word: str) -> str:
+    return RowKey("", word.removesuffix("_sets")).kind
 
 
 def _rows(experiment: Experiment, network: str, word: str) -> Iterator[RowKey]:

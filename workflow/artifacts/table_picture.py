@@ -14,7 +14,9 @@ from matplotlib.textpath import text_to_path
 from workflow.artifacts import style
 from workflow.artifacts.grid import Entry, Grid, has_paper
 
-_SIZE, _PAPER_SIZE, _NOTE_SIZE, _TITLE_SIZE = 8.0, 7.0, 7.0, 9.5
+_SIZE, _PAPER_SIZE, _NOTE_SIZE, _TITLE_SIZE, _MARK_SIZE = 8.0, 7.0, 7.0, 9.5, 5.5
+_BOLD = 1.15  # width of bold letters over that of others
+_HINTED = 1.03  # screens round letters to whole pixels
 _LEADING = 1.3  # line height over font size
 _GAP = 9.0  # between columns, in points
 _MARGIN = 8.0
@@ -47,7 +49,7 @@ def picture(grid: Grid, title: str, note: str) -> Figure:
     spare = max(0.0, _NARROWEST - needed) / len(columns)
     columns = [width + spare for width in columns]
     width = sum(stub) + sum(columns) + 2 * _MARGIN
-    title_lines = _wrapped(title, width - 2 * _MARGIN, _TITLE_SIZE)
+    title_lines = _wrapped(title, (width - 2 * _MARGIN) / _BOLD, _TITLE_SIZE)
     notes = [note, *(f"{letter}: {text}" for letter, text in grid.footnotes.items())]
     note_lines = [line for n in notes for line in _wrapped(n, width - 2 * _MARGIN, _NOTE_SIZE)]
     heads = [
@@ -55,10 +57,7 @@ def picture(grid: Grid, title: str, note: str) -> Figure:
         for level in range(len(grid.columns[0]))
     ]
     heads[-1] = max(heads[-1], _lines_high(list(grid.stub), _SIZE) + 4)
-    rows = [
-        _SIZE * _LEADING + (_PAPER_SIZE * _LEADING if has_paper(line) else 0) + 3
-        for line in grid.entries
-    ]
+    rows = [_row_high(grid, index) for index in range(len(grid.rows))]
     top = _MARGIN + len(title_lines) * _TITLE_SIZE * _LEADING + 5
     body = top + sum(heads) + 3
     bottom = body + sum(rows) + 2
@@ -99,16 +98,12 @@ def _draw_heads(
 
 def _draw_rows(page: _Page, grid: Grid, edges: list[float], y: float, heights: list[float]) -> None:
     stub = len(grid.stub)
-    shown: tuple[str, ...] = ()
-    lines = zip(grid.rows, grid.entries, heights, strict=True)
-    for index, (labels, entries, height) in enumerate(lines):
+    lines = zip(grid.entries, heights, strict=True)
+    for index, (entries, height) in enumerate(lines):
         if grid.begins_group(index):
             page.rule(edges[0], edges[-1], y, 0.4)
-        for place, label in enumerate(labels):
-            last = place == stub - 1
-            if last or labels[: place + 1] != shown[: place + 1]:
-                page.text(edges[place], y + height / 2, label, ha="left")
-        shown = labels
+        for place, label in _shown_labels(grid, index):
+            page.text(edges[place], y + height / 2, label, ha="left")
         for column, entry in enumerate(entries):
             middle = (edges[stub + column] + edges[stub + column + 1]) / 2
             if entry is not None:
@@ -116,10 +111,29 @@ def _draw_rows(page: _Page, grid: Grid, edges: list[float], y: float, heights: l
         y += height
 
 
+def _shown_labels(grid: Grid, index: int) -> list[tuple[int, str]]:
+    """A row's labels with their places, without those that the row above has already."""
+    labels, above = grid.rows[index], grid.rows[index - 1] if index else ()
+    new = index == 0 or grid.begins_group(index)
+    return [
+        (place, label)
+        for place, label in enumerate(labels)
+        if new or place == len(labels) - 1 or labels[: place + 1] != above[: place + 1]
+    ]
+
+
+def _row_high(grid: Grid, index: int) -> float:
+    numbers = _SIZE + (_PAPER_SIZE if has_paper(grid.entries[index]) else 0)
+    labels = _lines_high([label for _, label in _shown_labels(grid, index)], _SIZE)
+    return max(numbers * _LEADING, labels) + 3
+
+
 def _draw_entry(page: _Page, entry: Entry, x: float, y: float, height: float) -> None:
-    marks = f"$^{{{','.join(entry.marks)}}}$" if entry.marks else ""
     first = y + height / 2 - (_PAPER_SIZE * _LEADING / 2 if entry.paper else 0)
-    page.text(x, first, entry.ours + marks)
+    page.text(x, first, entry.ours)
+    if entry.marks:
+        right = x + _wide(entry.ours, _SIZE) / 2 + 0.5
+        page.text(right, first - _SIZE * 0.35, ",".join(entry.marks), _MARK_SIZE, ha="left")
     if entry.paper:
         page.text(x, first + _SIZE * _LEADING, f"({entry.paper})", _PAPER_SIZE, color="0.35")
 
@@ -144,8 +158,8 @@ def _widths(grid: Grid) -> tuple[list[float], list[float]]:
 def _entry_wide(entry: Entry | None) -> float:
     if entry is None:
         return 0.0
-    marks = _wide(",".join(entry.marks), _SIZE * 0.7)
-    return max(_wide(entry.ours, _SIZE) + marks, _wide(f"({entry.paper})", _PAPER_SIZE))
+    marks = _wide(",".join(entry.marks), _MARK_SIZE)
+    return max(_wide(entry.ours, _SIZE) + 2 * marks, _wide(f"({entry.paper})", _PAPER_SIZE))
 
 
 def _wide(text: str, size: float) -> float:
@@ -170,7 +184,7 @@ def _wrapped(text: str, width: float, size: float) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if _wide(longer, size) <= width:
+        if _wide(longer, size) * _HINTED <= width:
             lines[-1] = longer
         else:
             lines.append(word)

@@ -197,7 +197,7 @@ _TABLES = (
     ),
     Table(
         "parameters",
-        "Weights: of the networks, and those that tickets keep",
+        "Weights of the networks, and those that tickets keep",
         "Prunable weights, which is all that these networks have: neither layers nor batch norms "
         "have other parameters. The paper's counts are from its Table 1, for networks with ten "
         "classes and with affine batch norms.",

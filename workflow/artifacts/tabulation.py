@@ -39,10 +39,14 @@ def places(table: Table, matrix: Matrix) -> list[Place]:
 
     What the paper has and the config has not is there too.
     """
-    found = _planned(table, matrix) | _published(table, matrix)
+    found = _published(table, matrix) | _planned(table, matrix)
     names = _column_heads(table, list(found), matrix)
     columns = [column for _, column in (*_published(table, matrix), *found)]
-    context = Context(matrix, tuple(dict.fromkeys(column.measure for column in columns)))
+    context = Context(
+        matrix,
+        tuple(dict.fromkeys(column.measure for column in columns)),
+        frozenset(row.network for row, _ in found),
+    )
     stub, heads, order = (
         [HEADS[name] for name in level]
         for level in (table.stub, names, (*table.order, *table.stub))
@@ -78,10 +82,17 @@ def _published(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:
     found: dict[Keys, Experiment] = {}
     for names in paper_values(table.name):
         row, column = RowKey.parse(names[0]), ColumnKey.parse(names[1])
-        words = {row.model, f"{row.model}_sets"}
-        blocks = [b for b in table.blocks if words & set(b.rows)] or list(table.blocks)
-        found[row, column] = matrix.config.experiments[blocks[0].experiment]
+        found[row, column] = _likeliest(table, row, matrix)
     return found
+
+
+def _likeliest(table: Table, row: RowKey, matrix: Matrix) -> Experiment:
+    """The first experiment of a table that has such models, and if it may be such a network."""
+    of = {block.experiment: matrix.config.experiments[block.experiment] for block in table.blocks}
+    words = {row.model, f"{row.model}_sets"}
+    alike = [of[block.experiment] for block in table.blocks if words & set(block.rows)]
+    same = [experiment for experiment in alike if row.network in experiment.networks]
+    return (same or alike or list(of.values()))[0]
 
 
 def _column_heads(table: Table, keys: list[Keys], matrix: Matrix) -> tuple[str, ...]:

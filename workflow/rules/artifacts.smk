@@ -11,6 +11,7 @@ rule table:
     output:
         csv="results/tables/{artifact}.csv",
         md="results/tables/{artifact}.md",
+        tex="results/tables/{artifact}.tex",
         png="results/tables/{artifact}.png",
     log:
         "results/logs/tables/{artifact}.log",

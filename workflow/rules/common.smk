@@ -212,7 +212,15 @@ def artifact_code():
 
 def shown_config():
     """The part of the config that artifacts show: labels, notes, roles and axes."""
-    keys = {"selection", "seeds", "roles", "experiments", "datasets", "networks"}
+    keys = {
+        "selection",
+        "seeds",
+        "roles",
+        "experiments",
+        "datasets",
+        "networks",
+        "attacks",
+    }
     shown = json.dumps(
         MATRIX.config.model_dump(mode="json", include=keys), sort_keys=True
     )
