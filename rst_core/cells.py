@@ -39,6 +39,7 @@ from rst_core.spec import (
     TransferRow,
     Untrained,
 )
+from rst_core.suspicion import measure_checks
 from rst_core.tickets import (
     Head,
     load_trained,
@@ -152,17 +153,7 @@ def make_evaluation(
     """Attack one model, or all members of a candidate set at once, and write the cell."""
     work = Provenance()
     device = default_device()
-    if isinstance(cell.model, CandidateSet):
-        members = {
-            ticket.path: load_trained(root, ticket, cell.selection).to(device)
-            for ticket in cell.model.tickets
-        }
-        source: Any = adversary_view(list(members.values()), spec.method)
-    else:
-        if spec.method in (AttackMethod.EOT, AttackMethod.ENSEMBLE):
-            raise ValueError(f"{spec.method} attacks a candidate set, not {cell.model.path}")
-        source = load_trained(root, cell.model, cell.selection).to(device)
-        members = {cell.model.path: source}
+    source, members = _attacked(root, cell, spec.method, device)
     images = _test_images(dataset, workers).first(spec.images)
     _attack_and_write(root, cell, source, members, dataset, images, spec, batch_size, work)
 
@@ -179,12 +170,32 @@ def make_transfer_row(
     """Make adversarial images on one source once and evaluate all targets on them [6.1]."""
     work = Provenance()
     device = default_device()
-    source = load_trained(root, cell.model, cell.selection).to(device)
+    source, _ = _attacked(root, cell, spec.method, device)
     judges = {
         model.path: load_trained(root, model, selection).to(device) for model, selection in targets
     }
     images = _test_images(dataset, workers).first(spec.images)
     _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work)
+
+
+def _attacked(
+    root: Path, cell: Evaluation | TransferRow, method: AttackMethod, device: torch.device
+) -> tuple[Any, dict[str, Classifier]]:
+    """What the adversary of a cell sees, and the models behind it by path.
+
+    Raises:
+        ValueError: if the method does not attack what the cell names.
+    """
+    if isinstance(cell.model, CandidateSet):
+        members = {
+            ticket.path: load_trained(root, ticket, cell.selection).to(device)
+            for ticket in cell.model.tickets
+        }
+        return adversary_view(list(members.values()), method), members
+    if method.on_sets:
+        raise ValueError(f"{method} attacks a candidate set, not {cell.model.path}")
+    source = load_trained(root, cell.model, cell.selection).to(device)
+    return source, {cell.model.path: source}
 
 
 def _attack_and_write(
@@ -225,6 +236,8 @@ def _attack_and_write(
     contents: dict[str, Any] = {"settings": settings, "results": results}
     if found.queries is not None:
         contents["queries"] = pack_counts(found.queries.numpy())
+    if share().writes:
+        contents["checks"] = asdict(measure_checks(source, images, spec.seed))
     _write(root, cell, dataset, contents, work)
     if share().writes:
         unfinished.forget()
@@ -247,7 +260,7 @@ def _unfinished_key(
     # Where the same data lies is a matter of the machine.
     del data["path"]
     models = {name: fingerprint(judge) for name, judge in judges.items()}
-    # A candidate set's source is a view of its judges, which are fingerprinted anyway.
+    # A candidate set's source is a view of models that are judges too, fingerprinted anyway.
     if isinstance(source, Classifier):
         models["source"] = fingerprint(source)
     return json.dumps([cell.path, settings, data, models], sort_keys=True)

@@ -64,6 +64,11 @@ def import_autoattack() -> ModuleType:
     return _import("autoattack", "pyautoattack")
 
 
+def import_autoattack_module(name: str) -> ModuleType:
+    """Import a module of the official Auto-Attack, such as ``square``."""
+    return importlib.import_module(f"{import_autoattack().__name__}.{name}")
+
+
 def _import(module: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)

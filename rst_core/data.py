@@ -7,6 +7,7 @@ measures and trains knows neither, only :class:`LabelledImages`.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -320,11 +321,7 @@ def _digits(settings: DatasetSettings) -> tuple[Images, Images]:
     The last 360 images are the test set: other writers than the training images, as in
     the original collection's order.
     """
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    gray = torch.from_numpy(bunch.images.astype(np.float32) / 16)
-    labels = torch.from_numpy(bunch.target.astype(np.int64))
+    gray, labels = _read_digits()
     size = (settings.image_size, settings.image_size)
     gray = torch.nn.functional.interpolate(gray[:, None], size=size, mode="bilinear").clamp(0, 1)
     image = gray.expand(-1, 3, -1, -1).clone()
@@ -343,3 +340,24 @@ def _digits(settings: DatasetSettings) -> tuple[Images, Images]:
     pixels = image.mul(255).round().to(torch.uint8)
     cut = len(labels) - 360
     return Images(pixels[:cut], labels[:cut]), Images(pixels[cut:], labels[cut:])
+
+
+def _read_digits() -> tuple[Tensor, Tensor]:
+    """Scikit-learn's digits: float32 grey values in [0, 1], N x 8 x 8, and labels.
+
+    Read from the file that the package ships: importing the package itself would cost
+    every job of the demo as much as importing torch does.
+
+    Raises:
+        FileNotFoundError: if scikit-learn is not installed.
+    """
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise FileNotFoundError(
+            "the digits are scikit-learn's, which is not installed; pip install scikit-learn"
+        )
+    table = np.loadtxt(
+        Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=","
+    )
+    gray = torch.from_numpy(table[:, :-1].astype(np.float32) / 16).view(-1, 8, 8)
+    return gray, torch.from_numpy(table[:, -1].astype(np.int64))

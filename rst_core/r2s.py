@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.networks import Classifier, prunable_weights
@@ -27,19 +28,31 @@ from rst_core.vocabulary import AttackMethod
 
 
 def adversary_view(members: Sequence[LogitFunction], method: AttackMethod) -> LogitFunction:
-    """What an adaptive attack differentiates [6.3].
+    """What an attack on a candidate set differentiates [6.3].
 
-    EOT sees the logits of every member, M x N x classes, and averages their losses'
-    gradients. Ensemble sees the averaged logits, N x classes.
+    Ensemble sees the averaged logits, N x classes. All others see the logits of every member,
+    M x N x classes: EOT averages their losses' gradients, the rest combine them as
+    :class:`~rst_core.vocabulary.Combination` says.
 
     Raises:
-        ValueError: for a method that is not adaptive.
+        ValueError: for a method that attacks one model.
     """
-    if method is AttackMethod.EOT:
-        return lambda images: torch.stack([member(images) for member in members])
+    if not method.on_sets:
+        allowed = ", ".join(m for m in AttackMethod if m.on_sets)
+        raise ValueError(f"{method} attacks one model; against a candidate set use {allowed}")
+
+    def each(images: Tensor) -> Tensor:
+        # The activations of six wide networks at once do not fit a GPU: a member's are
+        # dropped and computed again when its gradient is taken.
+        logits = [
+            checkpoint(member, images, use_reentrant=False, preserve_rng_state=False)
+            for member in members
+        ]
+        return torch.stack(logits)
+
     if method is AttackMethod.ENSEMBLE:
-        return lambda images: torch.stack([member(images) for member in members]).mean(0)
-    raise ValueError(f"{method} attacks one model; against a candidate set use eot or ensemble")
+        return lambda images: each(images).mean(0)
+    return each
 
 
 def expected_accuracy(matrix: np.ndarray) -> float:

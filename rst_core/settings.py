@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from rst_core.vocabulary import (
     Architecture,
     AttackMethod,
+    Combination,
     Norm,
     Precision,
     Schedule,
@@ -121,7 +122,9 @@ class AttackSpec:
     eps: float | None = option(
         "radius: 1/255 (linf), [0, 1] images (l2); cw_l2 has none and needs none", None
     )
-    steps: int = option("gradient steps; cw_l2: iterations; bandits: steps of two queries each", 1)
+    steps: int = option(
+        "gradient steps; cw_l2: iterations; bandits: steps of two queries each; square: queries", 1
+    )
     step_size: float = option("step: 1/255 (linf), [0, 1] images (l2)", 0.0)
     random_start: bool = option("start uniformly in the ball", False)
     restarts: int = option("independent runs; an image falls if one of them succeeds", 1)
@@ -134,6 +137,9 @@ class AttackSpec:
     probe: float | None = option("bandits: L2 length of a query's offset, on [0, 1] images", None)
     exploration: float | None = option("bandits: L2 length of a random move of the prior", None)
     tiles: int | None = option("bandits: tiles of the prior along each side of the image", None)
+    combine: Combination | None = option(
+        "apgd: what of a candidate set's members the loss is of", None
+    )
 
     def __post_init__(self) -> None:
         if self.method.has_eps:
@@ -150,6 +156,9 @@ class AttackSpec:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
             if key not in _APPLIES[self.method]:
                 _require(value == default, key, value, f"nothing: {self.method} has no such thing")
+            elif key == "combine":
+                allowed = f"one of {', '.join(Combination)}: {self.method} needs it"
+                _require(value is not None, key, value, allowed)
             elif default is None:
                 allowed = f"a positive number: {self.method} needs it"
                 _require(value is not None and value > 0, key, value, allowed)
@@ -173,6 +182,9 @@ _APPLIES: dict[AttackMethod, frozenset[str]] = {
     # Parameter-free is what the name says: the versions are fixed by their authors.
     AttackMethod.AUTO_ATTACK: frozenset(),
     AttackMethod.AUTO_ATTACK_RAND: frozenset(),
+    AttackMethod.APGD: frozenset({"steps", "restarts", "combine"}),
+    AttackMethod.AUTO_ATTACK_EXPECTED: frozenset(),
+    AttackMethod.SQUARE: frozenset({"steps"}),
     AttackMethod.BANDITS: frozenset(
         {"steps", "step_size", "learning_rate", "probe", "exploration", "tiles"}
     ),
@@ -183,6 +195,9 @@ _NORMS: dict[AttackMethod, tuple[Norm, ...]] = {
     AttackMethod.CW_INF: (Norm.LINF,),
     AttackMethod.CW_L2: (Norm.L2,),
     AttackMethod.BANDITS: (Norm.LINF,),
+    AttackMethod.APGD: (Norm.LINF,),
+    AttackMethod.AUTO_ATTACK_EXPECTED: (Norm.LINF,),
+    AttackMethod.SQUARE: (Norm.LINF,),
 }
 
 

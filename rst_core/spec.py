@@ -370,9 +370,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class TransferRow:
-    """Adversarial images of one source, evaluated on every model of a named target group [6.1]."""
+    """Adversarial images of one source, evaluated on every model of a named target group [6.1].
 
-    model: Dense | Ticket
+    The source may be a candidate set, attacked as a whole and evaluated on the tickets of sets.
+    """
+
+    model: Dense | Ticket | CandidateSet
     selection: Selection
     targets: str
     attack: str
@@ -434,7 +437,7 @@ def parse_cell(path: str) -> Cell:
         return TrainingCell(model, selection)
     stem = file.removesuffix(".json")
     row = re.fullmatch(TransferRow.REGEX, stem)
-    if row and isinstance(model, Dense | Ticket):
+    if row and isinstance(model, Dense | Ticket | CandidateSet):
         eps = float(row["attack_eps"]) if row["attack_eps"] else None
         return TransferRow(model, selection, row["targets"], row["attack"], eps)
     attack = re.fullmatch(Evaluation.REGEX, stem)

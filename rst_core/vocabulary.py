@@ -70,7 +70,8 @@ class AttackMethod(StrEnum):
     """The algorithm behind an attack spec.
 
     FGSM and FGSM-RS are PGD with one step. ``eot`` and ``ensemble`` are PGD against a
-    whole candidate set [6.3]; all others attack one model.
+    whole candidate set [6.3]; ``apgd``, ``auto_attack_expected`` and ``square`` attack a set
+    harder (:mod:`rst_core.attacks.expectation`); all others attack one model.
     """
 
     PGD = "pgd"
@@ -81,11 +82,40 @@ class AttackMethod(StrEnum):
     AUTO_ATTACK = "auto_attack"
     AUTO_ATTACK_RAND = "auto_attack_rand"
     BANDITS = "bandits"
+    APGD = "apgd"
+    AUTO_ATTACK_EXPECTED = "auto_attack_expected"
+    SQUARE = "square"
+
+    @property
+    def on_sets(self) -> bool:
+        """Whether it attacks a candidate set as a whole, and not one model."""
+        return self in (
+            AttackMethod.EOT,
+            AttackMethod.ENSEMBLE,
+            AttackMethod.APGD,
+            AttackMethod.AUTO_ATTACK_EXPECTED,
+            AttackMethod.SQUARE,
+        )
 
     @property
     def has_eps(self) -> bool:
         """Whether it looks inside a ball; CW-L2 instead looks for the nearest image that fools."""
         return self is not AttackMethod.CW_L2
+
+
+class Combination(StrEnum):
+    """What of a candidate set's members an attack maximises the loss of.
+
+    ``losses``: their mean loss, whose gradient is EOT's. ``logits``, ``probabilities``: the
+    loss of their averaged logits, or softmax outputs. ``worst``: for each image the loss of the
+    member that resists most, which has the largest margin between the right logit and
+    the largest wrong one.
+    """
+
+    LOSSES = "losses"
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+    WORST = "worst"
 
 
 class Source(StrEnum):

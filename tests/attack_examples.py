@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rst_core.settings import AttackSpec
-from rst_core.vocabulary import AttackMethod, Norm
+from rst_core.vocabulary import AttackMethod, Combination, Norm
 
 _PGD = {"steps": 3, "step_size": 2.0, "random_start": True}
 
@@ -30,8 +30,22 @@ EXAMPLES: dict[AttackMethod, AttackSpec] = {
         ),
         *(
             AttackSpec(name=method.value, method=method, norm=Norm.LINF, eps=4.0)
-            for method in (AttackMethod.AUTO_ATTACK, AttackMethod.AUTO_ATTACK_RAND)
+            for method in (
+                AttackMethod.AUTO_ATTACK,
+                AttackMethod.AUTO_ATTACK_RAND,
+                AttackMethod.AUTO_ATTACK_EXPECTED,
+            )
         ),
+        AttackSpec(
+            name="apgd",
+            method=AttackMethod.APGD,
+            norm=Norm.LINF,
+            eps=4.0,
+            steps=10,
+            restarts=2,
+            combine=Combination.PROBABILITIES,
+        ),
+        AttackSpec(name="square", method=AttackMethod.SQUARE, norm=Norm.LINF, eps=4.0, steps=30),
         AttackSpec(
             name="bandits",
             method=AttackMethod.BANDITS,

@@ -5,14 +5,16 @@ Every number is measured by this run, by the functions that the tests use.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
 from rst_core.vocabulary import AttackMethod, Norm
 from tests import crosschecks
+from tests.conftest import SHARED_DATA
 from tests.crosschecks import Subject
 
 
@@ -25,9 +27,12 @@ def _same(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     return "identical on every image" if not differing else f"{differing} images differ"
 
 
-def rows(subject: Subject) -> Iterator[tuple[str, str, int, str, str, str]]:
-    """Attack, reference, images, our number, its number, and what the test demands."""
-    count, eps = len(subject.images), f"eps {crosschecks.EPS:g}"
+Row = tuple[str, str, str, int, str, str, str]
+
+
+def subject_rows(subject: Subject) -> Iterator[Row]:
+    """Model, attack, reference, images, our number, its number, and what the test demands."""
+    count, eps = len(subject.images), f"eps {subject.eps:g}"
     libraries = {"AdverTorch LinfPGDAttack": "advertorch", "torchattacks PGD": "torchattacks"}
     for name, library in libraries.items():
         try:
@@ -36,15 +41,26 @@ def rows(subject: Subject) -> Iterator[tuple[str, str, int, str, str, str]]:
             print(f"left out: {error}", file=sys.stderr)
             continue
         demand = f"within 0.5 points; mean of {len(crosschecks.SEEDS)} seeds"
-        yield f"PGD-20, {eps}", name, count, f"{ours:.2f} %", f"{theirs:.2f} %", demand
+        attack = f"PGD-20, {eps}"
+        yield subject.name, attack, name, count, f"{ours:.2f} %", f"{theirs:.2f} %", demand
+    chain = subject.first(subject.chain)
     both = {
-        f"CW-Inf, {eps}": ("AdverTorch LinfPGDAttack, CWLoss", crosschecks.cw_inf_both_ways),
-        "CW-L2": ("AdverTorch CarliniWagnerL2Attack", crosschecks.cw_l2_both_ways),
-        f"Auto-Attack, {eps}": ("Auto-Attack called directly", crosschecks.auto_attack_both_ways),
-    }
-    for name, (reference, measure) in both.items():
-        mine, other = measure(subject)
-        yield name, reference, len(mine), _percent(mine), _percent(other), _same(mine, other)
+        f"CW-Inf, {eps}": (
+            "AdverTorch LinfPGDAttack, CWLoss", crosschecks.cw_inf_both_ways, chain,
+        ),
+        "CW-L2": ("AdverTorch CarliniWagnerL2Attack", crosschecks.cw_l2_both_ways, chain),
+        f"Auto-Attack, {eps}": (
+            "Auto-Attack called directly", crosschecks.auto_attack_both_ways, subject,
+        ),
+    }  # fmt: skip
+    for attack, (reference, measure, images) in both.items():
+        mine, other = measure(images)
+        numbers = _percent(mine), _percent(other), _same(mine, other)
+        yield subject.name, attack, reference, len(mine), *numbers
+
+
+def linear_rows() -> Iterator[Row]:
+    """The same for the linear model, whose reference is its exact answer."""
     for method, norm, size in (
         (AttackMethod.PGD, Norm.LINF, 3.0),
         (AttackMethod.PGD, Norm.L2, 0.06),
@@ -53,8 +69,9 @@ def rows(subject: Subject) -> Iterator[tuple[str, str, int, str, str, str]]:
         mine = crosschecks.linear_survivors(crosschecks.linear_spec(method, norm, size))
         exact = crosschecks.exact_linear(size, norm)
         yield (
+            "linear",
             f"{method} {norm}, eps {size:g}",
-            "exact answer of a linear model",
+            "exact answer",
             len(mine),
             _percent(mine),
             _percent(exact),
@@ -64,8 +81,9 @@ def rows(subject: Subject) -> Iterator[tuple[str, str, int, str, str, str]]:
         for queries in (20, 200, 10_000):
             mine = crosschecks.linear_survivors(crosschecks.bandits_spec(size, queries))
             yield (
+                "linear",
                 f"Bandits, eps {size:g}, {queries} queries",
-                "exact answer of a linear model",
+                "exact answer",
                 len(mine),
                 _percent(mine),
                 _percent(crosschecks.exact_linear(size, Norm.LINF)),
@@ -73,25 +91,47 @@ def rows(subject: Subject) -> Iterator[tuple[str, str, int, str, str, str]]:
             )
 
 
+def _table(heads: list[str], rows: Iterable[tuple[object, ...]]) -> None:
+    print("| " + " | ".join(heads) + " |")
+    print("|---" * len(heads) + "|")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
+    print()
+
+
+def order_rows(subject: Subject) -> Iterator[tuple[str, str, str]]:
+    """From the weakest attack to the strongest: its number, and that on the few images."""
+    few = subject.few
+    for name, outcomes in crosschecks.order(subject).items():
+        yield name, _percent(outcomes), _percent(outcomes[:few])
+    chain = subject.first(subject.chain)
+    for size in (8.0, 12.0, 16.0):
+        outcomes = chain.survivors(crosschecks.at(crosschecks.PGD20, size))
+        yield f"PGD-20, eps {size:g}", _percent(outcomes), _percent(outcomes[:few])
+
+
+def subjects() -> Iterator[Subject]:
+    """The trained models, each when it is its turn."""
+    yield crosschecks.digits_subject()
+    archive = SHARED_DATA / crosschecks.ARCHIVE
+    if archive.is_file():
+        yield crosschecks.cifar_subject(archive)
+    else:
+        print(f"left out: no {archive.name} beside this checkout", file=sys.stderr)
+
+
 def main() -> None:
     """Train, measure, and print Markdown."""
     began = time.process_time()
-    subject = crosschecks.trained_subject()
-    chain = crosschecks.order(subject)
-    print("| Attack | Reference | Images | Ours | Reference's | Test |")
-    print("|---|---|---|---|---|---|")
-    for row in rows(subject):
-        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
-    print()
-    few = crosschecks.FEW
-    print("| Attack, from weak to strong | all images | the first " + f"{few} |")
-    print("|---|---|---|")
-    for name, outcomes in chain.items():
-        print(f"| {name} | {_percent(outcomes)} | {_percent(outcomes[:few])} |")
-    for size in (8.0, 12.0):
-        outcomes = subject.survivors(crosschecks.at(crosschecks.PGD20, size))
-        print(f"| PGD-20, eps {size:g} | {_percent(outcomes)} | {_percent(outcomes[:few])} |")
-    print(f"\n{time.process_time() - began:.0f} CPU seconds.", file=sys.stderr)
+    trained = list(subjects())
+    heads = ["Model", "Attack", "Reference", "Images", "Ours", "Reference's", "Test"]
+    found = itertools.chain.from_iterable(map(subject_rows, trained))
+    _table(heads, itertools.chain(found, linear_rows()))
+    for subject in trained:
+        images = f"{subject.chain} images"
+        heads = [f"{subject.name}, eps {subject.eps:g}", images, f"the first {subject.few}"]
+        _table(heads, order_rows(subject))
+    print(f"{time.process_time() - began:.0f} CPU seconds.", file=sys.stderr)
 
 
 if __name__ == "__main__":

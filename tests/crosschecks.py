@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +16,35 @@ from rst_core.attacks import run_attack
 from rst_core.attacks.budget import image_units
 from rst_core.attacks.reference import draw_seed
 from rst_core.compat import import_advertorch, import_advertorch_losses, import_autoattack
-from rst_core.data import load_splits
+from rst_core.data import Splits, load_splits
+from rst_core.networks import build_classifier, draw_weights
 from rst_core.seeding import generator
-from rst_core.settings import AttackSpec, TrainingSettings, training_attack
+from rst_core.settings import (
+    AttackSpec,
+    DatasetSettings,
+    NetworkSettings,
+    TrainingSettings,
+    training_attack,
+)
 from rst_core.trainee import WeightTrainee
 from rst_core.training import Run, train
-from rst_core.vocabulary import AttackMethod, Norm, SearchMethod, Selection
+from rst_core.vocabulary import (
+    Architecture,
+    AttackMethod,
+    Init,
+    Norm,
+    SearchMethod,
+    Selection,
+    Source,
+)
 from tests.conftest import DIGITS, narrow_classifier
 from tests.test_attacks import linear
 
-#: Radius of the cross-checks, in 1/255. Digits of 8 x 8 pixels are easy; at 16 a fifth of
-#: those that are classified correctly falls to PGD-20.
-EPS = 16.0
 #: Robust accuracies are means over these, so that the comparison is of attacks, not of starts.
 SEEDS = (0, 1, 2)
-#: Images on which Auto-Attack is compared.
-FEW = 60
 
+#: Size of the specs below, in 1/255; :func:`at` gives them a subject's own.
+EPS = 16.0
 PGD20 = AttackSpec(
     name="pgd20",
     method=AttackMethod.PGD,
@@ -65,6 +78,17 @@ CW_L2 = AttackSpec(
     constant=0.1,
 )
 
+#: Real images beside a checkout, never part of it: 5,170 to train and 1,017 to test.
+ARCHIVE = "cifar10_lossless_6k.tar.xz"
+CIFAR = DatasetSettings(
+    source=Source.FOLDER,
+    classes=10,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2471, 0.2435, 0.2616),
+    validation_images=100,
+)
+QUARTER = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=0.25)
+
 
 def at(spec: AttackSpec, eps: float) -> AttackSpec:
     """``spec`` at another size, its steps in proportion."""
@@ -78,14 +102,27 @@ def rng(seed: int = 0) -> torch.Generator:
 
 @dataclass
 class Subject:
-    """A trained model and the images it is attacked on, contiguous."""
+    """A trained model and the images it is attacked on, contiguous.
 
+    Attributes:
+        eps: radius of its cross-checks, in 1/255.
+        chain: images on which attacks are put in order.
+        few: images on which Auto-Attack is compared.
+    """
+
+    name: str
     model: nn.Module
     images: Tensor
     labels: Tensor
+    eps: float
+    chain: int
+    few: int
 
     def first(self, count: int) -> Subject:
-        return Subject(self.model, self.images[:count], self.labels[:count])
+        return dataclasses.replace(self, images=self.images[:count], labels=self.labels[:count])
+
+    def rows(self, at: Tensor) -> Subject:
+        return dataclasses.replace(self, images=self.images[at], labels=self.labels[at])
 
     @torch.no_grad()
     def judge(self, images: Tensor) -> Tensor:
@@ -101,18 +138,20 @@ class Subject:
         return self.judge(found).float()
 
 
-def trained_subject() -> Subject:
-    """A narrow PreActResNet-18 trained by PGD-7 on digits, and all test and validation images."""
-    splits = load_splits(DIGITS)
-    trainee = WeightTrainee(narrow_classifier())
+def _trained(
+    trainee: WeightTrainee,
+    splits: Splits,
+    dataset: DatasetSettings,
+    attack: AttackSpec,
+    settings: TrainingSettings,
+) -> nn.Module:
+    """The trainee's network after training, its weights frozen."""
     with TemporaryDirectory() as folder:
         run = Run(
             identity="cross-check",
-            attack=training_attack(SearchMethod.PGD7, 8.0),
-            settings=TrainingSettings(
-                epochs=14, batch_size=64, lr=0.1, decay_epochs=(10, 12), validation_steps=1
-            ),
-            dataset=DIGITS,
+            attack=attack,
+            settings=settings,
+            dataset=dataset,
             selections=(Selection.LAST,),
             seed=0,
             checkpoint=Path(folder) / "state.pt",
@@ -122,15 +161,53 @@ def trained_subject() -> Subject:
     model = trainee.model.eval()
     for name, weight in trainee.weights().items():
         model.get_parameter(name).data.copy_(weight.detach())
+    return model.requires_grad_(False)
+
+
+def digits_subject() -> Subject:
+    """A narrow PreActResNet-18 trained by PGD-7 on digits, and all test and validation images.
+
+    Digits of 8 x 8 pixels are easy: at eps 16 a fifth of those that are classified correctly
+    falls to PGD-20.
+    """
+    splits = load_splits(DIGITS)
+    settings = TrainingSettings(
+        epochs=14, batch_size=64, lr=0.1, decay_epochs=(10, 12), validation_steps=1
+    )
+    attack = training_attack(SearchMethod.PGD7, 8.0)
+    model = _trained(WeightTrainee(narrow_classifier()), splits, DIGITS, attack, settings)
     parts = [next(iter(s.evaluation_batches(1000))) for s in (splits.test, splits.validation)]
     images = torch.cat([x for _, x, _ in parts]).contiguous()
-    return Subject(model.requires_grad_(False), images, torch.cat([y for _, _, y in parts]))
+    labels = torch.cat([y for _, _, y in parts])
+    return Subject("digits", model, images, labels, eps=16.0, chain=len(images), few=60)
+
+
+def cifar_subject(archive: Path) -> Subject:
+    """A PreActResNet-18 of quarter width trained briefly by FGSM-RS on real CIFAR-10 images.
+
+    Args:
+        archive: where :data:`ARCHIVE` lies.
+    """
+    with TemporaryDirectory() as folder:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        dataset = dataclasses.replace(CIFAR, path=str(next(Path(folder).glob("**/train")).parent))
+        splits = load_splits(dataset)
+    model = build_classifier(QUARTER, CIFAR.classes, CIFAR.mean, CIFAR.std)
+    draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
+    settings = TrainingSettings(
+        epochs=2, batch_size=64, lr=0.03, decay_epochs=(1,), validation_steps=1
+    )
+    attack = training_attack(SearchMethod.FGSM_RS, 4.0)
+    model = _trained(WeightTrainee(model), splits, dataset, attack, settings)
+    _, images, labels = next(iter(splits.test.evaluation_batches(500)))
+    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=4.0, chain=100, few=8)
 
 
 def _advertorch_pgd(subject: Subject, seed: int) -> Tensor:
     torch.manual_seed(seed)
     attack = import_advertorch().LinfPGDAttack(
-        subject.model, eps=EPS / 255, nb_iter=20, eps_iter=EPS / 4 / 255
+        subject.model, eps=subject.eps / 255, nb_iter=20, eps_iter=subject.eps / 4 / 255
     )
     return attack.perturb(subject.images, subject.labels)
 
@@ -140,7 +217,8 @@ def _torchattacks_pgd(subject: Subject, seed: int) -> Tensor:
 
     torch.manual_seed(seed)
     # It asks the model's parameters for the device.
-    attack = torchattacks.PGD(subject.model, eps=EPS / 255, alpha=EPS / 4 / 255, steps=20)
+    eps = subject.eps / 255
+    attack = torchattacks.PGD(subject.model, eps=eps, alpha=eps / 4, steps=20)
     return attack(subject.images, subject.labels)
 
 
@@ -152,7 +230,7 @@ _PGD20: dict[str, Callable[[Subject, int], Tensor]] = {
 
 def mean_over_seeds(subject: Subject, library: str) -> tuple[float, float]:
     """Robust accuracy (%) under our PGD-20 and a library's, each the mean over seeds."""
-    ours = [subject.survivors(PGD20, seed).mean() for seed in SEEDS]
+    ours = [subject.survivors(at(PGD20, subject.eps), seed).mean() for seed in SEEDS]
     theirs = [subject.judge(_PGD20[library](subject, s)).float().mean() for s in SEEDS]
     return 100 * float(torch.stack(ours).mean()), 100 * float(torch.stack(theirs).mean())
 
@@ -165,7 +243,7 @@ def _ours(subject: Subject, spec: AttackSpec) -> Tensor:
 def _correct_only(subject: Subject) -> tuple[Subject, Tensor]:
     """What our adapters hand to AdverTorch, and where it lies."""
     at_start = subject.judge(subject.images).nonzero().squeeze(1)
-    return Subject(subject.model, subject.images[at_start], subject.labels[at_start]), at_start
+    return subject.rows(at_start), at_start
 
 
 def cw_inf_both_ways(subject: Subject) -> tuple[Tensor, Tensor]:
@@ -175,13 +253,13 @@ def cw_inf_both_ways(subject: Subject) -> tuple[Tensor, Tensor]:
     attack = import_advertorch().LinfPGDAttack(
         few.model,
         loss_fn=import_advertorch_losses().CWLoss(),
-        eps=EPS / 255,
+        eps=subject.eps / 255,
         nb_iter=100,
         eps_iter=0.01,
     )
     theirs = torch.zeros(len(subject.labels), dtype=torch.bool)
     theirs[where] = few.judge(attack.perturb(few.images, few.labels))
-    return _ours(subject, CW_INF), theirs
+    return _ours(subject, dataclasses.replace(CW_INF, eps=subject.eps)), theirs
 
 
 def cw_l2_both_ways(subject: Subject) -> tuple[Tensor, Tensor]:
@@ -202,23 +280,22 @@ def cw_l2_both_ways(subject: Subject) -> tuple[Tensor, Tensor]:
 
 def auto_attack_both_ways(subject: Subject) -> tuple[Tensor, Tensor]:
     """Outcomes of Auto-Attack on the first images through us, and called directly."""
-    few = subject.first(FEW)
+    few = subject.first(subject.few)
     attack = import_autoattack().AutoAttack(
-        few.model, norm="Linf", eps=EPS / 255, seed=draw_seed(rng()), version="standard"
+        few.model, norm="Linf", eps=subject.eps / 255, seed=draw_seed(rng()), version="standard"
     )
     attack.verbose = False
     with torch.random.fork_rng([]):
-        found = attack.run_standard_evaluation(few.images, few.labels, batch_size=FEW)
-    return _ours(few, AUTO_ATTACK), few.judge(found[0])
+        found = attack.run_standard_evaluation(few.images, few.labels, batch_size=subject.few)
+    return _ours(few, at(AUTO_ATTACK, subject.eps)), few.judge(found[0])
 
 
 def order(subject: Subject) -> dict[str, Tensor]:
-    """Outcomes from the weakest attack to the strongest."""
-    return {
-        "natural": subject.natural(),
-        "FGSM": subject.survivors(FGSM),
-        "PGD-20": subject.survivors(PGD20),
-        "PGD-100, 5 restarts": subject.survivors(PGD100),
+    """Outcomes on the subject's chain of images, from the weakest attack to the strongest."""
+    some = subject.first(subject.chain)
+    return {"natural": some.natural()} | {
+        name: some.survivors(at(spec, subject.eps))
+        for name, spec in (("FGSM", FGSM), ("PGD-20", PGD20), ("PGD-100, 5 restarts", PGD100))
     }
 
 

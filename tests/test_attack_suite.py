@@ -27,8 +27,8 @@ from tests.attack_examples import EXAMPLES
 from tests.conftest import DIGITS, NARROW, NETWORK, narrow_classifier
 from tests.test_attacks import linear, rng
 
-#: EOT and Ensemble are PGD on another view of the models (tests/test_measuring.py).
-METHODS = [m for m in AttackMethod if m not in (AttackMethod.EOT, AttackMethod.ENSEMBLE)]
+#: Those on candidate sets are in tests/test_measuring.py and tests/test_expectation.py.
+METHODS = [m for m in AttackMethod if not m.on_sets]
 QUICK = [m for m in METHODS if "auto_attack" not in m]
 
 

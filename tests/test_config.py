@@ -74,6 +74,21 @@ def test_the_schema_is_up_to_date():
             [{"attack": "bandits", "eps": "none"}],
             "evaluate.eps is 'none' for bandits; allowed is a list of sizes|attacks.eps is",
         ),
+        (
+            "experiments.r2s.evaluate",
+            [{"attack": "apgd_worst"}],
+            "r2s.evaluate has 'apgd_worst', whose method apgd is allowed in adaptive only",
+        ),
+        (
+            "experiments.r2s_stress.adaptive",
+            [{"attack": "pgd20"}],
+            "r2s_stress.adaptive has 'pgd20', whose method pgd is allowed in evaluate and tr",
+        ),
+        (
+            "experiments.r2s_stress_seeds.adaptive_transfer",
+            [{"attack": "apgd_logits", "to": "tickets"}],
+            "adaptive_transfer.to is 'tickets'; allowed is other_seeds",
+        ),
         ("selection", "best", "'best'; allowed is 'best_val', 'last' or 'best_test'"),
         ("selection", "best_test", "allowed is one of keep_selections"),
         ("seeds", [], "allowed is|at least 1"),
@@ -133,6 +148,22 @@ def test_a_row_is_judged_by_its_source_and_by_its_whole_group(matrix):
     assert seeds[0] == source.network.seed
     with pytest.raises(ConfigError, match="allowed is tickets"):
         matrix.targets(TransferRow(source, Selection.BEST_VAL, "friends", "pgd20", 8))
+
+
+def test_a_candidate_sets_row_goes_to_the_sets_of_the_other_seeds(matrix):
+    rows = matrix.cells("r2s_stress_seeds")
+    assert len(rows) == 2 * 2 * 3
+    row = rows[0]
+    assert isinstance(row, TransferRow)
+    assert parse_cell(row.path) == row
+    own = [cell.model for cell in matrix.sources(row)]
+    judges = [cell.model for cell in matrix.targets(row)]
+    assert judges[: len(own)] == own == list(row.model.tickets)
+    assert [t.network.seed for t in judges] == [0] * 6 + [1] * 6 + [2] * 6
+    assert {t.keep_ratio for t in judges} == set(row.model.keep_ratios)
+    astray = TransferRow(row.model, row.selection, "tickets", row.attack, row.eps)
+    with pytest.raises(ConfigError, match="cannot go to tickets; allowed is other_seeds"):
+        matrix.targets(astray)
 
 
 def test_an_rtt_needs_its_dense_to_be_searched_and_to_be_loaded(matrix):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from rst_core.augment import random_crop, random_flip
-from rst_core.data import as_float, load_splits
+from rst_core.data import _read_digits, as_float, load_splits
 from rst_core.settings import DatasetSettings
 from rst_core.vocabulary import Source
 from tests.conftest import DIGITS
@@ -127,3 +128,10 @@ def test_a_flip_mirrors_some_images_and_leaves_the_others():
     same = [torch.equal(a, b) for a, b in zip(flipped, images, strict=True)]
     assert all(m != s for m, s in zip(mirrored, same, strict=True))
     assert 16 < sum(mirrored) < 48
+
+
+def test_digits_are_those_that_scikit_learn_loads():
+    bunch = load_digits()
+    gray, labels = _read_digits()
+    assert torch.equal(gray, torch.from_numpy(bunch.images.astype(np.float32) / 16))
+    assert torch.equal(labels, torch.from_numpy(bunch.target))

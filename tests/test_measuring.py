@@ -88,7 +88,7 @@ def test_eot_averages_gradients_and_ensemble_averages_logits(tickets, few_digits
     assert torch.allclose(gradient, torch.stack(single).mean(0), atol=1e-6)
     ensemble = adversary_view(tickets, AttackMethod.ENSEMBLE)
     assert torch.allclose(ensemble(images), torch.stack([t(images) for t in tickets]).mean(0))
-    with pytest.raises(ValueError, match="use eot or ensemble"):
+    with pytest.raises(ValueError, match="use eot, ensemble, apgd"):
         adversary_view(tickets, AttackMethod.PGD)
 
 

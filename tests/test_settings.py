@@ -15,7 +15,7 @@ from rst_core.settings import (
     uses,
     validation_attack,
 )
-from rst_core.vocabulary import AttackMethod, Norm, Schedule, SearchMethod
+from rst_core.vocabulary import AttackMethod, Combination, Norm, Schedule, SearchMethod
 from tests.attack_examples import EXAMPLES
 from tests.conftest import BRIEF, DIGITS, NARROW
 
@@ -87,12 +87,14 @@ parameters = {
     "probe": positive,
     "exploration": positive,
     "tiles": st.integers(1, 64),
+    "combine": st.sampled_from(Combination),
 }
 
 
 def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
     norms = {AttackMethod.CW_L2: [Norm.L2]}
-    norms |= {m: [Norm.LINF] for m in (AttackMethod.CW_INF, AttackMethod.BANDITS)}
+    only_linf = ("CW_INF", "BANDITS", "APGD", "AUTO_ATTACK_EXPECTED", "SQUARE")
+    norms |= {AttackMethod[m]: [Norm.LINF] for m in only_linf}
     return st.builds(
         AttackSpec,
         name=st.sampled_from(["pgd20", "x"]),
@@ -131,6 +133,9 @@ def test_flags_give_back_all_kinds_of_settings(settings):
         ("cw_inf", {"stop_at_success": False}, "stop_at_success is False; allowed is nothing"),
         ("auto_attack", {"steps": 5}, "steps is 5; allowed is nothing: auto_attack has"),
         ("bandits", {"norm": Norm.L2}, "allowed is linf for bandits"),
+        ("apgd", {"combine": None}, "combine is None; allowed is one of losses, logits"),
+        ("square", {"combine": "worst"}, "allowed is nothing: square has no such thing"),
+        ("auto_attack_expected", {"norm": Norm.L2}, "allowed is linf for auto_attack_expected"),
         ("bandits", {"tiles": 0}, "tiles is 0; allowed is a positive number: bandits needs it"),
     ],
 )

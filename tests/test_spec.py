@@ -55,7 +55,9 @@ cells = st.one_of(
     st.builds(
         Evaluation, denses | tickets | finetuned | sets, selections, attack_names, st.none() | sizes
     ),
-    st.builds(TransferRow, denses | tickets, selections, names, attack_names, st.none() | sizes),
+    st.builds(
+        TransferRow, denses | tickets | sets, selections, names, attack_names, st.none() | sizes
+    ),
     st.builds(FeatureDistance, denses, selections),
     st.builds(FeatureDistance, st.builds(Untrained, networks), st.none()),
 )

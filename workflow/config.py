@@ -29,7 +29,15 @@ from rst_core.settings import (
     uses,
 )
 from rst_core.spec import check_keep_ratio, check_name, format_number
-from rst_core.vocabulary import AttackMethod, Init, Norm, Pattern, SearchMethod, Selection
+from rst_core.vocabulary import (
+    AttackMethod,
+    Combination,
+    Init,
+    Norm,
+    Pattern,
+    SearchMethod,
+    Selection,
+)
 
 #: Models an experiment can ask for; see ``workflow.matrix`` for what each becomes.
 ModelKind = Literal[
@@ -106,7 +114,10 @@ class AttackEntry(_Section):
     method: AttackMethod
     norm: Norm = Norm.LINF
     steps: int = Field(
-        1, ge=1, description="gradient steps; cw_l2: iterations; bandits: of two queries each"
+        1,
+        ge=1,
+        description="gradient steps; cw_l2: iterations; bandits: of two queries each; "
+        "square: queries",
     )
     step_size: float | None = Field(None, description="step: 1/255 (linf), [0, 1] images (l2)")
     step_per_eps: float | None = Field(None, description="step as a fraction of eps")
@@ -127,6 +138,9 @@ class AttackEntry(_Section):
     )
     tiles: int | None = Field(
         None, description="bandits: tiles of the prior along each side of the image"
+    )
+    combine: Combination | None = Field(
+        None, description="apgd: what of a candidate set's members the loss is of"
     )
 
     @model_validator(mode="after")
@@ -198,6 +212,9 @@ class Experiment(_Section):
     transfer: list[TransferMeasurement] = Field([], description="rows from every model")
     candidate_sets: list[list[KeepRatio]] = Field([], description="sets among which R2S switches")
     adaptive: list[Measurement] = Field([], description="adaptive attacks on every set")
+    adaptive_transfer: list[TransferMeasurement] = Field(
+        [], description="rows from every set, attacked as a whole"
+    )
     feature_distance: list[Eps] = Field([], description="noise magnitudes, in 1/255")
 
     @field_validator("keep_ratios", "candidate_sets")
@@ -282,12 +299,30 @@ class Config(_Section):
                 yield from missing(f"{where}.datasets", role, self.roles.datasets)
             origin = experiment.transferred_from
             yield from missing(f"{where}.transferred_from", origin, self.roles.datasets)
-            for entry in [*experiment.evaluate, *experiment.transfer, *experiment.adaptive]:
-                yield from missing(f"{where}.attack", entry.attack, self.attacks)
-                attack = self.attacks.get(entry.attack)
-                if attack and attack.method.has_eps == (entry.eps == "none"):
-                    allowed = "a list of sizes, or nothing" if attack.method.has_eps else "'none'"
-                    yield (f"{where}.eps is {entry.eps!r} for {entry.attack}; allowed is {allowed}")
+            for place in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
+                for entry in getattr(experiment, place):
+                    yield from missing(f"{where}.attack", entry.attack, self.attacks)
+                    if entry.attack in self.attacks:
+                        yield from self._misplaced(where, place, entry)
+            for row in experiment.adaptive_transfer:
+                if row.to != "other_seeds":
+                    yield (
+                        f"{where}.adaptive_transfer.to is {row.to!r}; "
+                        "allowed is other_seeds, which have a set each"
+                    )
+
+    def _misplaced(self, where: str, place: str, entry: Measurement) -> Iterator[str]:
+        """A sentence if an attack's method cannot be asked for in that way."""
+        method = self.attacks[entry.attack].method
+        if method.has_eps == (entry.eps == "none"):
+            allowed = "a list of sizes, or nothing" if method.has_eps else "'none'"
+            yield f"{where}.eps is {entry.eps!r} for {entry.attack}; allowed is {allowed}"
+        if method.on_sets != place.startswith("adaptive"):
+            allowed = "adaptive" if method.on_sets else "evaluate and transfer"
+            yield (
+                f"{where}.{place} has {entry.attack!r}, whose method {method} "
+                f"is allowed in {allowed} only"
+            )
 
 
 def read_config(raw: dict[str, Any]) -> Config:

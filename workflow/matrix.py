@@ -28,7 +28,15 @@ from rst_core.spec import (
     Untrained,
 )
 from rst_core.vocabulary import Origin, Pattern, Start
-from workflow.config import AttackEntry, Config, ConfigError, Experiment, ModelKind
+from workflow.config import (
+    AttackEntry,
+    Config,
+    ConfigError,
+    Experiment,
+    Measurement,
+    ModelKind,
+    TransferMeasurement,
+)
 
 #: Folder of all cells, from the repository root.
 CELLS = "results/cells"
@@ -134,12 +142,17 @@ class Matrix:
 
     def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
         origins = [_ORIGINS[m] for m in experiment.models if m in _ORIGINS]
+        measured: list[Measurement] = [*experiment.adaptive, *experiment.adaptive_transfer]
         for (network, adversary), origin, ratios, entry in itertools.product(
-            list(self._bases(experiment)), origins, experiment.candidate_sets, experiment.adaptive
+            list(self._bases(experiment)), origins, experiment.candidate_sets, measured
         ):
             members = CandidateSet(network, origin, tuple(ratios), Pattern.ELEMENT, adversary)
+            selection = self.config.selection
             for eps in entry.sizes(adversary.eps):
-                yield Evaluation(members, self.config.selection, entry.attack, eps)
+                if isinstance(entry, TransferMeasurement):
+                    yield TransferRow(members, selection, entry.to, entry.attack, eps)
+                else:
+                    yield Evaluation(members, selection, entry.attack, eps)
 
     # -- what a cell needs ------------------------------------------------------------
 
@@ -176,29 +189,44 @@ class Matrix:
         ``tickets``: the tickets of all ``transfer_targets`` ratios that are otherwise like
         the source (its RSTs, if the source is a dense). ``tickets_and_dense``: these and
         the natural and the adversarial dense. ``other_seeds``: the same model of every
-        other seed [E].
+        other seed [E]. A candidate set goes to the sets of other seeds, ticket by ticket.
         """
+        own = [cell.model for cell in self.sources(row)]
+        # A source is always judged by its own images too: the diagonal.
+        members = dict.fromkeys([*own, *self._others(row)])
+        return [TrainingCell(model, row.selection) for model in members]
+
+    def _others(self, row: TransferRow) -> list[Trained]:
+        """The models of a row's target group."""
         source = row.model
+        if isinstance(source, CandidateSet):
+            if row.targets != "other_seeds":
+                raise ConfigError(
+                    f"{row.path}: a candidate set's attack cannot go to {row.targets}; "
+                    "allowed is other_seeds"
+                )
+            sets = [replace(source, network=network) for network in self._other_seeds(source)]
+            return [ticket for one in sets for ticket in one.tickets]
         match row.targets:
             case "tickets" | "tickets_and_dense":
                 models: list[Trained] = list(self._tickets_like(source))
                 if row.targets == "tickets_and_dense":
                     models += [Dense(source.network, None), self._adversarial_dense(source)]
             case "other_seeds":
-                networks = [
-                    replace(source.network, seed=seed)
-                    for seed in self.config.seeds
-                    if seed != source.network.seed
-                ]
-                models = [replace(source, network=network) for network in networks]
+                models = [replace(source, network=network) for network in self._other_seeds(source)]
             case other:
                 raise ConfigError(
                     f"transfer_to_{other} names no group of targets; "
                     "allowed is tickets, tickets_and_dense or other_seeds"
                 )
-        # A source is always judged by its own images too: the diagonal.
-        members = dict.fromkeys([source, *models])
-        return [TrainingCell(model, row.selection) for model in members]
+        return models
+
+    def _other_seeds(self, source: Dense | Ticket | CandidateSet) -> list[Network]:
+        return [
+            replace(source.network, seed=seed)
+            for seed in self.config.seeds
+            if seed != source.network.seed
+        ]
 
     def _tickets_like(self, source: Dense | Ticket) -> Iterator[Ticket]:
         for keep_ratio in self.config.transfer_targets:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rst_core.attacks.bandits import bandits
 from rst_core.attacks.budget import check_budget
+from rst_core.attacks.expectation import apgd, auto_attack_expected, square
 from rst_core.attacks.gradient import LogitFunction, pgd
 from rst_core.attacks.reference import auto_attack, cw_inf, cw_l2
 from rst_core.settings import AttackSpec
@@ -35,6 +36,10 @@ _ATTACKS: dict[AttackMethod, Attack] = {
     AttackMethod.CW_L2: cw_l2,
     AttackMethod.AUTO_ATTACK: auto_attack,
     AttackMethod.AUTO_ATTACK_RAND: auto_attack,
+    # These see every member of a candidate set, M x N x classes.
+    AttackMethod.APGD: apgd,
+    AttackMethod.AUTO_ATTACK_EXPECTED: auto_attack_expected,
+    AttackMethod.SQUARE: square,
 }
 _COUNTING: dict[AttackMethod, CountingAttack] = {AttackMethod.BANDITS: bandits}
 
@@ -45,8 +50,8 @@ def run_attack(
     """Attack one batch.
 
     Args:
-        model: maps images in [0, 1] to logits (N x classes, or M x N x classes for M models
-            whose losses are averaged).
+        model: maps images in [0, 1] to logits (N x classes, or M x N x classes for the M
+            members of a candidate set).
         images: N x 3 x H x W in [0, 1].
         labels: N class indices.
         spec: which attack, and its size.

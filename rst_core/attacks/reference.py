@@ -61,7 +61,7 @@ def draw_seed(rng: torch.Generator) -> int:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's global generators at ``seed`` inside, and as they were afterwards."""
     trace = sys.gettrace()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -118,7 +118,7 @@ def cw_inf(
         found: Tensor = attack.perturb(x, y)
         return found
 
-    with _seeded(draw_seed(rng), images.device):
+    with seeded(draw_seed(rng), images.device):
         return _on_the_standing(model, images, labels, run)
 
 
@@ -152,6 +152,35 @@ _VERSIONS = {AttackMethod.AUTO_ATTACK: "standard", AttackMethod.AUTO_ATTACK_RAND
 _CLASSES = {"standard": 10, "rand": 3}
 
 
+def official_auto_attack(
+    model: LogitFunction, spec: AttackSpec, version: str, seed: int, device: torch.device
+) -> Any:
+    """The official code's attack in one of its versions, quiet; nothing is run yet."""
+    factory = import_autoattack().AutoAttack
+    # The releases differ in these two names: (pyautoattack) and (the repository's own).
+    quiet = {"verbose": False} if "verbose" in inspect.signature(factory).parameters else {}
+    attack = factory(
+        model,
+        norm={Norm.LINF: "Linf", Norm.L2: "L2"}[spec.norm],
+        eps=radius(spec),
+        seed=seed,
+        version=version,
+        device=device,
+        **quiet,
+    )
+    attack.verbose = False
+    return attack
+
+
+def check_classes(classes: int, version: str, spec: AttackSpec) -> None:
+    """Raise ``ValueError`` for fewer classes than a version's losses are defined for."""
+    if classes < _CLASSES[version]:
+        raise ValueError(
+            f"the model has {classes} classes; {spec.method} needs at least {_CLASSES[version]}: "
+            "its difference-of-logits losses are not defined for fewer"
+        )
+
+
 def auto_attack(
     model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> Tensor:
@@ -167,25 +196,9 @@ def auto_attack(
         return clean
     with torch.no_grad():
         classes = model(clean[:1]).shape[1]
-    if classes < _CLASSES[version]:
-        raise ValueError(
-            f"the model has {classes} classes; {spec.method} needs at least {_CLASSES[version]}: "
-            "its difference-of-logits losses are not defined for fewer"
-        )
-    factory = import_autoattack().AutoAttack
-    # The releases differ in these two names: (pyautoattack) and (the repository's own).
-    quiet = {"verbose": False} if "verbose" in inspect.signature(factory).parameters else {}
-    with _seeded(seed, images.device):
-        attack: Any = factory(
-            isolated(model),
-            norm={Norm.LINF: "Linf", Norm.L2: "L2"}[spec.norm],
-            eps=radius(spec),
-            seed=seed,
-            version=version,
-            device=images.device,
-            **quiet,
-        )
-        attack.verbose = False
+    check_classes(classes, version, spec)
+    with seeded(seed, images.device):
+        attack = official_auto_attack(isolated(model), spec, version, seed, images.device)
         run = attack.run_standard_evaluation
         size = "batch_size" if "batch_size" in inspect.signature(run).parameters else "bs"
         found = run(clean, labels, **{size: len(images)})

@@ -47,6 +47,15 @@ TINY: dict[str, Any] = {
     | {
         name: {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]}
         for name in ("existence", "transfer", "r2s")
+    }
+    | {
+        name: {
+            "networks": ["resnet18"],
+            "datasets": ["cifar10"],
+            "keep_ratios": [0.2, 0.5],
+            "candidate_sets": [],
+        }
+        for name in ("r2s_stress", "r2s_stress_seeds")
     },
 }
 CELLS = "results/cells/digits/tiny/signed_kaiming_constant-seed0"

@@ -39,11 +39,21 @@ def cells(tmp_path_factory) -> Path:
         "transfer_seeds": {"seeds": [0, 1], "keep_ratios": [0.2]},
         "transfer_rtts": {**axes, "candidate_sets": []},
         "r2s_adaptive": {**axes, "keep_ratios": [0.2, 0.5], "candidate_sets": [[0.2, 0.5]]},
+        "r2s_stress": {
+            **axes,
+            "keep_ratios": [0.2, 0.5],
+            "candidate_sets": [[0.2, 0.5]],
+            "adaptive": [{"attack": "apgd_worst"}, {"attack": "square_expected"}],
+        },
+        "r2s_stress_seeds": {**axes, "keep_ratios": [0.2, 0.5], "candidate_sets": [[0.2, 0.5]]},
         "larger_eps": {"models": ["rst"], "eps": [16], "keep_ratios": [0.2]},
         "l2": {**axes, "evaluate": [{"attack": "pgd20_l2", "eps": [0.5]}]},
     }
     for attack in ("pgd20_l2", "eot_pgd20", "ensemble_pgd20"):
         delta["attacks"][attack] = {"steps": 2}
+    for attack in ("apgd_worst", "apgd_logits"):
+        delta["attacks"][attack] = {"steps": 5, "restarts": 1, "images": 20}
+    delta["attacks"]["square_expected"] = {"steps": 20, "images": 20}
     delta["seeds"] = [0, 1]
     for experiment in delta["experiments"].values():
         experiment.setdefault("seeds", [0])
@@ -51,7 +61,7 @@ def cells(tmp_path_factory) -> Path:
     project.config(delta)
     wanted = (
         "finetuning", "rtts", "features", "transferred_cifar10", "transfer_dense",
-        "transfer_seeds", "r2s_adaptive", "larger_eps", "l2",
+        "transfer_seeds", "r2s_adaptive", "r2s_stress", "r2s_stress_seeds", "larger_eps", "l2",
     )  # fmt: skip
     found = project.run(*(f"cells_{name}" for name in wanted))
     assert found.returncode == 0, found.stdout + found.stderr
@@ -103,6 +113,22 @@ def test_adaptive_attacks_judge_every_member_on_the_same_images(cells, attack):
     found = record(cells, f"r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/{attack}-eps8.json")
     assert [r["model"].split("/")[-1][4:11] for r in found["results"]] == ["keep0.2", "keep0.5"]
     assert all(r["robust"]["total"] == 360 for r in found["results"])
+
+
+@pytest.mark.parametrize("attack", ["apgd_worst", "square_expected"])
+def test_harder_attacks_on_a_set_record_their_checks(cells, attack):
+    found = record(cells, f"r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/{attack}-eps8.json")
+    assert all(r["robust"]["total"] == 20 for r in found["results"])
+    assert found["checks"]["images"] == 20
+
+
+def test_an_attack_on_a_whole_set_is_carried_over_to_another_seeds(cells):
+    path = "r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/"
+    found = record(cells, f"{path}transfer_to_other_seeds-apgd_logits-eps8.json")
+    judged = [r["model"].split("/")[2:] for r in found["results"]]
+    assert [(n[-5:], r[4:11]) for n, r in judged] == [
+        ("seed0", "keep0.2"), ("seed0", "keep0.5"), ("seed1", "keep0.2"), ("seed1", "keep0.5"),
+    ]  # fmt: skip
 
 
 def test_larger_eps_searches_and_attacks_at_that_eps_and_l2_has_its_own(cells):

@@ -22,6 +22,7 @@ from rst_core.spec import (
     parse_cell,
     parse_model,
 )
+from workflow.artifacts.suspicion import check_codes, flagged
 
 #: Columns that say which model a number belongs to.
 MODEL_COLUMNS = [
@@ -29,9 +30,10 @@ MODEL_COLUMNS = [
     "trained_eps", "pretrained_on",
 ]  # fmt: skip
 COLUMNS = [
-    "kind", *MODEL_COLUMNS, "selection", "attack", "attack_eps", "targets", "source_model",
-    "source_keep_ratio", "source_seed", "candidates", "measure", "correct", "total", "value",
-    "noise_eps", "parameters", "parameters_kept", "flags", "cell",
+    "kind", *MODEL_COLUMNS, "selection", "attack", "attack_method", "attack_norm", "attack_eps",
+    "targets", "source_model", "source_keep_ratio", "source_seed", "candidates", "measure",
+    "correct", "total", "value", "outcomes", "noise_eps", "parameters", "parameters_kept",
+    "flags", "cell",
 ]  # fmt: skip
 
 
@@ -89,6 +91,8 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return
     assert isinstance(cell, Evaluation | TransferRow)
     common |= {"attack": cell.attack, "attack_eps": cell.eps}
+    attack = record.get("settings", {}).get("attack", {})
+    common |= {"attack_method": attack.get("method"), "attack_norm": attack.get("norm")}
     source = model_columns(cell.model)
     common |= {
         "source_model": source["model"],
@@ -112,13 +116,17 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "correct": correct,
                 "total": total,
                 "value": 100 * correct / total,
+                "outcomes": result[measure]["outcomes"],
+                "flags": check_codes(record.get("checks")) if measure == "robust" else "",
             }
 
 
 def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
     """Read cell files into the tidy frame; an empty one has all columns too.
 
-    ``value`` is a percentage for accuracies and a ratio for feature distances.
+    ``value`` is a percentage for accuracies and a ratio for feature distances; ``outcomes``
+    holds every image's, packed as in the cell file; ``flags`` says which robust accuracies
+    deserve suspicion (:mod:`workflow.artifacts.suspicion`).
 
     Raises:
         ValueError: naming a file that cannot be read.
@@ -131,4 +139,4 @@ def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
             raise ValueError(
                 f"{path} is damaged: {error}; delete it to have it made again"
             ) from error
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return flagged(pd.DataFrame(rows, columns=COLUMNS))

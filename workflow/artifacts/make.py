@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
 from rst_core.files import write_text
 from workflow.artifacts import layout, style
+from workflow.artifacts.artifact import Figure
 from workflow.artifacts.frame import read_cells
 from workflow.artifacts.grid import make_grid
-from workflow.artifacts.panels import PanelFigure
 from workflow.artifacts.summary import title
+from workflow.artifacts.suspicion import FOOTNOTES
 from workflow.artifacts.table import Table
 from workflow.artifacts.table_picture import picture
 from workflow.matrix import Matrix
@@ -30,7 +30,7 @@ def write_table(
     matrix: Matrix,
     stem: Path,
     remark: str = "",
-    footnotes: Mapping[str, str] = MappingProxyType({}),
+    footnotes: Mapping[str, str] = FOOTNOTES,
 ) -> None:
     """Write ``stem`` with .csv (tidy), and .md, .tex and .png (the paper's layout).
 
@@ -53,13 +53,13 @@ def write_table(
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
 
 
-def make_figure(figure: PanelFigure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+def make_figure(figure: Figure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
     """Write a figure from the files of all of its cells."""
     write_figure(figure, read_cells(cells), matrix, stem)
 
 
 def write_figure(
-    figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
+    figure: Figure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
 ) -> None:
     """Write ``stem`` with .csv (the data behind it), .png and .pdf.
 

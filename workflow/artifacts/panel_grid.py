@@ -145,7 +145,7 @@ def incomplete(data: pd.DataFrame, matrix: Matrix) -> list[str]:
     """What is still to be measured, and what a reader should doubt, if anything."""
     absent = int(data["mean"].isna().sum())
     fewer = int(data["n"].between(1, len(matrix.config.seeds) - 1).sum())
-    flagged = int(data["flags"].notna().sum())
+    flagged = int(data["flags"].fillna("").ne("").sum())
     found = {
         f"{absent} of {len(data)} numbers not measured yet": absent,
         f"{fewer} from some of the seeds only": fewer,

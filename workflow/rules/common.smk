@@ -168,14 +168,37 @@ def row_of(wildcards):
 
 
 @asked
-def row_targets(wildcards):
-    return files(MATRIX.targets(row_of(wildcards)))
+def judges(row):
+    """Files of the models that a transfer row is evaluated on."""
+    return files(MATRIX.targets(row))
 
 
 @asked
-def row_models(wildcards):
-    row = row_of(wildcards)
+def sources_and_judges(row):
+    """Files of all models that a transfer row loads."""
     return files(MATRIX.loaded([*MATRIX.sources(row), *MATRIX.targets(row)]))
+
+
+def row_targets(wildcards):
+    return judges(row_of(wildcards))
+
+
+def row_models(wildcards):
+    return sources_and_judges(row_of(wildcards))
+
+
+def set_row_of(wildcards):
+    return cell_named(
+        f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.row}.json"
+    )
+
+
+def set_row_targets(wildcards):
+    return judges(set_row_of(wildcards))
+
+
+def set_row_models(wildcards):
+    return sources_and_judges(set_row_of(wildcards))
 
 
 def adaptive_of(wildcards):

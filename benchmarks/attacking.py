@@ -1,0 +1,168 @@
+"""Attacks: PGD-20, a transfer matrix, and what our adapters cost the libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks.ratios import Ratio, quotients, take_turns
+from benchmarks.steps import network
+from benchmarks.victim import Victim
+from rst_core.attacks import run_attack
+from rst_core.attacks.budget import project, radius
+from rst_core.attacks.gradient import LogitFunction, random_start
+from rst_core.compat import import_advertorch, import_autoattack
+from rst_core.evaluation import attack_and_judge, correct, natural_outcomes
+from rst_core.networks import Classifier, prunable_weights
+from rst_core.seeding import generator
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import Architecture, AttackMethod, Norm
+
+
+def pgd_full_batch(
+    model: Classifier, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """PGD whose every step carries the whole batch and computes the weights' gradients too.
+
+    An image stays at its first misclassified iterate, as in ours: the outcomes must agree.
+    """
+    current = random_start(images, spec, rng)
+    done = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+    for _ in range(spec.steps):
+        current = current.detach().requires_grad_(True)
+        logits = model(current)
+        torch.autograd.backward(F.cross_entropy(logits, labels, reduction="sum"))
+        assert current.grad is not None
+        done |= logits.argmax(1) != labels
+        moved = current.detach() + spec.step_size / 255 * current.grad.sign()
+        moved = project(moved, images, spec)
+        current = torch.where(done.view(-1, 1, 1, 1), current.detach(), moved)
+    return current.detach()
+
+
+def pgd_evaluation(victim: Victim, rounds: int) -> list[Ratio]:
+    """PGD-20 on a model that is about half robust."""
+    model, spec = victim.model, victim.spec
+    _, images, labels = next(victim.images.evaluation_batches(len(victim.images)))
+    outcomes: dict[str, Tensor] = {}
+
+    def ours() -> None:
+        model.requires_grad_(False)
+        found = run_attack(model, images, labels, spec, generator("pgd"))
+        outcomes["ours"] = correct(model, found, labels)
+
+    def plain() -> None:
+        model.requires_grad_(True)
+        found = pgd_full_batch(model, images, labels, spec, generator("pgd"))
+        model.zero_grad(set_to_none=True)
+        outcomes["plain"] = correct(model, found, labels)
+
+    times = take_turns({"ours": ours, "plain": plain}, rounds)
+    model.requires_grad_(False)
+    differing = int((outcomes["ours"] != outcomes["plain"]).sum())
+    remark = (
+        f"{100 * victim.robust:.0f} % robust, {len(labels)} images, {differing} outcomes differ"
+    )
+    values = quotients(times["plain"], times["ours"])
+    what = "PGD-20 evaluation"
+    against = "full batch, with weights' gradients"
+    return [Ratio(what, against, values, "at least", 2.2, remark)]
+
+
+def transfer_matrix(victim: Victim, rounds: int, tickets: int = 8) -> list[Ratio]:
+    """A row attacks once and judges all; the plain way attacks for every pair."""
+    members = {str(i): _perturbed(victim.model, i) for i in range(tickets)}
+    images, spec = victim.images.first(100), victim.spec
+
+    def rows() -> None:
+        for source in members.values():
+            attack_and_judge(source, members, images, spec)
+            for judge in members.values():
+                natural_outcomes(judge, images)
+
+    def pairs() -> None:
+        for source in members.values():
+            for name, judge in members.items():
+                attack_and_judge(source, {name: judge}, images, spec)
+                natural_outcomes(judge, images)
+
+    times = take_turns({"rows": rows, "pairs": pairs}, rounds, warm_up=False)
+    values = quotients(times["pairs"], times["rows"])
+    what, against = f"transfer matrix of {tickets} tickets", f"{tickets**2} attack runs"
+    return [Ratio(what, against, values, "at least", 6.0, f"{len(images)} images")]
+
+
+def _perturbed(model: Classifier, seed: int) -> Classifier:
+    """A copy whose weights moved a little: another ticket, as far as time goes."""
+    device = next(model.parameters()).device
+    width = prunable_weights(model)["network.conv1.weight"].shape[0] / 64
+    copy = network(Architecture.PREACT_RESNET18, width, device)
+    copy.load_state_dict(model.state_dict())
+    rng = generator("perturbed", seed)
+    with torch.no_grad():
+        for weight in copy.parameters():
+            noise = torch.randn(weight.shape, generator=rng).to(device)
+            weight.add_(0.1 * weight.std() * noise)
+    return copy.eval().requires_grad_(False)
+
+
+def libraries(victim: Victim, rounds: int) -> list[Ratio]:
+    """Auto-Attack and CW through us against the same library called directly."""
+    images = victim.images.first(20)
+    _, x, y = next(images.evaluation_batches(20))
+    results = []
+    for name, spec, direct in (
+        ("CW-Inf", _cw_inf(victim.spec), _direct_cw_inf),
+        ("Auto-Attack", _auto_attack(victim.spec), _direct_auto_attack),
+    ):
+        variants: dict[str, Callable[[], object]] = {
+            "ours": partial(_ours, victim.model, x, y, spec),
+            "direct": partial(direct, victim.model, x, y, spec),
+        }
+        times = take_turns(variants, rounds, warm_up=False)
+        values = quotients(times["ours"], times["direct"])
+        remark = f"{len(images)} images"
+        results.append(Ratio(name, "the library called directly", values, "at most", 1.02, remark))
+    return results
+
+
+def _ours(model: Classifier, x: Tensor, y: Tensor, spec: AttackSpec) -> Tensor:
+    return run_attack(model, x, y, spec, generator("library"))
+
+
+def _cw_inf(like: AttackSpec) -> AttackSpec:
+    return AttackSpec(
+        name="cw_inf", method=AttackMethod.CW_INF, norm=Norm.LINF, eps=like.eps, steps=100,
+        step_size=2.55, random_start=True, seed=0,
+    )  # fmt: skip
+
+
+def _auto_attack(like: AttackSpec) -> AttackSpec:
+    return AttackSpec(
+        name="auto_attack", method=AttackMethod.AUTO_ATTACK, norm=Norm.LINF, eps=like.eps, seed=0
+    )
+
+
+def _direct_cw_inf(model: Classifier, x: Tensor, y: Tensor, spec: AttackSpec) -> Any:
+    from rst_core.compat import import_advertorch_losses
+
+    with torch.no_grad():
+        standing = model(x).argmax(1) == y
+    attack = import_advertorch().LinfPGDAttack(
+        model, loss_fn=import_advertorch_losses().CWLoss(), eps=radius(spec),
+        nb_iter=spec.steps, eps_iter=spec.step_size / 255, rand_init=True,
+    )  # fmt: skip
+    return attack.perturb(x[standing].contiguous(), y[standing])
+
+
+def _direct_auto_attack(model: LogitFunction, x: Tensor, y: Tensor, spec: AttackSpec) -> Any:
+    factory = import_autoattack().AutoAttack
+    attack = factory(model, norm="Linf", eps=radius(spec), seed=0, version="standard",
+                     device=x.device)  # fmt: skip
+    attack.verbose = False
+    return attack.run_standard_evaluation(x.contiguous(), y)

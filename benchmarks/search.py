@@ -1,0 +1,49 @@
+"""A search step on the CPU against its two references, by batch size and precision."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+from benchmarks import steps
+from benchmarks.ratios import Ratio, quotients, take_turns
+from rst_core.networks import Classifier
+from rst_core.vocabulary import Architecture
+
+#: How many times faster than the released structure, by batch size [issue: measured 1.96, 3.04].
+FASTER = {256: 1.9, 64: 2.9}
+
+
+def search_steps(rounds: int, width: float = 1.0) -> list[Ratio]:
+    """PreActResNet-18, PGD-7: ours against the limit and the released structure."""
+    return [ratio for size in FASTER for ratio in _at_batch_size(size, rounds, width)]
+
+
+def _at_batch_size(size: int, rounds: int, width: float) -> list[Ratio]:
+    device = torch.device("cpu")
+    images, labels = steps.batch(size, 32, device)
+
+    def model() -> Classifier:
+        return steps.network(Architecture.PREACT_RESNET18, width, device)
+
+    variants = {
+        "float32": steps.ours(model()),
+        "limit": steps.limit(model()),
+        "released": steps.released(model()),
+        "bfloat16": steps.ours(model(), bfloat16=True),
+    }
+    work = {name: partial(run, images, labels) for name, run in variants.items()}
+    times = take_turns(work, rounds)
+    ours, half = times["float32"], times["bfloat16"]
+    base, released = times["limit"], "the released cost structure"
+    lead = f"search step, batch {size}"
+    remark = f"ours {min(ours):.1f} s, {{:.1f}} s"
+    return [
+        Ratio(f"{lead}, float32", "dense limit", quotients(ours, base), "at most", 1.05,
+              remark.format(min(base))),
+        Ratio(f"{lead}, float32", released, quotients(times["released"], ours), "at least",
+              FASTER[size], remark.format(min(times["released"]))),
+        Ratio(f"{lead}, bfloat16", released, quotients(times["released"], half), "at least", 4.0,
+              f"ours {min(half):.1f} s, {min(times['released']):.1f} s"),
+    ]  # fmt: skip

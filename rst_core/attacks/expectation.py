@@ -1,0 +1,257 @@
+"""Attacks on the expected accuracy of a candidate set: a harder judge for R2S.
+
+R2S answers as a uniformly drawn member, so its expected accuracy on an image is the share
+of members that classify it correctly: a number that an adversary who knows the members computes
+exactly. A draw in its place would add noise to every gradient and, worse, decide by luck
+which images count as fallen; Auto-Attack's randomised version draws 20 times a gradient
+because it knows no better, and leaves out the images that one draw misclassifies. Here
+nothing is drawn. The libraries' search rules are untouched; they are handed exact
+expectations, and of all images they evaluate the one is kept that the fewest members
+classify correctly.
+
+Sources: Croce and Hein, ICML 2020 (APGD, Auto-Attack); Andriushchenko et al., ECCV 2020
+(Square); Athalye, Carlini and Wagner, ICML 2018 (expectation over transformations).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rst_core.attacks.budget import radius
+from rst_core.attacks.gradient import LogitFunction
+from rst_core.attacks.reference import check_classes, draw_seed, official_auto_attack, seeded
+from rst_core.compat import import_autoattack_module
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import Combination
+
+#: Logits, N x classes, and N labels to N losses.
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def average_log_probabilities(logits: Tensor) -> Tensor:
+    """Logarithm of the members' averaged softmax outputs: M x N x classes to N x classes."""
+    return torch.logsumexp(F.log_softmax(logits, -1), 0) - math.log(len(logits))
+
+
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """The right entry less the largest wrong one: (… x) N x classes to (… x) N."""
+    at = labels.expand(logits.shape[:-1])[..., None]
+    right = logits.gather(-1, at).squeeze(-1)
+    return right - logits.scatter(-1, at, -torch.inf).amax(-1)
+
+
+def combined_losses(logits: Tensor, labels: Tensor, combine: Combination, loss: Loss) -> Tensor:
+    """What is maximised: M x N x classes to N losses, see :class:`Combination`."""
+    match combine:
+        case Combination.LOSSES:
+            return torch.stack([loss(one, labels) for one in logits]).mean(0)
+        case Combination.LOGITS:
+            return loss(logits.mean(0), labels)
+        case Combination.PROBABILITIES:
+            return loss(average_log_probabilities(logits), labels)
+        case Combination.WORST:
+            resisting = margin(logits, labels).argmax(0)
+            rows = torch.arange(len(labels), device=labels.device)
+            return loss(logits[resisting, rows], labels)
+
+
+def standing(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """How well each image stands: lower is better for the adversary.
+
+    Args:
+        logits: M x N x classes.
+        labels: N class indices.
+
+    Returns:
+        The number of members that are right, N; and a number that orders images by it and,
+        where it is equal, by the margin of the averaged probabilities, N.
+    """
+    right = (logits.argmax(-1) == labels).sum(0)
+    # Rises with the margin from 0 to 1/2, and never so flat that rounding hides the rise.
+    tie = torch.atan(margin(average_log_probabilities(logits), labels)) / (2 * math.pi) + 0.25
+    return right, right + tie
+
+
+@dataclass
+class _Best:
+    """The best image found for each clean one, N of each.
+
+    Attributes:
+        images: N x 3 x H x W.
+        right: members that classify it correctly.
+        order: the second result of :func:`standing`.
+    """
+
+    images: Tensor
+    right: Tensor
+    order: Tensor
+
+    @classmethod
+    def of(cls, members: LogitFunction, images: Tensor, labels: Tensor) -> _Best:
+        """Start at the clean images."""
+        with torch.no_grad():
+            return cls(images.clone(), *standing(members(images).float(), labels))
+
+    def keep(self, at: Tensor, images: Tensor, right: Tensor, order: Tensor) -> None:
+        """Take over those of ``images`` that beat what is kept at the indices ``at``."""
+        better = order < self.order[at]
+        where = at[better]
+        self.images[where] = images[better]
+        self.right[where], self.order[where] = right[better], order[better]
+
+
+class _Expectation:
+    """What APGD's code asks of a model that is no torch module: logits, losses, gradients.
+
+    This is the official code's own hook (``is_tf_model``); through it the losses are exact
+    expectations, and every image that is evaluated is compared with the best so far.
+    """
+
+    def __init__(
+        self,
+        members: LogitFunction,
+        combine: Combination,
+        dlr: Loss,
+        best: _Best,
+        at: Tensor,
+    ) -> None:
+        self.members, self.combine, self.dlr, self.best, self.at = members, combine, dlr, best, at
+
+    def get_logits_loss_grad_xent(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, cross-entropies, and their gradient towards the images."""
+        return self._ask(x, y, lambda a, b: F.cross_entropy(a, b, reduction="none"))
+
+    def get_logits_loss_grad_dlr(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, difference-of-logits-ratio losses, and their gradient towards the images."""
+        return self._ask(x, y, self.dlr)
+
+    def _ask(self, x: Tensor, y: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        x = x.detach().requires_grad_(True)
+        with torch.enable_grad():
+            logits = self.members(x).float()
+            losses = combined_losses(logits, y, self.combine, loss)
+        (gradient,) = torch.autograd.grad(losses.sum(), x)
+        logits = logits.detach()
+        self.best.keep(self.at, x.detach(), *standing(logits, y))
+        return logits.mean(0), losses.detach(), gradient.contiguous()
+
+
+def _run_apgd(
+    members: LogitFunction,
+    images: Tensor,
+    labels: Tensor,
+    combine: Combination,
+    runs: Iterable[tuple[Any, str]],
+) -> Tensor:
+    """Run APGD once for each of ``runs``, its object and its loss; the best images of all.
+
+    The first run is on all images, so that those that are misclassified already are moved on
+    as well (a transferred attack needs that); later ones on those that some member still
+    classifies correctly.
+    """
+    images = images.clone(memory_format=torch.contiguous_format)
+    best = _Best.of(members, images, labels)
+    at = torch.arange(len(images), device=images.device)
+    for apgd, loss in runs:
+        if not len(at):
+            break
+        apgd.is_tf_model, apgd.loss, apgd.eot_iter = True, loss, 1
+        apgd.model = _Expectation(members, combine, apgd.dlr_loss, best, at)
+        apgd.init_hyperparam(images[at])
+        apgd.attack_single_run(images[at], labels[at])
+        at = best.right.nonzero().squeeze(1)
+    return best.images
+
+
+def apgd(
+    members: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """APGD on the cross-entropy of a candidate set's combined members, with restarts.
+
+    Args:
+        members: maps images to the logits of every member, M x N x classes.
+        images: N x 3 x H x W in [0, 1].
+        labels: N class indices.
+        spec: steps, restarts and :class:`Combination`.
+        rng: source of the random starts.
+    """
+    if not len(images):
+        return images.clone()
+    assert spec.combine is not None
+    one = import_autoattack_module("autopgd_base").APGDAttack(
+        None, n_iter=spec.steps, norm="Linf", eps=radius(spec), device=images.device
+    )
+    with seeded(draw_seed(rng), images.device):
+        return _run_apgd(members, images, labels, spec.combine, [(one, "ce")] * spec.restarts)
+
+
+def auto_attack_expected(
+    members: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """Auto-Attack's randomised version, its 20 draws a gradient replaced by the exact mean.
+
+    Its attacks, steps and restarts are those that the official code sets for that version:
+    APGD on the cross-entropy, then on the difference-of-logits ratio, the mean over the members
+    of each. See :func:`apgd` for the arguments.
+
+    Raises:
+        ValueError: for a model with fewer classes than the losses need.
+    """
+    if not len(images):
+        return images.clone()
+    with torch.no_grad():
+        check_classes(members(images[:1]).shape[-1], "rand", spec)
+    seed = draw_seed(rng)
+    official = official_auto_attack(lambda x: x, spec, "rand", seed, images.device)
+    runs = [
+        (official.apgd, name.removeprefix("apgd-"))
+        for name in official.attacks_to_run
+        for _ in range(official.apgd.n_restarts)
+    ]
+    with seeded(seed, images.device):
+        return _run_apgd(members, images, labels, Combination.LOSSES, runs)
+
+
+@torch.no_grad()
+def square(
+    members: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
+) -> Tensor:
+    """Square attack, black-box, on the expected accuracy.
+
+    A square is kept if fewer members are right with it or, where it changes none, if it
+    lowers the margin of their averaged probabilities. An image leaves when all members are
+    wrong. See :func:`apgd` for the arguments; ``spec.steps`` are queries of all members.
+    """
+    if not len(images):
+        return images.clone()
+    images = images.clone(memory_format=torch.contiguous_format)
+    attack = import_autoattack_module("square").SquareAttack(
+        None,
+        norm="Linf",
+        n_queries=spec.steps,
+        eps=radius(spec),
+        # As Auto-Attack sets it.
+        p_init=0.8,
+        resc_schedule=False,
+        device=images.device,
+    )
+
+    def margin_and_loss(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        right, order = standing(members(x).float(), y)
+        return right - 0.5, order
+
+    attack.margin_and_loss = margin_and_loss
+    attack.init_hyperparam(images)
+    best = _Best.of(members, images, labels)
+    with seeded(draw_seed(rng), images.device):
+        _, found = attack.attack_single_run(images, labels)
+    at = torch.arange(len(images), device=images.device)
+    best.keep(at, found, *standing(members(found).float(), labels))
+    return best.images
