@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from workflow.artifacts import style
 from workflow.artifacts.panels import Panel, PanelFigure
+from workflow.artifacts.selection import union
 from workflow.artifacts.summary import network_label, remarks, short_label
 from workflow.matrix import Matrix
 
@@ -149,6 +150,6 @@ def incomplete(data: pd.DataFrame, matrix: Matrix) -> list[str]:
     found = {
         f"{absent} of {len(data)} numbers not measured yet": absent,
         f"{fewer} from some of the seeds only": fewer,
-        f"{flagged} flagged, see the CSV": flagged,
+        f"{flagged} flagged ({codes}), see the CSV": flagged,
     }
     return [text for text, count in found.items() if count]
