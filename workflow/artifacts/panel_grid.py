@@ -147,6 +147,7 @@ def incomplete(data: pd.DataFrame, matrix: Matrix) -> list[str]:
     absent = int(data["mean"].isna().sum())
     fewer = int(data["n"].between(1, len(matrix.config.seeds) - 1).sum())
     flagged = int(data["flags"].fillna("").ne("").sum())
+    codes = (union(data["flags"]) or "").replace(";", ", ")
     found = {
         f"{absent} of {len(data)} numbers not measured yet": absent,
         f"{fewer} from some of the seeds only": fewer,
