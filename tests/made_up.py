@@ -7,9 +7,11 @@ import math
 import zlib
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import pandas as pd
 
-from rst_core.spec import Cell, Dense, Evaluation, FeatureDistance, Model, Ticket, TransferRow
+from rst_core.records import pack_outcomes
+from rst_core.spec import Cell, Evaluation, FeatureDistance, Model, TransferRow
 from workflow.artifacts.frame import COLUMNS, cell_rows, model_columns
 from workflow.matrix import Matrix
 
@@ -68,18 +70,17 @@ def record(cell: Cell, matrix: Matrix) -> dict[str, object]:
         results = [{"eps": e, "mean": bend * slope[word] * e**0.9, "total": 1000} for e in sizes]
         return known | {"results": results}
     assert isinstance(cell, Evaluation | TransferRow)
-    row = isinstance(cell, TransferRow)
-    judges = [t.model for t in matrix.targets(cell)] if row else [cell.model]
-    if not row and not isinstance(cell.model, Dense | Ticket) and hasattr(cell.model, "tickets"):
-        judges = list(cell.model.tickets)
+    judges = matrix.targets(cell) if isinstance(cell, TransferRow) else matrix.sources(cell)
     found = []
-    for judge in judges:
+    for judge in (judged.model for judged in judges):
+        kept = 1e6 * (model_columns(judge)["keep_ratio"] or 1)
         result: dict[str, object] = {"model": judge.path}
+        result |= {"parameters": 1_000_000, "parameters_kept": round(kept)}
         for measure in ("natural", "robust"):
             share = accuracy(judge, measure)
             if measure == "robust" and judge != cell.model:
                 share += 0.18 + 0.02 * _noise(cell.path + judge.path)
-            result[measure] = {"correct": round(10000 * min(share, 1.0)), "total": 10000}
+            result[measure] = pack_outcomes(np.arange(2000) < round(2000 * min(share, 1.0)))
         found.append(result)
     return known | {"results": found}
 

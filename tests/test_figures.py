@@ -14,7 +14,8 @@ from tests.made_up import made_up
 from tests.test_config import PAPER, extended
 from workflow.artifacts import style
 from workflow.artifacts.make import write_figure
-from workflow.artifacts.registry import FIGURES
+from workflow.artifacts.panels import PanelFigure
+from workflow.artifacts.registry import FIGURES as ALL
 from workflow.config import read_config
 from workflow.matrix import Matrix, cell_file
 
@@ -74,6 +75,7 @@ PANELS = {
         *_one("b", "cifar10", ["rst", "rtt_transferred"]),
     ],
 }
+FIGURES = {name: figure for name, figure in ALL.items() if isinstance(figure, PanelFigure)}
 CURVES = [name for name, figure in FIGURES.items() if figure.module == "curves"]
 
 
@@ -312,6 +314,7 @@ def test_an_enlargement_shows_all_of_1_to_20_percent_and_no_more(built, matrix):
     assert bottom < (low["mean"] - low["spread"]).min()
     assert top > (low["mean"] + low["spread"]).max()
     assert bottom > whole.get_ylim()[0]
+    assert all(line.get_clip_on() for line in zoom.get_lines())
     (outline,) = [p for p in whole.patches if isinstance(p, Rectangle) and p.get_linestyle() == ":"]
     assert outline.get_bbox().extents == pytest.approx([left, bottom, right, top])
 
@@ -370,7 +373,7 @@ def test_flags_of_all_seeds_are_in_the_data_and_counted(matrix):
     data = figure.build(frame, matrix)
     assert data.set_index("row")["flags"].dropna().to_dict() == {"resnet18/rst@0.2": "masked;weak"}
     note = figure.draw(data, matrix)._supxlabel.get_text().replace("\n", " ")
-    assert "1 flagged, see the CSV" in note
+    assert "1 flagged (masked, weak), see the CSV" in note
 
 
 def test_the_paper_stands_beside_our_heatmap_where_it_survives(built, matrix):

@@ -192,7 +192,7 @@ def _baseline(ax: Axes, rows: pd.DataFrame, look: style.Look) -> None:
             ax.axhspan(low, high, color=look.colour, alpha=0.12, lw=0)
         if pd.notna(row["difference"]):
             ax.plot(
-                1, row["paper"], transform=ax.get_yaxis_transform(), clip_on=False, zorder=4,
+                0.975, row["paper"], transform=ax.get_yaxis_transform(), zorder=4,
                 color=look.colour, marker="o", **_OPEN,
             )  # fmt: skip
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from workflow.artifacts import style
 from workflow.artifacts.panels import Panel, PanelFigure
+from workflow.artifacts.selection import union
 from workflow.artifacts.summary import network_label, remarks, short_label
 from workflow.matrix import Matrix
 
@@ -146,9 +147,10 @@ def incomplete(data: pd.DataFrame, matrix: Matrix) -> list[str]:
     absent = int(data["mean"].isna().sum())
     fewer = int(data["n"].between(1, len(matrix.config.seeds) - 1).sum())
     flagged = int(data["flags"].fillna("").ne("").sum())
+    codes = (union(data["flags"]) or "").replace(";", ", ")
     found = {
         f"{absent} of {len(data)} numbers not measured yet": absent,
         f"{fewer} from some of the seeds only": fewer,
-        f"{flagged} flagged, see the CSV": flagged,
+        f"{flagged} flagged ({codes}), see the CSV": flagged,
     }
     return [text for text, count in found.items() if count]

@@ -50,8 +50,8 @@ LOOKS: dict[str, Look] = {
     "finetuned_reinitialised": Look(_PINK, "X", "fine-tuned RST, re-initialised"),
     "rtt_natural": Look(_GREEN, "D", "natural RTT"),
     "rtt_adversarial": Look(_RED, "^", "adversarial RTT"),
-    "rtt_transferred": Look(_PINK, "v", "transferred adversarial RTT"),
-    "untrained": Look(_BLUE, "*", "random weights"),
+    "rtt_transferred": Look(_PINK, "v", "transferred RTT"),
+    "untrained": Look(_BLUE, "s", "random weights"),
     "dense_natural": Look(_GREEN, "H", "natural dense"),
     "dense_adversarial": Look("0.25", "8", "adversarial dense"),
 }
