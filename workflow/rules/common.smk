@@ -329,7 +329,7 @@ def page_labels(wildcards):
     artifact = ARTIFACTS[name]
     shown = {cell.model.network.dataset for cell in artifact.cells(MATRIX)}
     foreign = any(MATRIX.config.datasets[d].stand_in_for for d in shown)
-    return {"title": sortable(artifact.heading) + (" †" if foreign else "")}
+    return {"title": sortable(artifact.title) + (" †" if foreign else "")}
 
 
 def datasets_of_cells():
