@@ -14,7 +14,10 @@ import pytest
 
 from workflow.artifacts.summary import PAPER, paper_values
 
-FILES = {path.stem: path for path in sorted(PAPER.glob("*.csv"))}
+#: Files that say under an artifact's keys what another file says under its own.
+REPEATING = ("parameters", "r2s_stress")
+ALL = {path.stem: path for path in sorted(PAPER.glob("*.csv"))}
+FILES = {name: path for name, path in ALL.items() if name not in REPEATING}
 
 COUNTS = {
     "fig1": 12, "fig7": 56, "sec47": 4, "table1": 18, "table2": 36, "table3": 16, "table4": 16,
@@ -158,7 +161,7 @@ fig7 *    0.6  450.7
 
 def printed(name: str) -> dict[tuple[str, str], Decimal]:
     """A file's numbers with the decimals they are printed with."""
-    with FILES[name].open(encoding="utf-8", newline="") as file:
+    with ALL[name].open(encoding="utf-8", newline="") as file:
         return {(r["row"], r["column"]): Decimal(r["value"]) for r in csv.DictReader(file)}
 
 
@@ -182,6 +185,31 @@ def test_a_file_has_one_row_a_number_and_a_line_in_the_readme(name):
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_read_as_it_is_printed(name):
     assert paper_values(name) == {key: float(value) for key, value in printed(name).items()}
+
+
+def test_parameter_counts_are_those_of_table_1():
+    table1 = {
+        row.removesuffix("/eps2"): value
+        for (row, column), value in printed("table1").items()
+        if column == "parameters_m" and row.endswith("/eps2")
+    }
+    assert {row: value for (row, _), value in printed("parameters").items()} == table1
+
+
+def test_what_r2s_stress_repeats_is_what_tables_3_and_5_print():
+    sources = {
+        "dense/pgd20": ("table5", "dense", "pgd20-eps8"),
+        "r2s/natural": ("table3", "r2s", "natural"),
+        "r2s/pgd20": ("table3", "r2s", "robust"),
+        "r2s/eot_pgd20": ("table5", "r2s", "eot_pgd20-eps8"),
+        "r2s/ensemble_pgd20": ("table5", "r2s", "ensemble_pgd20-eps8"),
+    }
+    repeated = printed("r2s_stress")
+    assert len(repeated) == 4 * len(sources)
+    for (row, column), value in repeated.items():
+        table, model, measure = sources[row]
+        network, dataset = column.split("/")
+        assert printed(table)[f"{network}/{model}", f"{dataset}/{measure}"] == value
 
 
 def test_an_artifact_without_published_numbers_has_none():
