@@ -1,5 +1,7 @@
 """Robust Scratch Tickets: the paper's experiment matrix as a workflow."""
 
+import shutil
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -37,3 +39,12 @@ rule all:
 
 onstart:
     check_data_folders()
+    say_who_works()
+
+
+onsuccess:
+    shutil.rmtree(FINISHED, ignore_errors=True)
+
+
+onerror:
+    summarise_failures()

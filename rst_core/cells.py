@@ -16,11 +16,13 @@ from rst_core.distributed import default_device, share
 from rst_core.evaluation import Unfinished, attack_and_judge, fingerprint, natural_outcomes
 from rst_core.features import feature_distances
 from rst_core.files import remove_parts, sha256, write_json
+from rst_core.finished import Finished, key_of
 from rst_core.flags import from_flags
 from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count
 from rst_core.progress import Progress, say
 from rst_core.r2s import adversary_view
 from rst_core.records import FORMAT, Provenance, pack_counts, pack_outcomes
+from rst_core.session import Session
 from rst_core.settings import (
     AttackSpec,
     DatasetSettings,
@@ -34,8 +36,10 @@ from rst_core.spec import (
     Dense,
     Evaluation,
     FeatureDistance,
+    FineTuned,
     Ticket,
     Trained,
+    TrainingCell,
     TransferRow,
     Untrained,
 )
@@ -50,6 +54,13 @@ from rst_core.tickets import (
 from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
 from rst_core.training import Run, train
 from rst_core.vocabulary import AttackMethod, Selection
+
+
+def lease_path(root: Path, cell: Cell) -> Path:
+    """Folder of a cell's lease: one for all selections of a model, which one run makes."""
+    if isinstance(cell, TrainingCell):
+        return checkpoint_path(root, cell.model).parent / "lease"
+    return unfinished_path(root, cell) / "lease"
 
 
 def checkpoint_path(root: Path, model: Trained) -> Path:
@@ -72,6 +83,7 @@ def make_trained(
     selections: tuple[Selection, ...] = (Selection.BEST_VAL, Selection.LAST),
     base: Selection = Selection.BEST_VAL,
     workers: int = 0,
+    session: Session | None = None,
 ) -> None:
     """Search a ticket, train a dense or fine-tune a ticket, and write its model files.
 
@@ -84,10 +96,13 @@ def make_trained(
         selections: which epochs to keep.
         base: which epoch of the model it starts from, if it starts from one.
         workers: processes that decode streamed images.
+        session: says when to save and when to leave; by default never to leave.
+
+    Raises:
+        LeftUnfinished: if the session ends first; what is done is in the checkpoint.
     """
-    work = Provenance()
+    work, session = Provenance(), session or Session()
     device = default_device()
-    trainee = make_trainee(root, model, dataset, network, base, device)
     adversary = model.adversary
     run = Run(
         identity=model.path,
@@ -98,19 +113,39 @@ def make_trained(
         seed=model.network.seed,
         checkpoint=checkpoint_path(root, model),
         metrics=metrics_path(root, model),
+        bases={base.path: sha256(file) for base, file in base_files(root, model, base)},
     )
+    key = key_of(json.dumps([run.key, asdict(network)], sort_keys=True))
+    finished = Finished(session.keep, root)
+    outputs = [model_path(root, model, selection) for selection in selections]
+    if finished.found(outputs, key, session.waited):
+        return
+    trainee = make_trainee(root, model, dataset, network, base, device)
     splits = load_splits(dataset, workers=workers).to(device)
-    kept = train(trainee, splits, run)
+    kept = train(trainee, splits, run, session)
     if not share().writes:
         return
-    provenance = work.finish() | {"settings": run.key, "epochs": settings.epochs}
-    for selection in selections:
-        path = model_path(root, model, selection)
+    session.check()
+    provenance = work.finish(key, session.continued)
+    provenance |= {"settings": run.key, "epochs": settings.epochs}
+    for selection, path in zip(selections, outputs, strict=True):
         save_model(path, model, network, Head.of(dataset), kept[selection], provenance)
         say(f"wrote {path}")
+    finished.keep(outputs)
     run.checkpoint.unlink(missing_ok=True)
     for written in (run.checkpoint, run.metrics):
         remove_parts(written)
+
+
+def base_files(root: Path, model: Trained, base: Selection) -> list[tuple[Trained, Path]]:
+    """The models that a model starts from, and their files."""
+    bases: list[Trained] = []
+    if isinstance(model, FineTuned):
+        bases.append(model.ticket)
+    ticket = model.ticket if isinstance(model, FineTuned) else model
+    if isinstance(ticket, Ticket) and ticket.dense is not None:
+        bases.append(ticket.dense)
+    return [(start, model_path(root, start, base)) for start in bases]
 
 
 def make_trainee(
@@ -148,6 +183,7 @@ def make_evaluation(
     spec: AttackSpec,
     batch_size: int,
     workers: int = 0,
+    session: Session | None = None,
 ) -> None:
     """Attack one model, or all members of a candidate set at once, and write the cell."""
     work = Provenance()
@@ -164,7 +200,8 @@ def make_evaluation(
         source = load_trained(root, cell.model, cell.selection).to(device)
         members = {cell.model.path: source}
     images = _test_images(dataset, workers).first(spec.images)
-    _attack_and_write(root, cell, source, members, dataset, images, spec, batch_size, work)
+    job = session or Session()
+    _attack_and_write(root, cell, source, members, dataset, images, spec, batch_size, work, job)
 
 
 def make_transfer_row(
@@ -175,6 +212,7 @@ def make_transfer_row(
     spec: AttackSpec,
     batch_size: int,
     workers: int = 0,
+    session: Session | None = None,
 ) -> None:
     """Make adversarial images on one source once and evaluate all targets on them [6.1]."""
     work = Provenance()
@@ -184,7 +222,8 @@ def make_transfer_row(
         model.path: load_trained(root, model, selection).to(device) for model, selection in targets
     }
     images = _test_images(dataset, workers).first(spec.images)
-    _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work)
+    job = session or Session()
+    _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work, job)
 
 
 def _attack_and_write(
@@ -197,12 +236,14 @@ def _attack_and_write(
     spec: AttackSpec,
     batch_size: int,
     work: Provenance,
+    session: Session,
 ) -> None:
     settings = {"attack": spec.described(), "batch_size": batch_size}
-    unfinished = Unfinished(
-        unfinished_path(root, cell), _unfinished_key(cell, dataset, settings, source, judges)
-    )
-    with Progress(cell.path, len(images), "images") as progress:
+    inputs = _inputs(cell, dataset, settings, source, judges)
+    if Finished(session.keep, root).found([root / cell.path], key_of(inputs), session.waited):
+        return
+    unfinished = Unfinished(unfinished_path(root, cell), inputs)
+    with session.listening(), Progress(cell.path, len(images), "images") as progress:
         found = attack_and_judge(
             source,
             judges,
@@ -211,6 +252,7 @@ def _attack_and_write(
             batch_size=batch_size,
             report=progress.update,
             unfinished=unfinished,
+            session=session,
         )
     results = [
         {
@@ -225,7 +267,8 @@ def _attack_and_write(
     contents: dict[str, Any] = {"settings": settings, "results": results}
     if found.queries is not None:
         contents["queries"] = pack_counts(found.queries.numpy())
-    _write(root, cell, dataset, contents, work)
+    session.continued = unfinished.continued
+    _write(root, cell, dataset, contents, work, session, inputs)
     if share().writes:
         unfinished.forget()
 
@@ -235,14 +278,14 @@ def unfinished_path(root: Path, cell: Cell) -> Path:
     return root.parent / "checkpoints" / Path(cell.path).with_suffix("")
 
 
-def _unfinished_key(
+def _inputs(
     cell: Cell,
     dataset: DatasetSettings,
     settings: dict[str, Any],
     source: Any,
     judges: Mapping[str, Classifier],
 ) -> str:
-    """What an unfinished attack must have been made with to be continued."""
+    """Everything that an attack's outcomes depend on, but the code."""
     data = asdict(dataset)
     # Where the same data lies is a matter of the machine.
     del data["path"]
@@ -265,13 +308,14 @@ def make_feature_distance(
     network: NetworkSettings,
     eps_grid: tuple[float, ...],
     workers: int = 0,
+    session: Session | None = None,
 ) -> None:
     """Measure feature distances of a dense, or of the untrained network, and write the cell.
 
     The untrained network's batch norms get their statistics from one pass over the
     training images; without it they would not normalise at all.
     """
-    work = Provenance()
+    work, session = Provenance(), session or Session()
     device = default_device()
     splits = load_splits(dataset, workers=workers).to(device)
     if isinstance(cell.model, Untrained):
@@ -282,12 +326,16 @@ def make_feature_distance(
     else:
         assert cell.selection is not None
         model = load_trained(root, cell.model, cell.selection).to(device)
+    settings = {"network": asdict(network), "eps_grid": eps_grid}
+    inputs = _inputs(cell, dataset, settings, model, {})
+    if Finished(session.keep, root).found([root / cell.path], key_of(inputs), session.waited):
+        return
     distances = feature_distances(model, splits.test, eps_grid, cell.model.network.seed)
     results = [
         {"eps": eps, "mean": float(d.mean()), "deviation": float(d.std()), "total": len(d)}
         for eps, d in distances.items()
     ]
-    _write(root, cell, dataset, {"results": results}, work)
+    _write(root, cell, dataset, {"results": results}, work, session, inputs)
 
 
 @torch.no_grad()
@@ -353,9 +401,12 @@ def _write(
     dataset: DatasetSettings,
     contents: dict[str, Any],
     work: Provenance,
+    session: Session,
+    inputs: str,
 ) -> None:
     if not share().writes:
         return
+    session.check()
     path = root / cell.path
     described = {"name": cell.model.network.dataset, **asdict(dataset)}
     del described["path"]
@@ -367,7 +418,8 @@ def _write(
             "kind": type(cell).__name__,
             "dataset": described,
             **contents,
-            "provenance": work.finish(),
+            "provenance": work.finish(key_of(inputs), session.continued),
         },
     )
     say(f"wrote {path}")
+    Finished(session.keep, root).keep([path])

@@ -4,18 +4,26 @@ Every command takes the path of one cell, which is its identity, and flags, whic
 settings. Nothing that computes is imported before it is needed, so that help is quick.
 ``--processes N`` spreads a cell over N GPUs of a node through ``torchrun``; training and
 attacks get faster, and results change by rounding only.
+
+Exit status: 0 the cell is finished; 75 it was left unfinished, out of time or told to stop
+by SIGTERM, and the same command continues it; 1 it failed, for a reason of one sentence;
+2 the command line is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rst_core
 from rst_core.flags import add_flags, from_flags
+from rst_core.lease import Claim, Sight, held
+from rst_core.progress import say
+from rst_core.session import UNFINISHED, LeftUnfinished, Session
 from rst_core.settings import AttackSpec, DatasetSettings, NetworkSettings, TrainingSettings
 from rst_core.spec import (
     Cell,
@@ -48,23 +56,48 @@ def parser() -> argparse.ArgumentParser:
         )
         _ARGUMENTS[name](command)
         if name != "data":
-            command.add_argument("--threads", type=int, metavar="N", help="CPU threads to use")
-            command.add_argument(
-                "--processes",
-                type=int,
-                default=1,
-                metavar="N",
-                help="processes that share the cell, one a GPU (default: %(default)s)",
-            )
-            command.add_argument(
-                "--workers",
-                type=int,
-                default=4,
-                metavar="N",
-                help="processes (beside each GPU's own) that decode images of a streamed_folder; "
-                "0 decodes without any; changes no result (default: %(default)s)",
-            )
+            _job_arguments(command)
     return top
+
+
+def _job_arguments(command: argparse.ArgumentParser) -> None:
+    """How the job runs: none of these changes the result, but by rounding."""
+    job = command.add_argument_group("job")
+    job.add_argument("--threads", type=int, metavar="N", help="CPU threads to use")
+    job.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the cell, one a GPU (default: %(default)s)",
+    )
+    job.add_argument(
+        "--workers",
+        type=int,
+        default=4,
+        metavar="N",
+        help="processes (beside each GPU's own) that decode images of a streamed_folder; "
+        "0 decodes without any; changes no result (default: %(default)s)",
+    )
+    job.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="the job's time; before it is over, what is done is saved and the exit status "
+        "is 75 (default: no limit)",
+    )
+    job.add_argument(
+        "--device",
+        choices=["auto", "cuda", "cpu"],
+        help="where to compute; cuda fails where there is no GPU (default: RST_DEVICE, or auto)",
+    )
+    job.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="give finished results a second name in this folder, and take them from there "
+        "instead of making them again, if inputs and code are the same (default: no)",
+    )
 
 
 def _cell_argument(command: argparse.ArgumentParser, file: str) -> None:
@@ -137,14 +170,14 @@ def _split(path: Path, *kinds: type[Cell]) -> tuple[Path, Cell]:
     return Path(root), cell
 
 
-def _data(arguments: argparse.Namespace) -> None:
+def _data(arguments: argparse.Namespace, session: Session) -> None:
     from rst_core.cells import make_data_manifest
 
     dataset = from_flags(DatasetSettings, vars(arguments))
     make_data_manifest(arguments.manifest, dataset, download=arguments.download)
 
 
-def _train(arguments: argparse.Namespace, *models: type) -> None:
+def _train(arguments: argparse.Namespace, session: Session, *models: type) -> None:
     root, cell = _split(arguments.cell, TrainingCell)
     assert isinstance(cell, TrainingCell)
     if not isinstance(cell.model, models):
@@ -164,10 +197,11 @@ def _train(arguments: argparse.Namespace, *models: type) -> None:
         selections=tuple(Selection(s) for s in arguments.selections),
         base=Selection(arguments.base),
         workers=arguments.workers,
+        session=session,
     )
 
 
-def _attack(arguments: argparse.Namespace) -> None:
+def _attack(arguments: argparse.Namespace, session: Session) -> None:
     root, cell = _split(arguments.cell, Evaluation)
     assert isinstance(cell, Evaluation)
     from rst_core.cells import make_evaluation, read_data_manifest
@@ -180,10 +214,11 @@ def _attack(arguments: argparse.Namespace) -> None:
         from_flags(AttackSpec, values),
         arguments.batch_size,
         arguments.workers,
+        session,
     )
 
 
-def _transfer(arguments: argparse.Namespace) -> None:
+def _transfer(arguments: argparse.Namespace, session: Session) -> None:
     root, cell = _split(arguments.cell, TransferRow)
     assert isinstance(cell, TransferRow)
     targets = []
@@ -204,10 +239,11 @@ def _transfer(arguments: argparse.Namespace) -> None:
         from_flags(AttackSpec, values),
         arguments.batch_size,
         arguments.workers,
+        session,
     )
 
 
-def _features(arguments: argparse.Namespace) -> None:
+def _features(arguments: argparse.Namespace, session: Session) -> None:
     root, cell = _split(arguments.cell, FeatureDistance)
     assert isinstance(cell, FeatureDistance)
     from rst_core.cells import make_feature_distance, read_data_manifest
@@ -220,6 +256,7 @@ def _features(arguments: argparse.Namespace) -> None:
         from_flags(NetworkSettings, values),
         tuple(arguments.eps_grid),
         arguments.workers,
+        session,
     )
 
 
@@ -233,43 +270,114 @@ _ARGUMENTS = {
     "features": _features_arguments,
 }
 
-_COMMANDS = {
+_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "data": (_data, "load (and fetch) a dataset, and write what was found"),
-    "train": (lambda a: _train(a, Dense), "train a dense network, naturally or adversarially"),
-    "search": (lambda a: _train(a, Ticket), "search a ticket: an RST or an RTT"),
-    "finetune": (lambda a: _train(a, FineTuned), "fine-tune a ticket under its fixed mask"),
+    "train": (lambda *a: _train(*a, Dense), "train a dense network, naturally or adversarially"),
+    "search": (lambda *a: _train(*a, Ticket), "search a ticket: an RST or an RTT"),
+    "finetune": (lambda *a: _train(*a, FineTuned), "fine-tune a ticket under its fixed mask"),
     "attack": (_attack, "attack one model, or a candidate set adaptively"),
     "transfer": (_transfer, "attack one model and evaluate others on the same images"),
     "features": (_features, "measure how far noise moves a network's features"),
 }
 
 
-def _spread(words: list[str], processes: int) -> int:
+#: Set for the processes that share a cell: the claim of the one that started them.
+_CLAIM = "RST_CLAIM"
+
+
+def _spread(words: list[str], processes: int, session: Session, claim: Claim) -> int:
     """Run the same command in several processes of this node; the exit status is theirs."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*launcher, "--nproc-per-node", str(processes), "-m", "rst_core", *words]
-    return subprocess.run(command, check=False).returncode
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    if session.minutes_left is not None:
+        words = [*words, "--minutes", str(session.minutes_left)]
+    os.environ[_CLAIM] = f"{claim.number} {claim.token} {claim.folder.absolute()}"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # What torchrun --standalone does, but in this process, which so learns their exit status.
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=claim.token,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", "rst_core", *words)
+    except SignalException:
+        return UNFINISHED  # it has passed the signal on, and waited for them to save
+    except ChildFailedError as error:
+        codes = {failure.exitcode for failure in error.failures.values()}
+        return UNFINISHED if codes == {UNFINISHED} else 1
+    finally:
+        del os.environ[_CLAIM]
+    return 0
+
+
+@contextmanager
+def _lease(arguments: argparse.Namespace, session: Session) -> Iterator[Claim | None]:
+    """Hold the cell's lease, or watch that of the process that started this one."""
+    if arguments.command == "data":
+        yield None
+        return
+    if _CLAIM in os.environ:
+        number, token, folder = os.environ[_CLAIM].split(" ", 2)
+        session.superseded = Claim(Path(folder), int(number), token).lost
+        yield None
+        return
+    if os.environ.get("RANK", "0") != "0":
+        yield None
+        return
+    from rst_core.cells import lease_path
+
+    def may_wait(sight: Sight) -> None:
+        if (verdict := session.verdict("wait")).leave:
+            session.leave(verdict, f"to {sight.holder}")
+
+    root, cell = split_cell_path(arguments.cell.as_posix())
+    with held(lease_path(Path(root), cell), may_wait=may_wait) as (claim, waited):
+        session.superseded, session.waited = claim.lost, waited
+        yield claim
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; expected failures end in one sentence and exit status 1."""
+    """Run one command; see the top of this module for the exit status."""
+    session = Session()
     words = sys.argv[1:] if argv is None else argv
     arguments = parser().parse_args(words)
-    if getattr(arguments, "processes", 1) > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
-        return _spread(words, arguments.processes)
+    session.minutes = getattr(arguments, "minutes", None)
+    session.keep = getattr(arguments, "keep", None)
+    if getattr(arguments, "device", None):
+        os.environ["RST_DEVICE"] = arguments.device
     try:
-        if getattr(arguments, "threads", None):
-            import torch
-
-            torch.set_num_threads(arguments.threads)
-        from rst_core.distributed import processes
-
-        with processes():
-            _COMMANDS[arguments.command][0](arguments)
+        with session.until_told(), _lease(arguments, session) as claim:
+            return _run(words, arguments, session, claim)
+    except LeftUnfinished as left:
+        say(f"rst {arguments.command}: {left}")
+        return UNFINISHED
     except (ValueError, OSError, RuntimeError) as error:
         # Not through the log, where one of several processes speaks: this is any of them.
         print(f"rst {arguments.command}: {error}", file=sys.stderr, flush=True)
         return 1
+
+
+def _run(
+    words: list[str], arguments: argparse.Namespace, session: Session, claim: Claim | None
+) -> int:
+    if getattr(arguments, "processes", 1) > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        assert claim is not None
+        return _spread(words, arguments.processes, session, claim)
+    if getattr(arguments, "threads", None):
+        import torch
+
+        torch.set_num_threads(arguments.threads)
+    from rst_core.distributed import processes
+
+    with processes():
+        _COMMANDS[arguments.command][0](arguments, session)
     return 0
 
 

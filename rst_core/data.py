@@ -69,11 +69,13 @@ class LabelledImages(Protocol):
         seed: int,
         epoch: int,
         share: Share = ALONE,
+        skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Shuffled, augmented batches; a last partial batch is left out.
 
         Of ``share.processes`` processes each gets its rows of every batch of
-        ``batch_size``; put together they are the batches of one process.
+        ``batch_size``; put together they are the batches of one process. The first
+        ``skip`` batches are left out; the others are the same as without that.
 
         Raises:
             ValueError: if ``batch_size`` cannot be shared evenly.
@@ -135,19 +137,22 @@ class Images:
         seed: int,
         epoch: int,
         share: Share = ALONE,
+        skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`LabelledImages`; augmented by padded crops and flips, if asked for."""
         order = shuffled(len(self), batch_size, seed, epoch).to(self.device)
         rows = share.rows(order.shape[1])
         rng = generator("augment", seed, epoch, device=self.device)
-        for at in order:
-            # Drawn for the whole batch: what an image gets depends on no share.
+        for number, at in enumerate(order):
+            # Drawn for the whole batch: what an image gets depends on no share. Drawn for
+            # skipped batches too, so that those after them get what they always get.
             pixels = self.pixels[at]
             if settings.crop_padding:
                 pixels = random_crop(pixels, settings.crop_padding, rng)
             if settings.flip:
                 pixels = random_flip(pixels, rng)
-            yield as_float(pixels[rows]), self.labels[at[rows]]
+            if number >= skip:
+                yield as_float(pixels[rows]), self.labels[at[rows]]
 
 
 def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:

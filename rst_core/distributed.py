@@ -11,6 +11,7 @@ The only collective is all_reduce: both backends have it for every device.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,13 +65,32 @@ def share() -> Share:
     return ALONE
 
 
+#: What the environment variable RST_DEVICE and the flag --device may say.
+DEVICES = ("auto", "cuda", "cpu")
+
+
 def default_device() -> torch.device:
     """The GPU if there is one, under ``torchrun`` the one of this process; else the CPU.
 
-    Float32 means float32 there too: torch lets cuDNN round convolutions to TF32 by default.
+    ``RST_DEVICE`` may ask for one of them: a job that was sent to a GPU must not spend its
+    time on a CPU because a driver is missing. Float32 means float32 on a GPU too: torch
+    lets cuDNN round convolutions to TF32 by default.
+
+    Raises:
+        ValueError: if ``RST_DEVICE`` asks for a GPU and there is none, or for anything else.
     """
-    if not torch.cuda.is_available():
+    wanted = os.environ.get("RST_DEVICE", "auto")
+    if wanted not in DEVICES:
+        raise ValueError(f"RST_DEVICE is {wanted!r}; allowed is one of {', '.join(DEVICES)}")
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
+    if not torch.cuda.is_available():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        raise ValueError(
+            f"a GPU was asked for, but torch {torch.__version__} finds none on "
+            f"{socket.gethostname()} (CUDA_VISIBLE_DEVICES is {visible!r}); check that the job "
+            "requested one and that nvidia-smi works on that node, or allow --device auto"
+        )
     torch.backends.cudnn.allow_tf32 = False
     if share() == ALONE:
         return torch.device("cuda")
@@ -88,7 +108,7 @@ def processes() -> Iterator[None]:
         yield
         return
     backend = "gloo"
-    if torch.cuda.is_available():
+    if os.environ.get("RST_DEVICE") != "cpu" and torch.cuda.is_available():
         wanted, found = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if wanted > found:
             raise ValueError(
@@ -96,7 +116,8 @@ def processes() -> Iterator[None]:
                 "lower --nproc-per-node"
             )
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        backend = "nccl"
+        # Both: decisions are agreed upon on the CPU, where nobody waits for a GPU's queue.
+        backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend)
     yield
     # Not after an exception: the others may be waiting in a collective that this process
@@ -122,6 +143,13 @@ def largest(values: Tensor) -> Tensor:
     if share() != ALONE:
         dist.all_reduce(values, dist.ReduceOp.MAX)
     return values
+
+
+def agreed(number: int) -> int:
+    """The largest of all processes' numbers; returns once all have given theirs."""
+    if share() == ALONE:
+        return number
+    return int(largest(torch.tensor(number)))
 
 
 def average_gradients(variables: Iterable[Tensor]) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from torch import Tensor, nn
 from rst_core.attacks import run_counting
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.data import LabelledImages
-from rst_core.distributed import share, total
+from rst_core.distributed import agreed, share, total
 from rst_core.files import load_tensors, save_tensors
 from rst_core.progress import say
 from rst_core.seeding import generator
+from rst_core.session import Session, Verdict
 from rst_core.settings import AttackSpec
 
 #: Called after every batch with (images done, images in all).
@@ -66,11 +68,13 @@ class Unfinished:
         key: everything that the outcomes depend on; a file with another key is ignored.
         interval: seconds between two writes. An attack that is done sooner writes nothing,
             so that short ones pay nothing for what only long ones need.
+        continued: from where sessions after the first continued.
     """
 
     folder: Path
     key: str
     interval: float = 60.0
+    continued: list[str] = field(default_factory=list)
     _batches: dict[int, dict[str, Tensor]] = field(default_factory=dict)
     _saved: float = field(default_factory=time.monotonic)
 
@@ -86,15 +90,24 @@ class Unfinished:
                 say(f"{path} is left aside: it is of other settings or models")
                 continue
             self._batches |= stored["batches"]
+            # All processes continue together and note the same.
+            self.continued = max(self.continued, stored.get("continued", []), key=len)
+        if self._batches:
+            self.continued = [*self.continued, f"after {len(self._batches)} batches"]
         return self._batches
 
     def add(self, start: int, found: dict[str, Tensor]) -> None:
         """Note a batch, and write all of them if the last write was long ago."""
         self._batches[start] = found
         if time.monotonic() - self._saved >= self.interval:
-            path = self.folder / f"process{share().rank}.pt"
-            save_tensors(path, {"key": self.key, "batches": self._batches})
-            self._saved = time.monotonic()
+            self.save()
+
+    def save(self) -> None:
+        """Write all batches that this process knows."""
+        path = self.folder / f"process{share().rank}.pt"
+        contents = {"key": self.key, "batches": self._batches, "continued": self.continued}
+        save_tensors(path, contents)
+        self._saved = time.monotonic()
 
     def forget(self) -> None:
         """Remove the files, and the folder if nothing else is in it."""
@@ -156,6 +169,7 @@ def attack_and_judge(
     batch_size: int = 500,
     report: Report = _silent,
     unfinished: Unfinished | None = None,
+    session: Session | None = None,
 ) -> AttackResult:
     """Attack ``source`` once and evaluate every judge on the same adversarial images.
 
@@ -172,9 +186,13 @@ def attack_and_judge(
         report: told of every batch.
         unfinished: where finished batches are kept, and taken from instead of being done
             again; the caller forgets it once the result is written.
+        session: says when to leave, which needs ``unfinished``; by default never.
 
     Returns:
         Outcomes of every judge, and query counts if the attack has them.
+
+    Raises:
+        LeftUnfinished: if the session ends first; finished batches are in ``unfinished``.
     """
     outcomes = {name: _unknown(images) for name in judges}
     queries = torch.zeros(len(images), dtype=torch.int64, device=images.device)
@@ -182,17 +200,14 @@ def attack_and_judge(
     done = unfinished.load() if unfinished else {}
     if done:
         say(f"{spec.name}: continuing after {len(done)} of {_batches(images, batch_size)} batches")
+    verdict = Verdict.GO_ON
     for start, clean, labels in images.evaluation_batches(batch_size, share()):
         stop = start + len(labels)
         if start not in done:
-            rng = generator("attack", spec.name, spec.seed, start)
-            adversarial, cost = run_counting(source, clean, labels, spec, rng)
-            found = {
-                f"judge {name}": correct(judge, adversarial, labels).cpu()
-                for name, judge in judges.items()
-            }
-            if cost is not None:
-                found["queries"] = cost.cpu()
+            if session and unfinished and (verdict := session.verdict("batch")).leave:
+                break
+            with session.timed("batch") if session else nullcontext():
+                found = _judge_batch(source, judges, spec, start, clean, labels)
             if unfinished:
                 unfinished.add(start, found)
         else:
@@ -203,10 +218,42 @@ def attack_and_judge(
             queries[start:stop] = found["queries"].to(queries.device)
             counted += 1
         report(stop, len(images))
+    if session and unfinished:
+        _leave_together(session, unfinished, verdict, _batches(images, batch_size))
     united = {name: _united(found) for name, found in outcomes.items()}
     # Every process must join the sum, whether or not it had a batch to count in.
     any_counted, all_queries = bool(total(counted)), total(queries).cpu()
     return AttackResult(united, all_queries if any_counted else None)
+
+
+def _judge_batch(
+    source: LogitFunction,
+    judges: Mapping[str, LogitFunction],
+    spec: AttackSpec,
+    start: int,
+    clean: Tensor,
+    labels: Tensor,
+) -> dict[str, Tensor]:
+    """Attack the batch whose first image is number ``start``; what :class:`Unfinished` keeps."""
+    rng = generator("attack", spec.name, spec.seed, start)
+    adversarial, cost = run_counting(source, clean, labels, spec, rng)
+    found = {
+        f"judge {name}": correct(judge, adversarial, labels).cpu() for name, judge in judges.items()
+    }
+    if cost is not None:
+        found["queries"] = cost.cpu()
+    return found
+
+
+def _leave_together(session: Session, unfinished: Unfinished, mine: Verdict, batches: int) -> None:
+    """Leave if any process has to; each comes here after its last batch or in place of it."""
+    verdict = Verdict(agreed(mine if mine.leave else Verdict.GO_ON))
+    if not verdict.leave:
+        return
+    if verdict is not Verdict.SUPERSEDED:
+        unfinished.save()
+        agreed(0)  # leaving ends the others, who may still be writing
+    session.leave(verdict, f"after {len(unfinished.load())} of {batches} batches")
 
 
 def _batches(images: LabelledImages, batch_size: int) -> int:

@@ -77,6 +77,12 @@ def load_tensors(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Hex digest of a file's bytes.
+
+    Raises:
+        FileNotFoundError: naming the file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import platform
+import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +84,9 @@ def device_name() -> str:
     """Name of the device that computes, with the number of CPU threads if it is the CPU."""
     import torch
 
-    if torch.cuda.is_available():
+    from rst_core.distributed import default_device
+
+    if default_device().type == "cuda":
         return torch.cuda.get_device_name()
     return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
 
@@ -94,8 +98,14 @@ class Provenance:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     revision: str = field(default_factory=source_revision)
 
-    def finish(self) -> dict[str, Any]:
-        """Versions, device, processes, times (UTC), wall seconds and source revision."""
+    def finish(self, key: str, continued: Sequence[str] = ()) -> dict[str, Any]:
+        """Versions, place, device, processes, times (UTC), and how many sessions it took.
+
+        Args:
+            key: digest of everything that the result depends on.
+            continued: from where sessions after the first continued; times are those of
+                the last one.
+        """
         import torch
 
         from rst_core.distributed import share
@@ -106,10 +116,16 @@ class Provenance:
             "revision": self.revision,
             "torch": str(torch.__version__),
             "python": platform.python_version(),
+            "key": key,
+            "host": socket.gethostname(),
+            # What a scheduler calls the job: set by whoever knows the scheduler.
+            "job": os.environ.get("RST_JOB") or None,
             "device": device_name(),
             "processes": share().processes,
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "started": self.started.isoformat(timespec="seconds"),
             "finished": finished.isoformat(timespec="seconds"),
             "wall_seconds": round((finished - self.started).total_seconds(), 3),
+            "sessions": 1 + len(continued),
+            "continued": list(continued),
         }

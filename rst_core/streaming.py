@@ -85,9 +85,10 @@ class StreamedImages:
         seed: int,
         epoch: int,
         share: Share = ALONE,
+        skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`rst_core.data.LabelledImages`; random resized crops, flipped if asked for."""
-        order = shuffled(len(self), batch_size, seed, epoch)
+        order = shuffled(len(self), batch_size, seed, epoch)[skip:]
         batches: list[list[int]] = order[:, share.rows(order.shape[1])].tolist()
         view = _RandomView(self.paths, self.image_size, settings.flip, seed, epoch)
         return self._decoded(view, batches)

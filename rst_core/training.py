@@ -1,8 +1,8 @@
 """One training loop for mask search, dense training and fine-tuning.
 
 They differ in the trainee and in the inner attack, not in the loop. Every random draw is
-keyed by seed and epoch, and every epoch ends in a checkpoint, so that a run that was
-killed continues to the bit-identical result on the CPU.
+keyed by seed and epoch, and every epoch ends in a checkpoint; long epochs have more, between
+two steps. A run that was killed or left continues to the bit-identical result on the CPU.
 """
 
 from __future__ import annotations
@@ -23,12 +23,21 @@ from torch.nn import functional as F
 
 from rst_core.attacks import budget
 from rst_core.attacks.gradient import pgd
+from rst_core.checkpoint import Part, State, resume, save
 from rst_core.data import LabelledImages, Splits
-from rst_core.distributed import average_gradients, largest, mean, share, unite_batch_norms
+from rst_core.distributed import (
+    agreed,
+    average_gradients,
+    largest,
+    mean,
+    share,
+    unite_batch_norms,
+)
 from rst_core.evaluation import attack_outcomes, natural_outcomes
-from rst_core.files import load_tensors, save_tensors, write_text
+from rst_core.files import write_text
 from rst_core.progress import Progress, say
 from rst_core.seeding import generator
+from rst_core.session import Session, Verdict
 from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
 from rst_core.settings import validation_attack as make_validation_attack
 from rst_core.trainee import Trainee
@@ -48,6 +57,7 @@ class Run:
         seed: seed of batches, augmentation and attack starts.
         checkpoint: file of the run's state; removed by the caller once the model is written.
         metrics: JSONL file with a line an epoch.
+        bases: digests of the model files that it starts from, by identity.
     """
 
     identity: str
@@ -58,6 +68,7 @@ class Run:
     seed: int
     checkpoint: Path
     metrics: Path
+    bases: dict[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -70,20 +81,11 @@ class Run:
         return json.dumps(values, sort_keys=True)
 
 
-@dataclass
-class _State:
-    """Everything a run carries from one epoch to the next, beside trainee and optimiser."""
-
-    epoch: int = 0
-    best: dict[str, float] = field(default_factory=dict)
-    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-
-
 def train(
     trainee: Trainee,
     splits: Splits,
     run: Run,
+    session: Session | None = None,
     *,
     after_epoch: Callable[[int], None] = lambda epoch: None,
 ) -> dict[Selection, dict[str, Any]]:
@@ -97,12 +99,17 @@ def train(
         splits: training, validation and test images; the test images are looked at only
             for the selection ``best_test``.
         run: everything else.
+        session: says when to save and when to leave; by default never to leave.
         after_epoch: called with the number of finished epochs once their checkpoint is
             written; what it raises ends the run there.
 
     Returns:
         The model contents of every selection.
+
+    Raises:
+        LeftUnfinished: if the session ends first; what is done is in the checkpoint.
     """
+    session = session or Session()
     unite_batch_norms(trainee.model)
     optimiser = torch.optim.SGD(
         list(trainee.variables.values()),
@@ -110,82 +117,140 @@ def train(
         momentum=run.settings.momentum,
         weight_decay=run.settings.weight_decay,
     )
-    state = _resume(trainee, optimiser, run)
+    state = resume(run.checkpoint, run.key, run.identity, trainee, optimiser)
+    if state.continued:
+        say(f"{run.identity}: continuing {state} of {run.settings.epochs}")
+    session.continued = state.continued
+    loop = _Loop(trainee, optimiser, splits, run, session, state)
     # Every epoch has a line of its own; only a terminal gets a bar as well.
-    with Progress(run.identity, run.settings.epochs, "epochs", interval=math.inf) as progress:
+    with (
+        session.listening(),
+        Progress(run.identity, run.settings.epochs, "epochs", interval=math.inf) as progress,
+    ):
+        loop.obey("step")
         while state.epoch < run.settings.epochs:
-            _one_epoch(trainee, optimiser, splits, run, state)
-            state.epoch += 1
-            _save(trainee, optimiser, run, state)
+            loop.one_epoch()
             progress.update(state.epoch)
             after_epoch(state.epoch)
     return {selection: state.kept[selection.value] for selection in run.selections}
 
 
-def _one_epoch(
-    trainee: Trainee,
-    optimiser: torch.optim.Optimizer,
-    splits: Splits,
-    run: Run,
-    state: _State,
-) -> None:
-    """Train one epoch, measure it, and keep its model if a selection wants it."""
-    began = time.perf_counter()
-    rate = learning_rate(run.settings, state.epoch)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    fitted = _fit(trainee, optimiser, splits.train, run, state.epoch)
-    line = {"epoch": state.epoch + 1, "lr": rate, **fitted}
-    line |= _measure(trainee, splits.validation, run, "validation")
-    if Selection.BEST_TEST in run.selections:
-        line |= _measure(trainee, splits.test, run, "test")
-    line["seconds"] = round(time.perf_counter() - began, 3)
-    state.metrics.append(line)
-    goal = "natural" if run.attack is None else "robust"
-    for selection in run.selections:
-        if selection is Selection.LAST:
-            wanted = state.epoch + 1 == run.settings.epochs
-        else:
-            split = "test" if selection is Selection.BEST_TEST else "validation"
-            score = line[f"{split}_{goal}"]
-            wanted = score > state.best.get(selection.value, -1.0)
-            state.best[selection.value] = max(score, state.best.get(selection.value, -1.0))
-        if wanted:
-            state.kept[selection.value] = trainee.contents()
-    say(f"{run.identity}: " + ", ".join(f"{k} {v:.5g}" for k, v in line.items()))
+@dataclass(frozen=True)
+class _Loop:
+    """A run under way: what :func:`train` passes around."""
+
+    trainee: Trainee
+    optimiser: torch.optim.Optimizer
+    splits: Splits
+    run: Run
+    session: Session
+    state: State
+
+    def one_epoch(self) -> None:
+        """Train one epoch, or the rest of one, measure it, and keep its model if wanted."""
+        run, state = self.run, self.state
+        began = time.perf_counter() - state.part.seconds
+        rate = learning_rate(run.settings, state.epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        fitted = self.fit(began)
+        line = {"epoch": state.epoch + 1, "lr": rate, **fitted}
+        with self.session.timed("measurement"):
+            line |= _measure(self.trainee, self.splits.validation, run, "validation")
+            if Selection.BEST_TEST in run.selections:
+                line |= _measure(self.trainee, self.splits.test, run, "test")
+        line["seconds"] = round(time.perf_counter() - began, 3)
+        self.keep(line)
+        state.epoch, state.part = state.epoch + 1, Part()
+        self.save()
+        say(f"{run.identity}: " + ", ".join(f"{k} {v:.5g}" for k, v in line.items()))
+
+    def keep(self, line: dict[str, Any]) -> None:
+        """Note an epoch's metrics, and its model for every selection that wants it."""
+        run, state = self.run, self.state
+        state.metrics.append(line)
+        goal = "natural" if run.attack is None else "robust"
+        for selection in run.selections:
+            if selection is Selection.LAST:
+                wanted = line["epoch"] == run.settings.epochs
+            else:
+                split = "test" if selection is Selection.BEST_TEST else "validation"
+                score = line[f"{split}_{goal}"]
+                wanted = score > state.best.get(selection.value, -1.0)
+                state.best[selection.value] = max(score, state.best.get(selection.value, -1.0))
+            if wanted:
+                state.kept[selection.value] = self.trainee.contents()
+
+    def fit(self, began: float) -> dict[str, float]:
+        """One pass over the training images, from where it stopped. No step waits for the device.
+
+        Args:
+            began: when the pass would have begun without a stop, on the performance counter.
+        """
+        run, part, images = self.run, self.state.part, self.splits.train
+        device = images.device
+        rng = generator("train attack", run.seed, self.state.epoch, device=device)
+        if part.rng is not None:
+            rng.set_state(part.rng)
+        self.trainee.model.train()
+        new: list[Tensor] = []
+        overrun = torch.tensor(part.overrun, device=device)
+
+        def note() -> None:
+            if new:
+                part.totals = torch.cat([part.totals, mean(torch.stack(new)).cpu()])
+                new.clear()
+            part.overrun, part.rng = float(largest(overrun)), rng.get_state()
+            part.seconds = time.perf_counter() - began
+
+        for x, labels in batches_of(images, run, self.state.epoch, part.steps):
+            with self.session.timed("step"), _precision(run.settings, device):
+                new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
+            self.obey("step", note)
+        note()
+        self.obey("measurement")
+        if run.attack is not None:
+            budget.check_excess(part.overrun, run.attack)
+        loss, hits = part.totals.mean(0).tolist()
+        return {"train_loss": round(loss, 6), "train_accuracy": round(100 * hits, 4)}
+
+    def obey(self, kind: str, note: Callable[[], None] = lambda: None) -> None:
+        """Save, or save and leave, if one of the processes has to before work of this kind.
+
+        Args:
+            kind: what would be done next.
+            note: brings the state up to date before it is saved.
+        """
+        verdict = Verdict(agreed(self.session.verdict(kind)))
+        if verdict is Verdict.GO_ON:
+            return
+        if verdict is not Verdict.SUPERSEDED:
+            note()
+            self.save()
+        if verdict.leave:
+            self.session.leave(verdict, f"{self.state} of {self.run.settings.epochs}")
+
+    def save(self) -> None:
+        """Write checkpoint and metrics; returns once the first process has."""
+        with self.session.saving():
+            if share().writes:
+                save(self.run.checkpoint, self.run.key, self.trainee, self.optimiser, self.state)
+                write_metrics(self.run.metrics, self.state.metrics)
+            agreed(0)
 
 
-def batches_of(images: LabelledImages, run: Run, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """This process's share of an epoch's shuffled, augmented batches."""
-    return images.training_batches(run.dataset, run.settings.batch_size, run.seed, epoch, share())
+def batches_of(
+    images: LabelledImages, run: Run, epoch: int, skip: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's share of an epoch's shuffled, augmented batches after the first ``skip``."""
+    size = run.settings.batch_size
+    return images.training_batches(run.dataset, size, run.seed, epoch, share(), skip)
 
 
 def _precision(settings: TrainingSettings, device: torch.device) -> AbstractContextManager[None]:
     if settings.precision is Precision.BFLOAT16:
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
-
-
-def _fit(
-    trainee: Trainee,
-    optimiser: torch.optim.Optimizer,
-    images: LabelledImages,
-    run: Run,
-    epoch: int,
-) -> dict[str, float]:
-    """One pass over the training images. No step waits for the device."""
-    device = images.device
-    rng = generator("train attack", run.seed, epoch, device=device)
-    trainee.model.train()
-    totals: list[Tensor] = []
-    overrun = torch.full((), -1.0, device=device)
-    for x, labels in batches_of(images, run, epoch):
-        with _precision(run.settings, device):
-            totals.append(step(trainee, optimiser, x, labels, run.attack, rng, overrun))
-    if run.attack is not None:
-        budget.check_excess(float(largest(overrun)), run.attack)
-    loss, hits = mean(torch.stack(totals).mean(0)).tolist()
-    return {"train_loss": round(loss, 6), "train_accuracy": round(100 * hits, 4)}
 
 
 def step(
@@ -254,46 +319,6 @@ def _percent(outcomes: Tensor) -> float:
     return round(100 * outcomes.float().mean().item(), 4)
 
 
-def _save(trainee: Trainee, optimiser: torch.optim.Optimizer, run: Run, state: _State) -> None:
-    if not share().writes:
-        return
-    save_tensors(
-        run.checkpoint,
-        {
-            "key": run.key,
-            "variables": {n: v.detach().cpu() for n, v in trainee.variables.items()},
-            "buffers": {n: b.cpu() for n, b in trainee.model.named_buffers()},
-            "optimiser": optimiser.state_dict(),
-            "state": asdict(state),
-        },
-    )
-    write_metrics(run.metrics, state.metrics)
-
-
 def write_metrics(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write metrics as JSONL, whole or not at all."""
     write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
-
-
-def _resume(trainee: Trainee, optimiser: torch.optim.Optimizer, run: Run) -> _State:
-    """Continue the checkpoint if it is of this very run, else start afresh."""
-    try:
-        stored = load_tensors(run.checkpoint)
-    except FileNotFoundError:
-        return _State()
-    except ValueError as error:
-        say(f"{run.identity}: starting afresh, the checkpoint cannot be read: {error}")
-        return _State()
-    if stored["key"] != run.key:
-        say(f"{run.identity}: starting afresh, the checkpoint is of other settings")
-        return _State()
-    buffers = dict(trainee.model.named_buffers())
-    with torch.no_grad():
-        for name, value in stored["variables"].items():
-            trainee.variables[name].copy_(value)
-        for name, value in stored["buffers"].items():
-            buffers[name].copy_(value)
-    optimiser.load_state_dict(stored["optimiser"])
-    state = _State(**stored["state"])
-    say(f"{run.identity}: continuing after epoch {state.epoch} of {run.settings.epochs}")
-    return state

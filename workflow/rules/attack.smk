@@ -12,8 +12,9 @@ rule attack:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         data=lambda wildcards: dataset_digest(evaluation_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(evaluation_of(wildcards)),
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " --threads {threads} --processes {resources.gpu} 2> {log}"
+        " {params.job} 2> {log}"

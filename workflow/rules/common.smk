@@ -10,9 +10,11 @@ from snakemake.settings.types import DeploymentMethod
 
 from rst_core import spec
 from rst_core.flags import to_flags
+from rst_core.lease import leases
 from rst_core.vocabulary import Selection, Source
 from workflow.config import ConfigError, read_config
 from workflow.matrix import CELLS, Matrix, cell_file
+from workflow import failures
 from workflow.artifacts import registry
 
 try:
@@ -20,10 +22,18 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
+# rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
+PREFIX = "export RST_JOB=${{SLURM_JOB_ID:-}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
 # activated environment; unless Snakemake was asked to deploy one (--sdm conda).
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+    PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+shell.prefix(PREFIX)
+
+# Second names of finished results, for jobs that find their outputs deleted by Snakemake;
+# gone as soon as a workflow has nothing left to do (docs/resuming.md).
+FINISHED = Path("results/finished")
+CHECKPOINTS = Path("results/checkpoints")
 
 SELECTION = MATRIX.config.selection
 OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
@@ -87,6 +97,15 @@ def asked(function):
             raise WorkflowError(str(error)) from None
 
     return wrapped
+
+
+def job_flags(wildcards, resources, threads):
+    """How a job runs. As it looks at its resources, Snakemake does not rerun for changes of it."""
+    flags = ["--threads", str(threads), "--processes", str(resources.gpu)]
+    minutes = resources.get("runtime")
+    if isinstance(minutes, int):
+        flags += ["--minutes", str(minutes)]
+    return words([*flags, "--keep", str(FINISHED)])
 
 
 @asked
@@ -217,3 +236,26 @@ def shown_config():
         MATRIX.config.model_dump(mode="json", include=keys), sort_keys=True
     )
     return hashlib.sha256(shown.encode()).hexdigest()[:12]
+
+
+def say_who_works():
+    """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
+    for folder, holder in leases(CHECKPOINTS):
+        logger.info(f"{folder}: {holder} works on it; its new job will wait")
+
+
+def summarise_failures():
+    """Name every failed cell with the end of its log, and the artifacts that lack it."""
+    failed = [
+        failures.Failure(
+            job.rule.name, [str(f) for f in job.output], [str(f) for f in job.log]
+        )
+        for entry in workflow.scheduler.failed
+        for job in (entry.jobs if entry.is_group() else [entry])
+    ]
+    lacking = [
+        str(job.output[0])
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name in ("table", "figure")
+    ]
+    logger.error(failures.summary(failed, lacking, sys.argv))

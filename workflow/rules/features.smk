@@ -18,8 +18,9 @@ rule features:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         data=lambda wildcards: dataset_digest(features_of(wildcards).model.network),
         flags=lambda wildcards: features_flags(features_of(wildcards)),
     shell:
         "python -m rst_core features {output} --data {input.data} {params.flags}"
-        " --threads {threads} 2> {log}"
+        " {params.job} 2> {log}"

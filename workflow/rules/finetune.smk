@@ -18,8 +18,9 @@ rule finetune:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         data=lambda wildcards: dataset_digest(finetuned_of(wildcards).network),
         flags=lambda wildcards: training_flags(finetuned_of(wildcards)),
     shell:
         "python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
-        " --threads {threads} --processes {resources.gpu} 2> {log}"
+        " {params.job} 2> {log}"

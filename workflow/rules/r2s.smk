@@ -15,8 +15,9 @@ rule adaptive:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         data=lambda wildcards: dataset_digest(adaptive_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(adaptive_of(wildcards)),
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " --threads {threads} --processes {resources.gpu} 2> {log}"
+        " {params.job} 2> {log}"

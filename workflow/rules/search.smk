@@ -17,8 +17,9 @@ rule search:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         data=lambda wildcards: dataset_digest(ticket_of(wildcards).network),
         flags=lambda wildcards: training_flags(ticket_of(wildcards)),
     shell:
         "python -m rst_core search {output.selected} --data {input.data} {params.flags}"
-        " --threads {threads} --processes {resources.gpu} 2> {log}"
+        " {params.job} 2> {log}"

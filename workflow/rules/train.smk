@@ -16,8 +16,9 @@ rule train:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         data=lambda wildcards: dataset_digest(dense_of(wildcards).network),
         flags=lambda wildcards: training_flags(dense_of(wildcards)),
     shell:
         "python -m rst_core train {output.selected} --data {input.data} {params.flags}"
-        " --threads {threads} --processes {resources.gpu} 2> {log}"
+        " {params.job} 2> {log}"

@@ -12,9 +12,10 @@ rule transfer:
     resources:
         gpu=1,
     params:
+        job=job_flags,
         targets=row_targets,
         data=lambda wildcards: dataset_digest(row_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(row_of(wildcards)),
     shell:
         "python -m rst_core transfer {output} --data {input.data} {params.flags}"
-        " --targets {params.targets} --threads {threads} --processes {resources.gpu} 2> {log}"
+        " --targets {params.targets} {params.job} 2> {log}"

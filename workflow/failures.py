@@ -1,0 +1,73 @@
+"""What a workflow says at its end about the jobs that failed: pure text from paths and logs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Lines of a log that are shown.
+LINES = 5
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed after all its retries.
+
+    Attributes:
+        rule: its rule.
+        outputs: its files.
+        logs: its log files.
+    """
+
+    rule: str
+    outputs: list[str]
+    logs: list[str]
+
+
+def summary(failures: Sequence[Failure], lacking: Sequence[str], argv: Sequence[str]) -> str:
+    """Every failed job with the end of its log and how to retry it, and what lacks it.
+
+    Args:
+        failures: jobs that failed.
+        lacking: artifacts that were not made.
+        argv: the command line of this run.
+    """
+    parts = []
+    for failure in sorted(failures, key=lambda f: f.outputs):
+        parts.append(
+            f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
+            + "".join(_end_of(log) for log in failure.logs)
+            + f"  retry: {retry(argv, failure.outputs[:1])}"
+        )
+    if lacking:
+        names = "\n".join(f"  {name}" for name in sorted(lacking))
+        parts.append(f"not made, because something that they need is missing:\n{names}")
+    count = f"{len(failures)} job{'s' if len(failures) != 1 else ''} failed"
+    return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
+
+
+def _end_of(log: str) -> str:
+    try:
+        text = Path(log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return f"  {log}: no log; the job never started, or was killed before it wrote\n"
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return f"  {log}: empty; the job was killed before it wrote\n"
+    return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines[-LINES:])
+
+
+def retry(argv: Sequence[str], targets: Sequence[str]) -> str:
+    """The command line of a run with other targets, which stand first.
+
+    Snakemake's own parser says which words of ``argv`` are targets.
+    """
+    from snakemake.cli import get_argument_parser
+
+    options = list(argv[1:])
+    for target in get_argument_parser().parse_known_args(options)[0].targets or ():
+        if target in options:
+            options.remove(target)
+    return shlex.join(["snakemake", *targets, *options])
