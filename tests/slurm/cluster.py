@@ -33,7 +33,11 @@ PARTITION, ACCOUNT = "gpu", "rst"
 PATIENCE = 3
 
 _PACKAGES = ("munge", "mariadb-server", "slurmdbd", "slurmctld", "slurmd", "slurm-client")
-_PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sinfo")
+_PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd")
+_CLIENTS = (
+    "sbatch", "srun", "scancel", "scontrol", "squeue", "sinfo", "sacct", "sacctmgr", "sshare",
+)  # fmt: skip
+_SBIN = "/usr/sbin:/sbin"
 _DAEMONS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd")
 
 
@@ -51,7 +55,9 @@ class Cluster:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
-        self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+        # Its own commands first: the executor plugin starts srun without SLURM_CONF.
+        path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", os.defpath)])
+        self.environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": path}
 
     # -- the whole ----------------------------------------------------------------------
 
@@ -187,8 +193,7 @@ class Cluster:
     def _clean_environment(self) -> dict[str, str]:
         """This process's variables without another SLURM's, and with this cluster's."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH"))}
-        sbin = os.pathsep.join([kept.get("PATH", ""), "/usr/sbin", "/sbin"])
-        return kept | {"PATH": sbin} | self.environment
+        return kept | self.environment | {"PATH": f"{self.environment['PATH']}:{_SBIN}"}
 
     @property
     def _ports(self) -> dict[str, int]:
@@ -213,7 +218,7 @@ class Cluster:
 
     def _configure(self) -> None:
         at = self.folder
-        for name in ("pids", "log", "state", "spool"):
+        for name in ("pids", "log", "state", "spool", "bin"):
             (at / name).mkdir(mode=0o755)
         for name, owner in (("munge", "munge"), ("database", "mysql")):
             (at / name).mkdir(mode=0o755)
@@ -233,6 +238,9 @@ class Cluster:
         _write(at / "slurmdbd.conf", _SLURMDBD_CONF.format(**values).encode())
         _write(at / "slurm.conf", _SLURM_CONF.format(**values).encode(), mode=0o644)
         _write(at / "gres.conf", _GRES_CONF.format(**values).encode(), mode=0o644)
+        for name in _CLIENTS:
+            command = f'#!/bin/sh\nSLURM_CONF={at}/slurm.conf exec {shutil.which(name)} "$@"\n'
+            _write(at / "bin" / name, command.encode(), mode=0o755)
         for gpu in ("gpu0", "gpu1"):  # the numbers of /dev/null
             os.mknod(at / gpu, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         install = ["mariadb-install-db", "--no-defaults", "--user=mysql", "--skip-test-db"]
@@ -362,10 +370,12 @@ def _install() -> None:
     Raises:
         ClusterError: naming what is missing where it is not.
     """
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    missing = [p for p in _PROGRAMS if not shutil.which(p, path=path)]
+    path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
+    missing = [p for p in (*_PROGRAMS, *_CLIENTS) if not shutil.which(p, path=path)]
     if os.geteuid() != 0:
-        raise ClusterError("the cluster's daemons need root, to start jobs and to make device nodes")
+        raise ClusterError(
+            "the cluster's daemons need root, to start jobs and to make device nodes"
+        )
     if not missing:
         return
     packages = " ".join(_PACKAGES)
@@ -438,7 +448,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.command == "start":
             cluster.start()
-            print(f"export SLURM_CONF={cluster.environment['SLURM_CONF']}")
+            print(f"export SLURM_CONF={cluster.folder}/slurm.conf PATH={cluster.folder}/bin:$PATH")
         elif arguments.command == "stop":
             cluster.stop()
         else:

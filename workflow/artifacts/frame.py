@@ -22,6 +22,7 @@ from rst_core.spec import (
     parse_cell,
     parse_model,
 )
+from workflow.holes import is_hole
 
 #: Columns that say which model a number belongs to.
 MODEL_COLUMNS = [
@@ -118,17 +119,25 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
     """Read cell files into the tidy frame; an empty one has all columns too.
 
-    ``value`` is a percentage for accuracies and a ratio for feature distances.
+    ``value`` is a percentage for accuracies and a ratio for feature distances. Cells that
+    failed have no rows; ``attrs["failed"]`` counts them.
 
     Raises:
         ValueError: naming a file that cannot be read.
     """
     rows: list[dict[str, Any]] = []
+    failed = 0
     for path in paths:
         try:
-            rows += cell_rows(json.loads(path.read_text(encoding="utf-8")))
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if is_hole(record):
+                failed += 1
+                continue
+            rows += cell_rows(record)
         except (ValueError, KeyError) as error:
             raise ValueError(
                 f"{path} is damaged: {error}; delete it to have it made again"
             ) from error
-    return pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame.attrs["failed"] = failed
+    return frame

@@ -1,7 +1,9 @@
 # Config, matrix and the functions that rules take their inputs and parameters from.
 import hashlib
 import json
+import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,11 +15,15 @@ from rst_core.flags import to_flags
 from rst_core.lease import leases
 from rst_core.vocabulary import Selection, Source
 from workflow.config import ConfigError, read_config
+from workflow.machine import may_share, read_machine, resources as resources_of
 from workflow.matrix import CELLS, Matrix, cell_file
-from workflow import failures
+from workflow import failures, holes, preflight
 from workflow.artifacts import registry
 
 try:
+    # Profiles for schedulers name a machine file; without one a job asks for a GPU only.
+    MACHINE_FILE = config.pop("machine", None)
+    MACHINE = read_machine(Path(MACHINE_FILE)) if MACHINE_FILE else None
     MATRIX = Matrix(read_config(config))
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
@@ -34,6 +40,10 @@ shell.prefix(PREFIX)
 # gone as soon as a workflow has nothing left to do (docs/resuming.md).
 FINISHED = Path("results/finished")
 CHECKPOINTS = Path("results/checkpoints")
+
+# Holes of earlier runs are tried again, unless another run is at work on them.
+if workflow.is_main_process and not any(Path(".snakemake/locks").glob("*")):
+    holes.fill(holes.holes())
 
 SELECTION = MATRIX.config.selection
 OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
@@ -99,6 +109,56 @@ def asked(function):
     return wrapped
 
 
+def needs(cell_of):
+    """The resources of a rule, from the cell that its wildcards name."""
+    if MACHINE is None:
+        return {"gpu": 1}
+
+    def resource(name):
+        return lambda wildcards, attempt: resources_of(
+            cell_of(wildcards), MACHINE, attempt, sharing
+        )[name]
+
+    sharing = workflow.group_settings.group_components.get("evaluations", 1)
+
+    asked_for = ("gpu", "cpus_per_task", "mem_mb", "runtime")
+    # "turn" makes cells that share a job take turns (slurm/config.yaml).
+    return MACHINE.site | {name: resource(name) for name in asked_for} | {"turn": 1}
+
+
+def batch(cell_of, inputs_of=None):
+    """The group of a rule's job: which cells may share one job of a scheduler.
+
+    A job starts when all inputs of its cells are there, so that cells share one only where
+    none waits for a model that it doesn't need: short evaluations of models that exist with
+    any others, those of a model that is still to be made run in the very job that makes it,
+    and those that need the same models (rows of one transfer matrix) go together.
+
+    Args:
+        cell_of: wildcards -> the cell.
+        inputs_of: wildcards -> model files, where a cell needs more than its own model.
+    """
+
+    def group(wildcards):
+        cell = cell_of(wildcards)
+        if MACHINE is None or not may_share(cell, MACHINE):
+            return None
+        if isinstance(cell, spec.TrainingCell):
+            return cell.model.path.replace("/", ".")
+        needed = sorted(inputs_of(wildcards)) if inputs_of else model_files(cell)
+        if all(Path(file).exists() for file in needed):
+            return "evaluations"
+        name = cell.model.path.replace("/", ".")
+        if inputs_of:
+            digest = hashlib.sha256(" ".join(needed).encode()).hexdigest()[:12]
+            name = f"evaluations-{digest}"
+        # The number of cells in these, too, is group-components of "evaluations".
+        workflow.parent_groupids[name] = "evaluations"
+        return name
+
+    return group
+
+
 def job_flags(wildcards, resources, threads):
     """How a job runs. As it looks at its resources, Snakemake does not rerun for changes of it."""
     flags = ["--threads", str(threads), "--processes", str(resources.gpu)]
@@ -106,6 +166,21 @@ def job_flags(wildcards, resources, threads):
     if isinstance(minutes, int):
         flags += ["--minutes", str(minutes)]
     return words([*flags, "--keep", str(FINISHED)])
+
+
+def if_failed(cell_of):
+    """The command that an evaluation that failed ends with, before its output and its log.
+
+    In a shared job it leaves a hole, in one of its own its status. Looks at its resources
+    for the same reason as job_flags.
+    """
+
+    def command(wildcards, resources):
+        if MACHINE is None or not may_share(cell_of(wildcards), MACHINE):
+            return "exit $? #"
+        return f"{words([sys.executable, holes.__file__])} $?"
+
+    return command
 
 
 @asked
@@ -170,10 +245,21 @@ def finetuned_of(wildcards):
     return spec.parse_model(f"{wildcards.network}/{wildcards.finetuned}")
 
 
+def training_of(model_of):
+    """The cell of a rule that makes the model that its wildcards name."""
+    return lambda wildcards: spec.TrainingCell(model_of(wildcards), SELECTION)
+
+
 def evaluation_of(wildcards):
     return cell_named(
         f"{wildcards.network}/{wildcards.model}/{wildcards.selection}/{wildcards.attack}.json"
     )
+
+
+def model_files(cell):
+    """Files of the models that a cell is made on, none if its network is untrained."""
+    untrained = isinstance(cell.model, spec.Untrained)
+    return [] if untrained else files(MATRIX.sources(cell))
 
 
 def evaluation_models(wildcards):
@@ -201,6 +287,10 @@ def adaptive_of(wildcards):
     return cell_named(
         f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.attack}.json"
     )
+
+
+def adaptive_models(wildcards):
+    return files(MATRIX.loaded(MATRIX.sources(adaptive_of(wildcards))))
 
 
 def features_of(wildcards):
@@ -238,6 +328,22 @@ def shown_config():
     return hashlib.sha256(shown.encode()).hexdigest()[:12]
 
 
+def check_scheduler():
+    """Stop before the first job if SLURM would refuse all; then wait whenever it is away."""
+    if workflow.local_exec:
+        return
+    if MACHINE is None:
+        raise WorkflowError(
+            "jobs for a scheduler need to say what they ask for; use --profile slurm, or "
+            "--config machine=FILE with a file such as slurm/machine.yaml"
+        )
+    found = list(preflight.problems(MACHINE, MACHINE_FILE))
+    if found:
+        raise WorkflowError("\n".join(found))
+    patient = Path(workflow.basedir) / "workflow" / "bin"
+    os.environ["PATH"] = os.pathsep.join([str(patient), os.environ["PATH"]])
+
+
 def say_who_works():
     """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
     for folder, holder in leases(CHECKPOINTS):
@@ -253,9 +359,24 @@ def summarise_failures():
         for entry in workflow.scheduler.failed
         for job in (entry.jobs if entry.is_group() else [entry])
     ]
-    lacking = [
-        str(job.output[0])
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name in ("table", "figure")
+    found = holes.holes()
+    failed += [
+        failures.Failure("", [str(cell)], [str(log)]) for cell, log in found.items()
     ]
-    logger.error(failures.summary(failed, lacking, sys.argv))
+    artifacts = [j for j in workflow.dag.jobs if j.rule.name in ("table", "figure")]
+    unmade = [j for j in workflow.dag.needrun_jobs() if j in artifacts]
+    lacking = [str(job.output[0]) for job in unmade]
+    holed = [
+        str(job.output[0])
+        for job in artifacts
+        if job not in unmade and not found.keys().isdisjoint(map(Path, job.input))
+    ]
+    logger.error(failures.summary(failed, lacking, sys.argv, holed))
+
+
+def end():
+    """A run that left holes has failed, though Snakemake knows of no failed job."""
+    if holes.holes():
+        summarise_failures()
+        raise WorkflowError("some cells failed; see above")
+    shutil.rmtree(FINISHED, ignore_errors=True)

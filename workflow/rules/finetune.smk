@@ -13,10 +13,12 @@ rule finetune:
         "results/logs/{network}/{finetuned}/finetune.log",
     benchmark:
         "results/benchmarks/{network}/{finetuned}/finetune.tsv"
+    group:
+        batch(training_of(finetuned_of))
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(training_of(finetuned_of)),
     params:
         job=job_flags,
         data=lambda wildcards: dataset_digest(finetuned_of(wildcards).network),

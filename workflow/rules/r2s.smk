@@ -2,22 +2,23 @@
 # ticket needs no job: it is the mean of transfer rows (workflow/artifacts).
 rule adaptive:
     input:
-        models=lambda wildcards: files(
-            MATRIX.loaded(MATRIX.sources(adaptive_of(wildcards)))
-        ),
+        models=adaptive_models,
         data=lambda wildcards: ancient(manifest(adaptive_of(wildcards).model.network)),
     output:
         f"{CELLS}/{{network}}/{{candidates}}/{{selection}}/{{attack}}.json",
     log:
         "results/logs/{network}/{candidates}/{selection}/{attack}.log",
+    group:
+        batch(adaptive_of, adaptive_models)
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(adaptive_of),
     params:
         job=job_flags,
+        failed=if_failed(adaptive_of),
         data=lambda wildcards: dataset_digest(adaptive_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(adaptive_of(wildcards)),
     shell:
         "python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " {params.job} 2> {log}"
+        " {params.job} 2> {log} || {params.failed} {output} {log}"

@@ -12,10 +12,12 @@ rule search:
         "results/logs/{network}/{ticket}/search.log",
     benchmark:
         "results/benchmarks/{network}/{ticket}/search.tsv"
+    group:
+        batch(training_of(ticket_of))
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(training_of(ticket_of)),
     params:
         job=job_flags,
         data=lambda wildcards: dataset_digest(ticket_of(wildcards).network),

@@ -11,10 +11,12 @@ rule train:
         "results/logs/{network}/{dense}/train.log",
     benchmark:
         "results/benchmarks/{network}/{dense}/train.tsv"
+    group:
+        batch(training_of(dense_of))
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(training_of(dense_of)),
     params:
         job=job_flags,
         data=lambda wildcards: dataset_digest(dense_of(wildcards).network),
