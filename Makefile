@@ -1,5 +1,6 @@
 # make demo   install, then run the whole workflow on offline stand-ins
 # make test   install, then run the tests
+# make test-slurm   the tests that need a SLURM: starts one in /tmp, needs root on Debian
 # make lint   ruff, snakefmt, snakemake --lint, mypy
 # make clean  remove what the demo and the workflow made (not the environment)
 
@@ -10,7 +11,7 @@ SNAKEMAKE := $(BIN)/snakemake
 # Computing jobs use one thread each; Snakemake runs as many as there are cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test test-slurm lint clean
 
 install: .venv/installed
 
@@ -27,6 +28,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-slurm: install
+	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm
 
 lint: install
 	$(BIN)/ruff check .

@@ -31,8 +31,8 @@ def problems(machine: Machine, file: str) -> Iterator[str]:
     partitions = _answer("sinfo", "--noheader", "--format=%R")
     if machine.partition and partitions and machine.partition not in partitions:
         yield (
-            f"partition is {machine.partition!r} in {file}, but this cluster has no such partition; "
-            f"allowed is one of {', '.join(sorted(partitions))}"
+            f"partition is {machine.partition!r} in {file}, but this cluster has no such "
+            f"partition; allowed is one of {', '.join(sorted(partitions))}"
         )
     elif machine.partition and not _has_gpus(machine.partition):
         yield (
@@ -63,9 +63,7 @@ def _has_gpus(partition: str) -> bool:
 def _answer(*command: str) -> set[str]:
     """The lines that a command prints; none if it fails or does not answer."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=_TIMEOUT
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT)
     except (OSError, subprocess.SubprocessError):
         return set()
     return {line.strip() for line in done.stdout.splitlines() if line.strip()}

@@ -13,6 +13,7 @@ running is neither touched nor seen.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import secrets
@@ -75,11 +76,11 @@ class Cluster:
             self._configure()
             for daemon in ("munged", "mariadbd"):
                 self.start_daemon(daemon)
-            self._wait("munged", lambda: (self.folder / "munge/socket").exists())
-            self._wait("mariadbd", lambda: _listens(self._ports["mariadbd"]))
+            self.wait_for("munged", lambda: (self.folder / "munge/socket").exists())
+            self.wait_for("mariadbd", lambda: _listens(self._ports["mariadbd"]))
             self.start_daemon("slurmdbd")
-            self._wait("slurmdbd", lambda: _listens(self._ports["slurmdbd"]))
-            self._wait("slurmdbd", self._account)
+            self.wait_for("slurmdbd", lambda: _listens(self._ports["slurmdbd"]))
+            self.wait_for("slurmdbd", self._account)
             for daemon in ("slurmctld", "slurmd"):
                 self.start_daemon(daemon)
             self.wait_idle()
@@ -148,22 +149,46 @@ class Cluster:
         """Whether a daemon's process exists."""
         return self._pid(daemon) is not None
 
-    def kill_jobs(self) -> None:
-        """Kill every process of every job, as the end of a node does."""
-        for pid in self._job_processes():
-            try:
+    def kill_jobs(self, word: str = "") -> int:
+        """Kill every process of every job that has a word in its command line; return how many.
+
+        Without a word that is what the end of a node does.
+        """
+        pids = [pid for pid in self._job_processes() if word in _command_line(pid)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        return len(pids)
 
     def wait_idle(self) -> None:
         """Wait until the controller answers and the node takes jobs."""
-        self._wait("slurmctld", lambda: self.node_state() == "idle")
+        self.wait_for("slurmctld", lambda: self.node_state() == "idle")
+
+    def release(self) -> None:
+        """Let jobs that SLURM has requeued start now: it makes them wait two minutes."""
+        with contextlib.suppress(ClusterError):
+            waiting = self.run("squeue", "--noheader", "--states=PENDING", "--format=%A %r")
+            for line in waiting.splitlines():
+                number, reason = line.split(" ", 1)
+                if reason == "BeginTime":
+                    self.run("scontrol", "update", f"JobId={number}", "StartTime=now")
+
+    def heal(self) -> None:
+        """Bring back daemons that are down, and end all jobs."""
+        for daemon in _DAEMONS:
+            if not self.is_up(daemon):
+                self.start_daemon(daemon)
+        self.wait_for("slurmctld", lambda: self.node_state() not in ("", "unknown"))
+        self.run("scancel", "--user=root")
+        self.kill_jobs()
+        self.wait_idle()
 
     def node_state(self) -> str:
         """What sinfo calls the state of the node; empty while the controller is away."""
         try:
-            return self.run("sinfo", "--noheader", "--format=%T", timeout=20).strip()
+            return self.run(
+                "sinfo", "--noheader", f"--partition={PARTITION}", "--format=%T"
+            ).strip()
         except ClusterError:
             return ""
 
@@ -260,7 +285,12 @@ class Cluster:
             return False
         return True
 
-    def _wait(self, daemon: str, ready: Callable[[], bool]) -> None:
+    def wait_for(self, daemon: str, ready: Callable[[], bool]) -> None:
+        """Wait until something is so while a daemon runs.
+
+        Raises:
+            ClusterError: with the end of the daemon's log, if it is not so in time.
+        """
         if not _until(lambda: ready() or not self.is_up(daemon), PATIENCE * 60) or not ready():
             log = _tail(self.folder / "log" / f"{daemon}.log")
             raise ClusterError(
@@ -348,7 +378,7 @@ JobRequeue=1
 ReturnToService=2
 SlurmdTimeout=15
 SlurmctldTimeout=30
-MessageTimeout=30
+MessageTimeout=10
 KillWait=5
 MinJobAge=300
 PreemptType=preempt/partition_prio
@@ -421,6 +451,13 @@ def _alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:

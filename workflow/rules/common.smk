@@ -17,7 +17,7 @@ from rst_core.vocabulary import Selection, Source
 from workflow.config import ConfigError, read_config
 from workflow.machine import may_share, read_machine, resources as resources_of
 from workflow.matrix import CELLS, Matrix, cell_file
-from workflow import failures, holes, preflight
+from workflow import failures, gpu_slots, holes, preflight
 from workflow.artifacts import registry
 
 try:
@@ -166,6 +166,20 @@ def job_flags(wildcards, resources, threads):
     if isinstance(minutes, int):
         flags += ["--minutes", str(minutes)]
     return words([*flags, "--keep", str(FINISHED)])
+
+
+def on_own_gpus(wildcards, resources):
+    """What a command starts with on a machine whose GPUs Snakemake shares out itself.
+
+    Looks at its resources for the same reason as job_flags.
+    """
+    count = workflow.global_resources.get("gpu")
+    if not workflow.local_exec or count is None or count.value is None:
+        return ""
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(
+        map(str, range(count.value))
+    )
+    return words([sys.executable, gpu_slots.__file__, str(resources.gpu), devices])
 
 
 def if_failed(cell_of):

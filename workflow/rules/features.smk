@@ -17,9 +17,10 @@ rule features:
         **needs(features_of),
     params:
         job=job_flags,
+        on=on_own_gpus,
         failed=if_failed(features_of),
         data=lambda wildcards: dataset_digest(features_of(wildcards).model.network),
         flags=lambda wildcards: features_flags(features_of(wildcards)),
     shell:
-        "python -m rst_core features {output} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core features {output} --data {input.data} {params.flags}"
         " {params.job} 2> {log} || {params.failed} {output} {log}"

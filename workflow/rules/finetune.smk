@@ -21,8 +21,9 @@ rule finetune:
         **needs(training_of(finetuned_of)),
     params:
         job=job_flags,
+        on=on_own_gpus,
         data=lambda wildcards: dataset_digest(finetuned_of(wildcards).network),
         flags=lambda wildcards: training_flags(finetuned_of(wildcards)),
     shell:
-        "python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
         " {params.job} 2> {log}"

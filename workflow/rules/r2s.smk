@@ -16,9 +16,10 @@ rule adaptive:
         **needs(adaptive_of),
     params:
         job=job_flags,
+        on=on_own_gpus,
         failed=if_failed(adaptive_of),
         data=lambda wildcards: dataset_digest(adaptive_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(adaptive_of(wildcards)),
     shell:
-        "python -m rst_core attack {output} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core attack {output} --data {input.data} {params.flags}"
         " {params.job} 2> {log} || {params.failed} {output} {log}"

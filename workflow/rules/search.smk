@@ -20,8 +20,9 @@ rule search:
         **needs(training_of(ticket_of)),
     params:
         job=job_flags,
+        on=on_own_gpus,
         data=lambda wildcards: dataset_digest(ticket_of(wildcards).network),
         flags=lambda wildcards: training_flags(ticket_of(wildcards)),
     shell:
-        "python -m rst_core search {output.selected} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core search {output.selected} --data {input.data} {params.flags}"
         " {params.job} 2> {log}"

@@ -15,10 +15,11 @@ rule transfer:
         **needs(row_of),
     params:
         job=job_flags,
+        on=on_own_gpus,
         failed=if_failed(row_of),
         targets=row_targets,
         data=lambda wildcards: dataset_digest(row_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(row_of(wildcards)),
     shell:
-        "python -m rst_core transfer {output} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core transfer {output} --data {input.data} {params.flags}"
         " --targets {params.targets} {params.job} 2> {log} || {params.failed} {output} {log}"
