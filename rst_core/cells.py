@@ -56,6 +56,11 @@ from rst_core.training import Run, train
 from rst_core.vocabulary import AttackMethod, Selection
 
 
+def checkpoints(root: Path) -> Path:
+    """Folder of everything that is unfinished: outside every declared output."""
+    return root.parent / "checkpoints"
+
+
 def lease_path(root: Path, cell: Cell) -> Path:
     """Folder of a cell's lease: one for all selections of a model, which one run makes."""
     if isinstance(cell, TrainingCell):
@@ -64,8 +69,8 @@ def lease_path(root: Path, cell: Cell) -> Path:
 
 
 def checkpoint_path(root: Path, model: Trained) -> Path:
-    """Where the state of an unfinished run is: outside every declared output, by identity."""
-    return root.parent / "checkpoints" / model.path / "state.pt"
+    """Where the state of an unfinished run is, by identity."""
+    return checkpoints(root) / model.path / "state.pt"
 
 
 def metrics_path(root: Path, model: Trained) -> Path:
@@ -274,8 +279,8 @@ def _attack_and_write(
 
 
 def unfinished_path(root: Path, cell: Cell) -> Path:
-    """Folder of an unfinished attack's batches: outside every declared output, by identity."""
-    return root.parent / "checkpoints" / Path(cell.path).with_suffix("")
+    """Folder of an unfinished attack's batches, by identity."""
+    return checkpoints(root) / Path(cell.path).with_suffix("")
 
 
 def _inputs(

@@ -324,21 +324,23 @@ def _lease(arguments: argparse.Namespace, session: Session) -> Iterator[Claim | 
         yield None
         return
     if _CLAIM in os.environ:
-        number, token, folder = os.environ[_CLAIM].split(" ", 2)
-        session.superseded = Claim(Path(folder), int(number), token).lost
+        number, token, place = os.environ[_CLAIM].split(" ", 2)
+        session.superseded = Claim(Path(place), int(number), token).lost
         yield None
         return
     if os.environ.get("RANK", "0") != "0":
         yield None
         return
-    from rst_core.cells import lease_path
+    from rst_core.cells import checkpoints, lease_path
 
     def may_wait(sight: Sight) -> None:
         if (verdict := session.verdict("wait")).leave:
             session.leave(verdict, f"to {sight.holder}")
 
-    root, cell = split_cell_path(arguments.cell.as_posix())
-    with held(lease_path(Path(root), cell), may_wait=may_wait) as (claim, waited):
+    above, cell = split_cell_path(arguments.cell.as_posix())
+    root = Path(above)
+    folder, within = lease_path(root, cell), checkpoints(root)
+    with held(folder, within=within, may_wait=may_wait) as (claim, waited):
         session.superseded, session.waited = claim.lost, waited
         yield claim
 

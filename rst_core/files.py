@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,7 +15,25 @@ from typing import Any
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it when the block succeeds."""
+    """Yield a temporary path beside ``path`` that replaces it when the block succeeds.
+
+    Raises:
+        OSError: in one sentence if the disk or the quota is full.
+    """
+    try:
+        with _replaced(path) as temporary:
+            yield temporary
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            f"{path} cannot be written, the disk or the quota is full; make room and run the "
+            "same command again, nothing half-written is left"
+        ) from error
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
@@ -54,8 +73,12 @@ def save_tensors(path: Path, value: object) -> None:
     """Write a nest of plain values and tensors, whole or not at all."""
     import torch
 
-    with atomic_path(path) as temporary:
-        torch.save(value, temporary)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(value, file)
+        except RuntimeError as error:
+            # torch hides what the file said behind an assertion on its position.
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def load_tensors(path: Path) -> Any:

@@ -275,8 +275,13 @@ def acquire(
         pause(poll)
 
 
-def release(claim: Claim) -> None:
-    """Give a cell back; what a job that lost it may not remove stays."""
+def release(claim: Claim, within: Path | None = None) -> None:
+    """Give a cell back; what a job that lost it may not remove stays.
+
+    Args:
+        claim: to be removed.
+        within: folder up to which all folders that are left empty go, too.
+    """
     if not claim.lost():
         # The own claim goes last: until then nobody can claim a lower number.
         for number in _numbers(claim.folder):
@@ -289,11 +294,21 @@ def release(claim: Claim) -> None:
         part.unlink(missing_ok=True)
     with suppress(OSError):
         claim.folder.rmdir()
+        for folder in claim.folder.parents:
+            if within is None or not folder.is_relative_to(within):
+                break
+            folder.rmdir()
 
 
 @contextmanager
-def held(folder: Path, *, beat: float = BEAT, **options: Any) -> Iterator[tuple[Claim, bool]]:
-    """Hold a cell for the length of the block, renewed by a thread; see :func:`acquire`."""
+def held(
+    folder: Path, *, within: Path | None = None, beat: float = BEAT, **options: Any
+) -> Iterator[tuple[Claim, bool]]:
+    """Hold a cell for the length of the block, renewed by a thread every ``beat`` seconds.
+
+    See :func:`acquire` for the other options and what is yielded, :func:`release` for
+    ``within``.
+    """
     claim, waited = acquire(folder, **options)
     stop = threading.Event()
 
@@ -308,7 +323,7 @@ def held(folder: Path, *, beat: float = BEAT, **options: Any) -> Iterator[tuple[
     finally:
         stop.set()
         thread.join()
-        release(claim)
+        release(claim, within)
 
 
 def leases(root: Path) -> list[tuple[Path, Holder]]:
@@ -317,8 +332,9 @@ def leases(root: Path) -> list[tuple[Path, Holder]]:
     Takes nothing and waits for nothing: a holder on another machine may be gone as well.
     """
     found = []
-    for folder in sorted(root.rglob("lease")):
-        sight = newest(folder)
+    # Unlike Path.rglob, os.walk passes over folders that vanish under it.
+    for folder, folders, _ in os.walk(root):
+        sight = newest(Path(folder) / "lease") if "lease" in folders else None
         if sight is not None and sight.holder is not None and not sight.holder.dead():
-            found.append((folder.parent, sight.holder))
-    return found
+            found.append((Path(folder), sight.holder))
+    return sorted(found, key=lambda entry: entry[0])

@@ -28,6 +28,7 @@ from rst_core.distributed import (
 from rst_core.evaluation import attack_outcomes, natural_outcomes
 from rst_core.files import save_tensors
 from rst_core.networks import build_classifier, draw_weights
+from rst_core.session import LeftUnfinished, Session, Verdict
 from rst_core.settings import (
     DatasetSettings,
     NetworkSettings,
@@ -102,6 +103,7 @@ def _train(
     method: SearchMethod,
     *,
     interrupted: bool = False,
+    told: bool = False,
 ) -> dict[str, Any]:
     for variable in trainee.variables.values():
         variable.data = variable.data.double()
@@ -124,9 +126,9 @@ def _train(
         def stop(epoch: int) -> None:
             raise InterruptedError
 
-        if interrupted:
-            with suppress(InterruptedError):
-                train(trainee, splits, run, after_epoch=stop)
+        if interrupted or told:
+            with suppress(InterruptedError, LeftUnfinished):
+                train(trainee, splits, run, _LastIsTold() if told else None, after_epoch=stop)
             for variable in trainee.variables.values():
                 variable.data.zero_()
             total(torch.zeros(1))  # the first process has written
@@ -142,6 +144,18 @@ def _train(
         "files": files,
         "metrics": [line.partition(', "seconds"')[0] for line in lines],
     }
+
+
+class _LastIsTold(Session):
+    """Only the last process is told to stop, after the first step; all have to."""
+
+    asked = 0
+
+    def verdict(self, kind: str) -> Verdict:
+        self.asked += 1
+        mine = share()
+        stop = self.asked == 2 and mine.rank == mine.processes - 1
+        return Verdict.TOLD_TO_STOP if stop else Verdict.GO_ON
 
 
 def _search(**options: Any) -> dict[str, Any]:
@@ -233,6 +247,7 @@ def main(path: str) -> None:
     with processes():
         results = measure()
         results["interrupted_search"] = _search(interrupted=True)
+        results["told_search"] = _search(told=True)
         results["united_norms"] = united_norms()
         if share().writes:
             save_tensors(Path(path), results)

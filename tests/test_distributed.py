@@ -66,8 +66,9 @@ def test_masks_are_those_of_one_process(alone, together):
         assert torch.equal(together["search"]["masks"][name], mask)
 
 
-def test_interrupted_search_continues_to_the_same_result(alone, together):
-    assert_same_training(together["interrupted_search"], alone["search"])
+@pytest.mark.parametrize("how", ["interrupted", "told"])
+def test_interrupted_search_continues_to_the_same_result(alone, together, how):
+    assert_same_training(together[f"{how}_search"], alone["search"])
 
 
 def test_outcomes_are_those_of_one_process(alone, together):
