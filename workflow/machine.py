@@ -51,6 +51,7 @@ class Machine(_Section):
     account: str = ""
     partition: str = ""
     gpu_type: str = Field("", description="as the site's --gpus=TYPE:N wants it; empty: any")
+    device: str = Field("", description="cuda: a job whose node has no GPU fails at once")
     time: float = Field(1, gt=0, description="factor on all minutes: how slow this GPU is")
     longest: int = Field(gt=0, description="the partition's time limit in minutes")
     batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")

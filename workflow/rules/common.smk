@@ -30,6 +30,8 @@ except ConfigError as error:
 
 # rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
 PREFIX = "export RST_JOB=${{SLURM_JOB_ID:-}}; "
+if MACHINE is not None and MACHINE.device:
+    PREFIX += f"export RST_DEVICE=${{{{RST_DEVICE:-{MACHINE.device}}}}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
 # activated environment; unless Snakemake was asked to deploy one (--sdm conda).
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
