@@ -39,10 +39,10 @@ class Kind(_Section):
 class Scale(_Section):
     """What a network, a dataset or an attack changes about it."""
 
-    minutes: float = Field(1, gt=0, description="factor")
-    mem_mb: float = Field(1, gt=0, description="factor")
-    cpus: float = Field(1, gt=0, description="factor")
-    gpus: int = Field(1, gt=0, description="GPUs of one node that share the cell")
+    minutes: float = Field(default=1, gt=0, description="factor")
+    mem_mb: float = Field(default=1, gt=0, description="factor")
+    cpus: float = Field(default=1, gt=0, description="factor")
+    gpus: int = Field(default=1, gt=0, description="GPUs of one node that share the cell")
 
 
 class Machine(_Section):
@@ -50,9 +50,9 @@ class Machine(_Section):
 
     account: str = ""
     partition: str = ""
-    gpu_type: str = Field("", description="as the site's --gpus=TYPE:N wants it; empty: any")
-    device: str = Field("", description="cuda: a job whose node has no GPU fails at once")
-    time: float = Field(1, gt=0, description="factor on all minutes: how slow this GPU is")
+    gpu_type: str = Field(default="", description="TYPE in --gpus=TYPE:N; empty: any")
+    device: str = Field(default="", description="cuda: a job whose node has no GPU fails at once")
+    time: float = Field(default=1, gt=0, description="factor on all minutes")
     longest: int = Field(gt=0, description="the partition's time limit in minutes")
     batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
     kinds: dict[str, Kind]
