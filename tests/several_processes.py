@@ -26,7 +26,7 @@ from rst_core.distributed import (
     unite_batch_norms,
 )
 from rst_core.evaluation import attack_outcomes, natural_outcomes
-from rst_core.files import save_tensors
+from rst_core.files import load_tensors, save_tensors
 from rst_core.networks import build_classifier, draw_weights
 from rst_core.session import LeftUnfinished, Session, Verdict
 from rst_core.settings import (
@@ -132,6 +132,9 @@ def _train(
             for variable in trainee.variables.values():
                 variable.data.zero_()
             total(torch.zeros(1))  # the first process has written
+            if told:
+                part = load_tensors(run.checkpoint)["state"]["part"]
+                assert len(part["totals"]) == 1, "it was left after the first step"
         kept = train(trainee, splits, run)
         total(torch.zeros(1))
         files = sorted(p.name for p in Path(folder).iterdir())

@@ -242,6 +242,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} was not said:\n{seen}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_sigterm_saves_and_leaves_and_the_same_command_continues(results, tmp_path, processes):
     more = ("--epochs", "4", "--processes", str(processes))
