@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from workflow.machine import Machine
 
@@ -40,6 +42,11 @@ def problems(machine: Machine, file: str) -> Iterator[str]:
             "knows of (sinfo --format='%R %G'); choose one that has"
         )
     yield from _account_problems(machine, file)
+
+
+def put_first(folder: Path) -> None:
+    """Let programs of a folder stand before all others of this process's commands."""
+    os.environ["PATH"] = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
 
 
 def _account_problems(machine: Machine, file: str) -> Iterator[str]:

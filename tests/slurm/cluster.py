@@ -268,7 +268,13 @@ class Cluster:
             _write(at / "bin" / name, command.encode(), mode=0o755)
         for gpu in ("gpu0", "gpu1"):  # the numbers of /dev/null
             os.mknod(at / gpu, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-        install = ["mariadb-install-db", "--no-defaults", "--user=mysql", "--skip-test-db"]
+        install = [
+            "mariadb-install-db",
+            "--no-defaults",
+            "--user=mysql",
+            "--skip-test-db",
+            "--force",
+        ]
         with (at / "log" / "mariadb-install-db.log").open("wb") as log:
             command = [*install, f"--datadir={at}/database/data"]
             subprocess.run(command, stdout=log, stderr=log, check=True)
@@ -470,7 +476,7 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _tail(file: Path, lines: int = 15) -> str:
+def _tail(file: Path, lines: int = 40) -> str:
     text = file.read_text(errors="replace") if file.exists() else ""
     return "\n".join(text.splitlines()[-lines:])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,8 @@ class Submitter:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     made = Cluster(Path(f"/tmp/rst-cluster-{os.getpid()}"))
+    # Told to stop, pytest takes the cluster down as it does at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     made.start()
     try:

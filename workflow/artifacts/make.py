@@ -44,7 +44,7 @@ def make_figure(artifact: Artifact, cells: Iterable[Path], matrix: Matrix, stem:
 
 def gaps(frame: pd.DataFrame) -> str:
     """What an artifact says about cells that failed and are not in it; nothing if none did."""
-    failed = frame.attrs["failed"]
+    failed = frame.attrs.get("failed", 0)
     if not failed:
         return ""
     return f"INCOMPLETE: {failed} cell{'s' if failed > 1 else ''} failed and left out"

@@ -128,6 +128,11 @@ def needs(cell_of):
     return MACHINE.site | {name: resource(name) for name in asked_for} | {"turn": 1}
 
 
+def in_one_word(model):
+    """A model's path as the name of a group of jobs."""
+    return ".".join(Path(model.path).parts)
+
+
 def batch(cell_of, inputs_of=None):
     """The group of a rule's job: which cells may share one job of a scheduler.
 
@@ -146,11 +151,11 @@ def batch(cell_of, inputs_of=None):
         if MACHINE is None or not may_share(cell, MACHINE):
             return None
         if isinstance(cell, spec.TrainingCell):
-            return cell.model.path.replace("/", ".")
+            return in_one_word(cell.model)
         needed = sorted(inputs_of(wildcards)) if inputs_of else model_files(cell)
         if all(Path(file).exists() for file in needed):
             return "evaluations"
-        name = cell.model.path.replace("/", ".")
+        name = in_one_word(cell.model)
         if inputs_of:
             digest = hashlib.sha256(" ".join(needed).encode()).hexdigest()[:12]
             name = f"evaluations-{digest}"
@@ -357,7 +362,7 @@ def check_scheduler():
     if found:
         raise WorkflowError("\n".join(found))
     patient = Path(workflow.basedir) / "workflow" / "bin"
-    os.environ["PATH"] = os.pathsep.join([str(patient), os.environ["PATH"]])
+    preflight.put_first(patient)
 
 
 def say_who_works():
