@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 
+from rst_core.files import load_tensors
 from tests.e2e.conftest import CELLS, TINY, Project
 
 pytestmark = pytest.mark.e2e
@@ -107,6 +110,23 @@ def test_jobs_of_a_workstation_have_a_gpu_each(project, monkeypatch):
     commands = re.findall(r"gpu_slots\.py (\d) (\S+) python -m rst_core", found.stdout)
     assert len(commands) == 8
     assert set(commands) == {("1", "4,6")}
+
+
+@pytest.mark.slow
+def test_no_two_jobs_of_a_workstation_were_on_one_gpu_at_once(project):
+    models = ["dense-adversarial-pgd7-eps8", RECIPE, RECIPE.replace("0.2", "0.5")]
+    cells = [f"{CELLS}/{model}/best_val/pgd20-eps8.json" for model in models]
+    found = project.run(*cells, "--profile", "workstation", "--resources", "gpu=2")
+    assert found.returncode == 0, found.stdout + found.stderr
+    at_work = [json.loads((project.folder / cell).read_text())["provenance"] for cell in cells]
+    at_work += [
+        load_tensors(path)["provenance"] for path in project.folder.glob(f"{CELLS}/*/best_val/*.pt")
+    ]
+    assert len(at_work) == 6
+    assert {p["cuda_visible_devices"] for p in at_work} == {"0", "1"}
+    for one, other in itertools.combinations(at_work, 2):
+        if one["cuda_visible_devices"] == other["cuda_visible_devices"]:
+            assert one["finished"] <= other["started"] or other["finished"] <= one["started"]
 
 
 def edit(path: Path) -> None:

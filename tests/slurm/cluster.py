@@ -100,7 +100,7 @@ class Cluster:
             raise ClusterError(f"{self.folder} is not a cluster's folder; nothing was removed")
         for daemon in reversed(_DAEMONS):
             if daemon == "slurmctld":  # slurmd is gone, nothing starts any more
-                self.kill_jobs()
+                self.signal_jobs()
             self.stop_daemon(daemon)
         if keep_logs:
             for log in sorted((self.folder / "log").glob("*.log")):
@@ -149,15 +149,15 @@ class Cluster:
         """Whether a daemon's process exists."""
         return self._pid(daemon) is not None
 
-    def kill_jobs(self, word: str = "") -> int:
-        """Kill every process of every job that has a word in its command line; return how many.
+    def signal_jobs(self, word: str = "", how: signal.Signals = signal.SIGKILL) -> int:
+        """Signal every process of every job that has a word in its command line; how many.
 
-        Without a word that is what the end of a node does.
+        Without a word, killing them is what the end of a node does.
         """
         pids = [pid for pid in self._job_processes() if word in _command_line(pid)]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, how)
         return len(pids)
 
     def wait_idle(self) -> None:
@@ -180,7 +180,7 @@ class Cluster:
                 self.start_daemon(daemon)
         self.wait_for("slurmctld", lambda: self.node_state() not in ("", "unknown"))
         self.run("scancel", "--user=root")
-        self.kill_jobs()
+        self.signal_jobs()
         self.wait_idle()
 
     def node_state(self) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Submitter:
 
     project: Project
     cluster: Cluster
+    runs: list[Run] = field(default_factory=list)
 
     def machine(self, **changes: Any) -> None:
         """Write the machine file: small jobs, and what a test wants otherwise."""
@@ -101,7 +102,15 @@ class Submitter:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return Run(process, log, self.cluster)
+        self.runs.append(Run(process, log, self.cluster))
+        return self.runs[-1]
+
+    def end(self) -> None:
+        """Kill what is still at work."""
+        for run in self.runs:
+            if run.process.poll() is None:
+                os.killpg(run.process.pid, signal.SIGKILL)
+                run.process.wait()
 
     def epochs(self, recipe: str = RECIPE) -> int:
         """Epochs that a search has finished so far."""
@@ -135,10 +144,11 @@ def healthy(cluster: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def submitter(tmp_path: Path, healthy: Cluster) -> Submitter:
+def submitter(tmp_path: Path, healthy: Cluster) -> Iterator[Submitter]:
     made = Submitter(copy_project(tmp_path), healthy)
     made.machine()
-    return made
+    yield made
+    made.end()
 
 
 def one_search(epochs: int = EPOCHS) -> dict[str, Any]:

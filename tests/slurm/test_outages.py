@@ -16,12 +16,16 @@ def test_a_killed_snakemake_is_started_again_while_its_job_runs(submitter, undis
     run = submitter.start(TICKET)
     run.wait(lambda: submitter.epochs() >= 2, "second epoch")
     first = submitter.cluster.run("squeue", "--noheader", "--format=%A").strip()
+    # The job stands still until the second one has found it, however slow Snakemake starts.
+    assert submitter.cluster.signal_jobs("-m rst_core search", signal.SIGSTOP)
     os.killpg(run.process.pid, signal.SIGKILL)
     run.process.wait()
     assert not (submitter.project.folder / TICKET).exists()
     unlock = [sys.executable, "-m", "snakemake", "--unlock", "--configfile", "tiny.yaml"]
     subprocess.run(unlock, cwd=submitter.project.folder, check=True, capture_output=True)
     again = submitter.start(TICKET)
+    again.wait(lambda: "waiting:" in submitter.read_log(), "the second job")
+    submitter.cluster.signal_jobs("-m rst_core search", signal.SIGCONT)
     assert again.finish() == 0, again.text
     assert_same_ticket(submitter.project.folder, undisturbed)
     # The second job found the first one's lease, waited, and computed nothing itself.
