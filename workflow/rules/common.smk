@@ -122,10 +122,10 @@ def needs(cell_of):
         )[name]
 
     sharing = workflow.group_settings.group_components.get("evaluations", 1)
-
     asked_for = ("gpu", "cpus_per_task", "mem_mb", "runtime")
     # "turn" makes cells that share a job take turns (slurm/config.yaml).
-    return MACHINE.site | {name: resource(name) for name in asked_for} | {"turn": 1}
+    shared = {"turn": 1, "tries": lambda wildcards, attempt: attempt}
+    return MACHINE.site | {name: resource(name) for name in asked_for} | shared
 
 
 def in_one_word(model):
@@ -192,12 +192,14 @@ def on_own_gpus(wildcards, resources):
 def if_failed(cell_of):
     """The command that an evaluation that failed ends with, before its output and its log.
 
-    In a shared job it leaves a hole, in one of its own its status. Looks at its resources
-    for the same reason as job_flags.
+    In a job of its own that is its status. So it is in a shared job, which may have met a
+    bad node, the first time; another failure leaves a hole. Looks at its resources for the
+    same reason as job_flags.
     """
 
     def command(wildcards, resources):
-        if MACHINE is None or not may_share(cell_of(wildcards), MACHINE):
+        shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
+        if not shared or resources.tries == 1:
             return "exit $? #"
         return f"{words([sys.executable, holes.__file__])} $?"
 
