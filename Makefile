@@ -1,6 +1,7 @@
 # make demo   install, then run the whole workflow on offline stand-ins
 # make report install, then write the report on what 'make demo' made, or on what exists of it
 # make test   install, then run the tests
+# make test-slurm   the tests that need a SLURM: starts one in /tmp, needs root on Debian
 # make lint   ruff, snakefmt, snakemake --lint, mypy
 # make clean  remove what the demo and the workflow made (not the environment)
 
@@ -14,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 # Whose results 'make report' shows: demo or slurm.
 PROFILE ?= demo
 
-.PHONY: install demo report test lint clean
+.PHONY: install demo report test test-slurm lint clean
 
 install: .venv/installed
 
@@ -43,6 +44,9 @@ report: install
 
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-slurm: install
+	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm
 
 lint: install
 	$(BIN)/ruff check .

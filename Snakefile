@@ -1,7 +1,5 @@
 """Robust Scratch Tickets: the paper's experiment matrix as a workflow."""
 
-import shutil
-
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -46,11 +44,12 @@ rule all:
 
 onstart:
     check_data_folders()
+    check_scheduler()
     say_who_works()
 
 
 onsuccess:
-    shutil.rmtree(FINISHED, ignore_errors=True)
+    end()
 
 
 onerror:

@@ -26,13 +26,19 @@ class Failure:
     logs: list[str]
 
 
-def summary(failures: Sequence[Failure], lacking: Sequence[str], argv: Sequence[str]) -> str:
+def summary(
+    failures: Sequence[Failure],
+    lacking: Sequence[str],
+    argv: Sequence[str],
+    holed: Sequence[str] = (),
+) -> str:
     """Every failed job with the end of its log and how to retry it, and what lacks it.
 
     Args:
         failures: jobs that failed.
         lacking: artifacts that were not made.
         argv: the command line of this run.
+        holed: artifacts that were made without cells that failed, and say so.
     """
     parts = []
     for failure in sorted(failures, key=lambda f: f.outputs):
@@ -44,6 +50,9 @@ def summary(failures: Sequence[Failure], lacking: Sequence[str], argv: Sequence[
     if lacking:
         names = "\n".join(f"  {name}" for name in sorted(lacking))
         parts.append(f"not made, because something that they need is missing:\n{names}")
+    if holed:
+        names = "\n".join(f"  {name}" for name in sorted(holed))
+        parts.append(f"made with gaps, which they show:\n{names}")
     count = f"{len(failures)} job{'s' if len(failures) != 1 else ''} failed"
     return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
 

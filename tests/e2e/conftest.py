@@ -105,7 +105,7 @@ class Project:
 def copy_project(folder: Path) -> Project:
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("workflow", "rst_core", "demo", "slurm"):
+    for name in ("workflow", "rst_core", "demo", "slurm", "workstation"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     project = Project(folder)
     project.config(TINY)

@@ -23,6 +23,7 @@ from rst_core.spec import (
     parse_model,
 )
 from workflow.artifacts.suspicion import check_codes, flagged
+from workflow.holes import is_hole
 
 #: Columns that say which model a number belongs to.
 MODEL_COLUMNS = [
@@ -123,7 +124,7 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The numbers of one cell file, a dictionary each.
+    """The numbers of one cell file, a dictionary each; none of a cell that failed.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -131,7 +132,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """
     text = path.read_bytes()
     try:
-        return list(cell_rows(json.loads(text)))
+        record = json.loads(text)
+        return [] if is_hole(record) else list(cell_rows(record))
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"{path} is damaged: {error}; delete it to have it made again") from error
 
@@ -146,9 +148,18 @@ def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
 
     ``value`` is a percentage for accuracies and a ratio for feature distances; ``outcomes``
     holds every image's, packed as in the cell file; ``flags`` says which robust accuracies
-    deserve suspicion (:mod:`workflow.artifacts.suspicion`).
+    deserve suspicion (:mod:`workflow.artifacts.suspicion`). Cells that failed have no rows;
+    ``attrs["failed"]`` counts them.
 
     Raises:
         ValueError: naming a file that cannot be read.
     """
-    return as_frame(row for path in paths for row in read_rows(path))
+    rows: list[dict[str, Any]] = []
+    failed = 0
+    for path in paths:
+        found = read_rows(path)
+        failed += not found
+        rows += found
+    frame = as_frame(rows)
+    frame.attrs["failed"] = failed
+    return frame

@@ -21,7 +21,8 @@ from workflow.matrix import Matrix
 
 def make_table(artifact: Table, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
     """Write a table from the files of all of its cells."""
-    write_table(artifact, read_cells(cells), matrix, stem)
+    frame = read_cells(cells)
+    write_table(artifact, frame, matrix, stem, gaps(frame))
 
 
 def write_table(
@@ -55,7 +56,8 @@ def write_table(
 
 def make_figure(figure: Figure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
     """Write a figure from the files of all of its cells."""
-    write_figure(figure, read_cells(cells), matrix, stem)
+    frame = read_cells(cells)
+    write_figure(figure, frame, matrix, stem, gaps(frame))
 
 
 def write_figure(
@@ -74,3 +76,11 @@ def write_figure(
     for suffix in (".png", ".pdf"):
         style.save(figure.draw(data, matrix, remark), stem.with_suffix(suffix))
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
+
+
+def gaps(frame: pd.DataFrame) -> str:
+    """What an artifact says about cells that failed and are not in it; nothing if none did."""
+    failed = frame.attrs.get("failed", 0)
+    if not failed:
+        return ""
+    return f"INCOMPLETE: {failed} cell{'s' if failed > 1 else ''} failed and left out"

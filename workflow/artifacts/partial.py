@@ -89,7 +89,8 @@ def read_existing(paths: Iterable[str], root: Path) -> Existing:
     rows, damaged = {}, []
     for path in paths:
         try:
-            rows[path] = read_rows(root / path)
+            if found := read_rows(root / path):
+                rows[path] = found
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:

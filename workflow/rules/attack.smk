@@ -7,14 +7,18 @@ rule attack:
         f"{CELLS}/{{network}}/{{model}}/{{selection}}/{{attack}}.json",
     log:
         "results/logs/{network}/{model}/{selection}/{attack}.log",
+    group:
+        batch(evaluation_of)
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(evaluation_of),
     params:
         job=job_flags,
+        on=on_own_gpus,
+        failed=if_failed(evaluation_of),
         data=lambda wildcards: dataset_digest(evaluation_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(evaluation_of(wildcards)),
     shell:
-        "python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " {params.job} 2> {log}"
+        "{params.on} python -m rst_core attack {output} --data {input.data} {params.flags}"
+        " {params.job} 2> {log} || {params.failed} {output} {log}"

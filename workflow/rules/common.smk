@@ -1,8 +1,10 @@
 # Config, matrix and the functions that rules take their inputs and parameters from.
 import hashlib
 import json
-import re
+import os
 import shlex
+import shutil
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,20 +17,26 @@ from rst_core.flags import to_flags
 from rst_core.lease import leases
 from rst_core.vocabulary import Selection, Source
 from workflow.config import ConfigError, read_config
+from workflow.machine import may_share, read_machine, resources as resources_of
 from workflow.matrix import CELLS, Matrix, cell_file
-from workflow import failures
+from workflow import failures, gpu_slots, holes, preflight
 from workflow.artifacts import registry
 from workflow.artifacts.claims_data import claim_cells
 from workflow.artifacts.page import CLAIMS, PROGRESS, PROTOCOL, label, sortable
 from workflow.artifacts.protocol import config_digest
 
 try:
+    # Profiles for schedulers name a machine file; without one a job asks for a GPU only.
+    MACHINE_FILE = config.pop("machine", None)
+    MACHINE = read_machine(Path(MACHINE_FILE)) if MACHINE_FILE else None
     MATRIX = Matrix(read_config(config))
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
 # rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
 PREFIX = "export RST_JOB=${{SLURM_JOB_ID:-}}; "
+if MACHINE is not None and MACHINE.device:
+    PREFIX += f"export RST_DEVICE=${{{{RST_DEVICE:-{MACHINE.device}}}}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
 # activated environment; unless Snakemake was asked to deploy one (--sdm conda).
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
@@ -39,6 +47,10 @@ shell.prefix(PREFIX)
 # gone as soon as a workflow has nothing left to do (docs/resuming.md).
 FINISHED = Path("results/finished")
 CHECKPOINTS = Path("results/checkpoints")
+
+# Holes of earlier runs are tried again, unless another run is at work on them.
+if workflow.is_main_process and not any(Path(".snakemake/locks").glob("*")):
+    holes.fill(holes.holes())
 
 SELECTION = MATRIX.config.selection
 OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
@@ -104,6 +116,61 @@ def asked(function):
     return wrapped
 
 
+def needs(cell_of):
+    """The resources of a rule, from the cell that its wildcards name."""
+    if MACHINE is None:
+        return {"gpu": 1}
+
+    def resource(name):
+        return lambda wildcards, attempt: resources_of(
+            cell_of(wildcards), MACHINE, attempt, sharing
+        )[name]
+
+    sharing = workflow.group_settings.group_components.get("evaluations", 1)
+    asked_for = ("gpu", "cpus_per_task", "mem_mb", "runtime")
+    # "turn" makes cells that share a job take turns (slurm/config.yaml).
+    shared = {"turn": 1, "tries": lambda wildcards, attempt: attempt}
+    return MACHINE.site | {name: resource(name) for name in asked_for} | shared
+
+
+def in_one_word(model):
+    """A model's path as the name of a group of jobs."""
+    return ".".join(Path(model.path).parts)
+
+
+def batch(cell_of, inputs_of=None):
+    """The group of a rule's job: which cells may share one job of a scheduler.
+
+    A job starts when all inputs of its cells are there, so that cells share one only where
+    none waits for a model that it doesn't need: short evaluations of models that exist with
+    any others, those of a model that is still to be made run in the very job that makes it,
+    and those that need the same models (rows of one transfer matrix) go together.
+
+    Args:
+        cell_of: wildcards -> the cell.
+        inputs_of: wildcards -> model files, where a cell needs more than its own model.
+    """
+
+    def group(wildcards):
+        cell = cell_of(wildcards)
+        if MACHINE is None or not may_share(cell, MACHINE):
+            return None
+        if isinstance(cell, spec.TrainingCell):
+            return in_one_word(cell.model)
+        needed = sorted(inputs_of(wildcards)) if inputs_of else model_files(cell)
+        if all(Path(file).exists() for file in needed):
+            return "evaluations"
+        name = in_one_word(cell.model)
+        if inputs_of:
+            digest = hashlib.sha256(" ".join(needed).encode()).hexdigest()[:12]
+            name = f"evaluations-{digest}"
+        # The number of cells in these, too, is group-components of "evaluations".
+        workflow.parent_groupids[name] = "evaluations"
+        return name
+
+    return group
+
+
 def job_flags(wildcards, resources, threads):
     """How a job runs. As it looks at its resources, Snakemake does not rerun for changes of it."""
     flags = ["--threads", str(threads), "--processes", str(resources.gpu)]
@@ -111,6 +178,37 @@ def job_flags(wildcards, resources, threads):
     if isinstance(minutes, int):
         flags += ["--minutes", str(minutes)]
     return words([*flags, "--keep", str(FINISHED)])
+
+
+def on_own_gpus(wildcards, resources):
+    """What a command starts with on a machine whose GPUs Snakemake shares out itself.
+
+    Looks at its resources for the same reason as job_flags.
+    """
+    count = workflow.global_resources.get("gpu")
+    if not workflow.local_exec or count is None or count.value is None:
+        return ""
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(
+        map(str, range(count.value))
+    )
+    return words([sys.executable, gpu_slots.__file__, str(resources.gpu), devices])
+
+
+def if_failed(cell_of):
+    """The command that an evaluation that failed ends with, before its output and its log.
+
+    In a job of its own that is its status. So it is in a shared job, which may have met a
+    bad node, the first time; another failure leaves a hole. Looks at its resources for the
+    same reason as job_flags.
+    """
+
+    def command(wildcards, resources):
+        shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
+        if not shared or resources.tries == 1:
+            return "exit $? #"
+        return f"{words([sys.executable, holes.__file__])} $?"
+
+    return command
 
 
 @asked
@@ -175,10 +273,21 @@ def finetuned_of(wildcards):
     return spec.parse_model(f"{wildcards.network}/{wildcards.finetuned}")
 
 
+def training_of(model_of):
+    """The cell of a rule that makes the model that its wildcards name."""
+    return lambda wildcards: spec.TrainingCell(model_of(wildcards), SELECTION)
+
+
 def evaluation_of(wildcards):
     return cell_named(
         f"{wildcards.network}/{wildcards.model}/{wildcards.selection}/{wildcards.attack}.json"
     )
+
+
+def model_files(cell):
+    """Files of the models that a cell is made on, none if its network is untrained."""
+    untrained = isinstance(cell.model, spec.Untrained)
+    return [] if untrained else files(MATRIX.sources(cell))
 
 
 def evaluation_models(wildcards):
@@ -231,6 +340,10 @@ def adaptive_of(wildcards):
     )
 
 
+def adaptive_models(wildcards):
+    return files(MATRIX.loaded(MATRIX.sources(adaptive_of(wildcards))))
+
+
 def features_of(wildcards):
     folder = f"{wildcards.network}/{wildcards.folder}"
     return cell_named(f"{folder}/feature_distance.json")
@@ -275,6 +388,22 @@ def shown_config():
     return hashlib.sha256(shown.encode()).hexdigest()[:12]
 
 
+def check_scheduler():
+    """Stop before the first job if SLURM would refuse all; then wait whenever it is away."""
+    if workflow.local_exec:
+        return
+    if MACHINE is None:
+        raise WorkflowError(
+            "jobs for a scheduler need to say what they ask for; use --profile slurm, or "
+            "--config machine=FILE with a file such as slurm/machine.yaml"
+        )
+    found = list(preflight.problems(MACHINE, MACHINE_FILE))
+    if found:
+        raise WorkflowError("\n".join(found))
+    patient = Path(workflow.basedir) / "workflow" / "bin"
+    preflight.put_first(patient)
+
+
 def say_who_works():
     """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
     for folder, holder in leases(CHECKPOINTS):
@@ -290,12 +419,27 @@ def summarise_failures():
         for entry in workflow.scheduler.failed
         for job in (entry.jobs if entry.is_group() else [entry])
     ]
-    lacking = [
-        str(job.output[0])
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name in ("table", "figure")
+    found = holes.holes()
+    failed += [
+        failures.Failure("", [str(cell)], [str(log)]) for cell, log in found.items()
     ]
-    logger.error(failures.summary(failed, lacking, sys.argv))
+    artifacts = [j for j in workflow.dag.jobs if j.rule.name in ("table", "figure")]
+    unmade = [j for j in workflow.dag.needrun_jobs() if j in artifacts]
+    lacking = [str(job.output[0]) for job in unmade]
+    holed = [
+        str(job.output[0])
+        for job in artifacts
+        if job not in unmade and not found.keys().isdisjoint(map(Path, job.input))
+    ]
+    logger.error(failures.summary(failed, lacking, sys.argv, holed))
+
+
+def end():
+    """A run that left holes has failed, though Snakemake knows of no failed job."""
+    if holes.holes():
+        summarise_failures()
+        raise WorkflowError("some cells failed; see above")
+    shutil.rmtree(FINISHED, ignore_errors=True)
 
 
 # All artifacts by what people call them, which is also the name of their page.

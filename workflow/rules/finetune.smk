@@ -13,14 +13,17 @@ rule finetune:
         "results/logs/{network}/{finetuned}/finetune.log",
     benchmark:
         "results/benchmarks/{network}/{finetuned}/finetune.tsv"
+    group:
+        batch(training_of(finetuned_of))
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(training_of(finetuned_of)),
     params:
         job=job_flags,
+        on=on_own_gpus,
         data=lambda wildcards: dataset_digest(finetuned_of(wildcards).network),
         flags=lambda wildcards: training_flags(finetuned_of(wildcards)),
     shell:
-        "python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core finetune {output.selected} --data {input.data} {params.flags}"
         " {params.job} 2> {log}"

@@ -12,14 +12,17 @@ rule search:
         "results/logs/{network}/{ticket}/search.log",
     benchmark:
         "results/benchmarks/{network}/{ticket}/search.tsv"
+    group:
+        batch(training_of(ticket_of))
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(training_of(ticket_of)),
     params:
         job=job_flags,
+        on=on_own_gpus,
         data=lambda wildcards: dataset_digest(ticket_of(wildcards).network),
         flags=lambda wildcards: training_flags(ticket_of(wildcards)),
     shell:
-        "python -m rst_core search {output.selected} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core search {output.selected} --data {input.data} {params.flags}"
         " {params.job} 2> {log}"

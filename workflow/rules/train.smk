@@ -11,14 +11,17 @@ rule train:
         "results/logs/{network}/{dense}/train.log",
     benchmark:
         "results/benchmarks/{network}/{dense}/train.tsv"
+    group:
+        batch(training_of(dense_of))
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(training_of(dense_of)),
     params:
         job=job_flags,
+        on=on_own_gpus,
         data=lambda wildcards: dataset_digest(dense_of(wildcards).network),
         flags=lambda wildcards: training_flags(dense_of(wildcards)),
     shell:
-        "python -m rst_core train {output.selected} --data {input.data} {params.flags}"
+        "{params.on} python -m rst_core train {output.selected} --data {input.data} {params.flags}"
         " {params.job} 2> {log}"

@@ -7,15 +7,19 @@ rule transfer:
         f"{CELLS}/{{network}}/{{model}}/{{selection}}/{{row}}.json",
     log:
         "results/logs/{network}/{model}/{selection}/{row}.log",
+    group:
+        batch(row_of, row_models)
     conda:
         "../envs/rst.yaml"
     resources:
-        gpu=1,
+        **needs(row_of),
     params:
         job=job_flags,
+        on=on_own_gpus,
+        failed=if_failed(row_of),
         targets=row_targets,
         data=lambda wildcards: dataset_digest(row_of(wildcards).model.network),
         flags=lambda wildcards: attack_flags(row_of(wildcards)),
     shell:
-        "python -m rst_core transfer {output} --data {input.data} {params.flags}"
-        " --targets {params.targets} {params.job} 2> {log}"
+        "{params.on} python -m rst_core transfer {output} --data {input.data} {params.flags}"
+        " --targets {params.targets} {params.job} 2> {log} || {params.failed} {output} {log}"

@@ -1,0 +1,73 @@
+"""Whatever a cluster does to a search, its ticket is that of an undisturbed one, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.conftest import CELLS, copy_project
+from tests.slurm.cluster import ACCOUNT, Cluster
+from tests.slurm.conftest import EPOCHS, RECIPE, TICKET, assert_same_ticket, one_search
+
+
+def preempt(cluster: Cluster) -> None:
+    """A job of a partition that goes first takes both GPUs."""
+    urgent = ("--partition=urgent", f"--account={ACCOUNT}", "--gpus=2", "--output=/dev/null")
+    cluster.run("sbatch", *urgent, "--wrap=true")
+
+
+def kill_the_job(cluster: Cluster) -> None:
+    """What the kernel does when memory runs out."""
+    assert cluster.signal_jobs("-m rst_core search")
+
+
+def fail_the_node(cluster: Cluster) -> None:
+    """The node goes with all that runs on it, and comes back once SLURM has noticed."""
+    cluster.stop_daemon("slurmd", signal.SIGKILL)
+    cluster.signal_jobs()
+    cluster.wait_for("slurmctld", lambda: cluster.node_state().startswith("down"))
+    cluster.start_daemon("slurmd")
+
+
+@pytest.mark.parametrize("interrupt", [preempt, kill_the_job, fail_the_node])
+def test_an_interrupted_search_continues(
+    submitter, undisturbed, interrupt: Callable[[Cluster], None]
+):
+    submitter.project.config(one_search())
+    run = submitter.start(TICKET)
+    run.wait(lambda: submitter.epochs() >= 2, "second epoch")
+    interrupt(submitter.cluster)
+    assert submitter.epochs() < EPOCHS, "the search ended before it was interrupted"
+    assert run.finish() == 0, run.text
+    assert f"of {EPOCHS}" in continued_from(submitter.read_log())
+    assert_same_ticket(submitter.project.folder, undisturbed)
+    assert not list((submitter.project.folder / "results/checkpoints").rglob("*.pt"))
+
+
+def test_a_search_that_reaches_its_time_limit_goes_on_in_the_next_attempt(
+    submitter, undisturbed, tmp_path_factory
+):
+    # So many epochs that they take longer than the shortest limit that SLURM knows, a minute.
+    metrics = undisturbed / CELLS / RECIPE / "metrics.jsonl"
+    seconds = [json.loads(line)["seconds"] for line in metrics.read_text().splitlines()]
+    epochs = math.ceil(75 / min(seconds))
+    whole = copy_project(tmp_path_factory.mktemp("whole"))
+    for project in (submitter.project, whole):
+        project.config(one_search(epochs))
+    run = submitter.start(TICKET, "--set-resources", "search:runtime=1", "--retries", "60")
+    reference = whole.run(TICKET)
+    assert reference.returncode == 0, reference.stderr
+    assert run.finish() == 0, run.text
+    assert "Trying to restart" in run.text
+    assert f"of {epochs}" in continued_from(submitter.read_log())
+    assert "TIMEOUT" not in run.text, "SLURM, not the search, noticed the limit"
+    assert_same_ticket(submitter.project.folder, whole.folder)
+
+
+def continued_from(log: str) -> str:
+    """The line of a log that says from where it went on."""
+    return next((line for line in log.splitlines() if "continuing" in line), f"nowhere:\n{log}")
