@@ -1,0 +1,110 @@
+"""The arithmetic of attacks beside the network, timed on a model that costs next to nothing.
+
+Projections, optimisers and random draws depend on the images only, so that one measurement
+an image size serves all networks. Each attack is run for a few steps and divided by them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rst_core.attacks import run_attack
+from rst_core.attacks.reference import isolated
+from rst_core.compat import import_autoattack
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import AttackMethod, Norm
+
+#: Classes that Auto-Attack's nine targets need.
+_CLASSES = 10
+#: So small that every image stands: 1/255 of a hundredth.
+_EPS = 0.01
+#: Steps that are timed; as many again are left out of the count by a run without them.
+_STEPS = 3
+_QUERIES = 30
+
+
+def seconds_of_step(name: str, images: int, side: int, device: torch.device) -> float:
+    """Of one step of an attack on so many images, every one standing.
+
+    Args:
+        name: as in :func:`workflow.plan.cost.attack_calls`.
+        images: in the batch.
+        side: of the images, in pixels.
+        device: where they are.
+    """
+    rng = torch.Generator().manual_seed(0)
+    x = torch.rand(images, 3, side, side, generator=rng).to(device)
+    weights = (5 * torch.randn(3, _CLASSES, generator=rng)).to(device)
+
+    def model(batch: Tensor) -> Tensor:
+        return batch.mean((2, 3)) @ weights
+
+    y = model(x).argmax(1)
+    work, steps = _short(name, model, x, y)
+    work()
+    return _time(work, device) / steps
+
+
+def _short(
+    name: str, model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor
+) -> tuple[Callable[[], object], int]:
+    """An attack of a few steps, and how many."""
+    rng = torch.Generator().manual_seed(0)
+    if name.startswith("auto_attack"):
+        return _auto_attack_part(name.split()[1], model, x, y)
+    own: dict[str, AttackSpec] = {
+        "cw_inf": AttackSpec(
+            name="a", method=AttackMethod.CW_INF, norm=Norm.LINF, eps=_EPS, steps=_STEPS,
+            step_size=_EPS,
+        ),
+        "cw_l2": AttackSpec(
+            name="a", method=AttackMethod.CW_L2, norm=Norm.L2, steps=_STEPS, learning_rate=1e-4,
+            search_steps=1, constant=1e-6,
+        ),
+        "bandits": AttackSpec(
+            name="a", method=AttackMethod.BANDITS, norm=Norm.LINF, eps=_EPS, steps=_STEPS,
+            step_size=_EPS, learning_rate=100, probe=0.1, exploration=1.0,
+            tiles=max(1, x.shape[2] // 4),
+        ),
+    }  # fmt: skip
+    return lambda: run_attack(model, x, y, own[name], rng), _STEPS
+
+
+def _auto_attack_part(
+    part: str, model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor
+) -> tuple[Callable[[], object], int]:
+    """One of Auto-Attack's attacks, cut to a few steps against one target."""
+    attack = import_autoattack().AutoAttack(
+        isolated(model), norm="Linf", eps=_EPS / 255, seed=0, version="custom",
+        attacks_to_run=[{"apgd": "apgd-ce", "fab": "fab-t", "square": "square"}[part]],
+        device=x.device,
+    )  # fmt: skip
+    attack.verbose = False
+    attack.apgd.n_iter, attack.apgd.n_restarts = _STEPS, 1
+    attack.fab.n_iter, attack.fab.n_restarts, attack.fab.n_target_classes = _STEPS, 1, 1
+    attack.square.n_queries, attack.square.n_restarts = _QUERIES, 1
+    steps = _QUERIES if part == "square" else _STEPS
+    run = attack.run_standard_evaluation
+
+    def work() -> object:
+        # The releases differ in this name.
+        try:
+            return run(x, y, batch_size=len(x))
+        except TypeError:
+            return run(x, y, bs=len(x))
+
+    return work, steps
+
+
+def _time(work: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began

@@ -1,0 +1,305 @@
+"""Time the few calls that all cells are made of, on the device at hand (``rst calibrate``).
+
+Every call is rst_core's own. Sizes grow from one image to the batch that the config asks
+for; what would take longer than a few seconds is left to proportion, and a note says so.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rst_core.attacks.gradient import pgd
+from rst_core.distributed import default_device
+from rst_core.evaluation import fingerprint
+from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
+from rst_core.progress import say
+from rst_core.records import device_name
+from rst_core.settings import AttackSpec, NetworkSettings, training_attack, validation_attack
+from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
+from rst_core.training import _precision, step
+from rst_core.vocabulary import Init, Pattern, Precision, SearchMethod
+from workflow.plan.attack_steps import seconds_of_step
+from workflow.plan.calibration import (
+    AttackTimes,
+    Calibration,
+    Curve,
+    NetworkTimes,
+    TrainingTimes,
+)
+from workflow.plan.wanted import Wanted, WantedNetwork
+
+MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+KEEP_RATIO = 0.2
+#: Factor between two sizes that are timed.
+_GROWTH = 8
+Work = Callable[[], object]
+
+
+@dataclass
+class Stopwatch:
+    """Times calls on one device.
+
+    Attributes:
+        device: whose unfinished work is waited for.
+        limit: seconds after which a call counts as long: it is not repeated, nor a larger
+            one tried.
+        notes: what did not go as asked for.
+    """
+
+    device: torch.device
+    limit: float
+    notes: list[str] = field(default_factory=list)
+
+    def seconds(self, work: Work) -> float:
+        """Of one call."""
+        self._wait()
+        began = time.perf_counter()
+        work()
+        self._wait()
+        return time.perf_counter() - began
+
+    def settled(self, work: Work) -> float:
+        """Median of some calls after one that does not count, unless that one is long."""
+        first = self.seconds(work)
+        if first > self.limit:
+            return first
+        repeats = max(1, min(5, int(self.limit / max(first, 1e-6))))
+        return statistics.median(self.seconds(work) for _ in range(repeats))
+
+    def curve(self, what: str, largest: int, make: Callable[[int], Work]) -> Curve:
+        """Times of calls on 1, 8, 64, … and ``largest`` images, until one is long.
+
+        Args:
+            what: named in notes.
+            largest: images that cells have in such a call.
+            make: the call on so many images.
+        """
+        points: list[tuple[int, float]] = []
+        for images in _sizes(largest):
+            try:
+                points.append((images, self.settled(make(images))))
+            except torch.OutOfMemoryError:
+                self.notes.append(f"{what}: {images} images do not fit into the device's memory")
+                break
+            if points[-1][1] > self.limit:
+                break
+        if not points:
+            raise ValueError(f"{what}: not even one image fits into the device's memory")
+        if points[-1][0] < largest:
+            self.notes.append(
+                f"{what}: timed up to {points[-1][0]} images, {largest} are taken in proportion"
+            )
+        return Curve(points=points)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def _sizes(largest: int) -> list[int]:
+    sizes = [1]
+    while sizes[-1] * _GROWTH < largest:
+        sizes.append(sizes[-1] * _GROWTH)
+    return sizes if sizes[-1] == largest else [*sizes, largest]
+
+
+def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
+    """Time everything that is wanted.
+
+    Args:
+        wanted: networks and attacks.
+        limit: seconds of a long call; a calibration takes some hundred times as much.
+    """
+    watch = Stopwatch(default_device(), limit)
+    start = _start_seconds(watch)
+    networks = [_network(watch, network, wanted.batch) for network in wanted.networks]
+    attacks = [_attacks(watch, side, names, wanted.batch) for side, names in wanted.attacks.items()]
+    return Calibration(
+        device=device_name(),
+        device_type=watch.device.type,
+        torch=str(torch.__version__),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        assumed="",
+        start=start,
+        networks=networks,
+        attacks=attacks,
+        notes=watch.notes,
+    )
+
+
+def _start_seconds(watch: Stopwatch) -> float:
+    """From a command line to the first line of work, in a process of its own."""
+    program = (
+        "import rst_core.cells, torch; from rst_core.distributed import default_device; "
+        "torch.zeros(1, device=default_device()).item()"
+    )
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    root = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-c", program]
+
+    def run() -> None:
+        subprocess.run(command, check=True, cwd=root, env=os.environ | threads)
+
+    run()  # reads the files for the first time
+    return statistics.median(watch.seconds(run) for _ in range(3))
+
+
+def _images(count: int, side: int, classes: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    images = torch.rand(count, 3, side, side, generator=rng)
+    labels = torch.randint(classes, (count,), generator=rng)
+    return images.contiguous(memory_format=torch.channels_last).to(device), labels.to(device)
+
+
+def _classifier(build: NetworkSettings, classes: int, device: torch.device) -> Classifier:
+    model = build_classifier(build, classes, MEAN, STD)
+    draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
+    return model.requires_grad_(False).to(device)
+
+
+def _network(watch: Stopwatch, wanted: WantedNetwork, batch: int) -> NetworkTimes:
+    name = f"{wanted.build.architecture} at {wanted.image_size} pixels"
+    say(f"timing {name}")
+    side, classes, device = wanted.image_size, wanted.classes, watch.device
+    models: list[Classifier] = []
+    rng = torch.Generator(device=device).manual_seed(0)
+    # Every image takes every step, so that labels do not matter.
+    spec = _every_step(validation_attack(8.0, 1))
+
+    def gradient(count: int) -> Work:
+        x, y = _images(count, side, classes, device)
+        return lambda: pgd(models[0], x, y, spec, rng)
+
+    def forward(count: int) -> Work:
+        x, _ = _images(count, side, classes, device)
+
+        @torch.no_grad()
+        def run() -> Tensor:
+            logits: Tensor = models[0](x)
+            return logits
+
+        return run
+
+    def first() -> None:
+        models.append(_classifier(wanted.build, classes, device).eval())
+        fingerprint(models[0])
+        gradient(1)()
+
+    build = watch.seconds(first)
+    model = models[0]
+    return NetworkTimes(
+        architecture=wanted.build.architecture,
+        width=wanted.build.width,
+        image_size=side,
+        parameters=sum(p.numel() for p in prunable_weights(model).values()),
+        statistics=statistics_of(model),
+        forward_flops=forward_flops(wanted),
+        build=build,
+        forward=watch.curve(f"{name}, forward", batch, forward),
+        gradient=watch.curve(f"{name}, gradient", batch, gradient),
+        training=[
+            _training(watch, wanted, name, size, precision)
+            for size, precision in sorted(wanted.training)
+        ],
+    )
+
+
+def _every_step(spec: AttackSpec) -> AttackSpec:
+    from dataclasses import replace
+
+    return replace(spec, stop_at_success=False)
+
+
+def statistics_of(model: nn.Module) -> int:
+    """Numbers that the batch norms of a model carry."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    return 2 * sum(norm.num_features for norm in norms)
+
+
+def forward_flops(wanted: WantedNetwork) -> float:
+    """Floating-point operations of one image's logits."""
+    from workflow.plan.assume import flops
+
+    return flops(wanted).forward
+
+
+def _training(
+    watch: Stopwatch, wanted: WantedNetwork, name: str, batch: int, precision: Precision
+) -> TrainingTimes:
+    where = f"{name}, {precision} training"
+    trainees: dict[str, Trainee] = {}
+    model = _classifier(wanted.build, wanted.classes, watch.device)
+    trainees["dense"] = WeightTrainee(model)
+    masks = {n: torch.rand_like(w) < KEEP_RATIO for n, w in prunable_weights(model).items()}
+    trainees["finetune"] = WeightTrainee(model, masks)
+    trainees["search"] = MaskTrainee(model, KEEP_RATIO, Pattern.ELEMENT, 0)
+    curves = {
+        kind: watch.curve(f"{where}, {kind}", batch, _updates(trainee, wanted, precision, None))
+        for kind, trainee in trainees.items()
+    }
+    # A step of the inner maximisation is what a search step takes longer with one.
+    attack = training_attack(SearchMethod.FGSM_RS, 8.0)
+    attacked = watch.curve(
+        f"{where}, attack", batch, _updates(trainees["search"], wanted, precision, attack)
+    )
+    difference = [
+        (images, max(0.0, seconds - curves["search"].seconds(images)))
+        for images, seconds in attacked.points
+    ]
+    return TrainingTimes(
+        batch_size=batch, precision=precision, attack=Curve(points=difference), **curves
+    )
+
+
+def _updates(
+    trainee: Trainee, wanted: WantedNetwork, precision: Precision, attack: AttackSpec | None
+) -> Callable[[int], Work]:
+    """One optimiser step on so many images; the rate is too small to change what comes next."""
+    variables = list(trainee.variables.values())
+    device = variables[0].device
+    optimiser = torch.optim.SGD(variables, lr=1e-12, momentum=0.9, weight_decay=5e-4)
+    rng = torch.Generator(device=device).manual_seed(0)
+    overrun = torch.full((), -1.0, device=device)
+
+    def make(count: int) -> Work:
+        # Batch norms need two values a channel, which one small image does not give.
+        x, y = _images(max(2, count), wanted.image_size, wanted.classes, device)
+        trainee.model.train()
+
+        def run() -> None:
+            with _precision_of(precision, device):
+                step(trainee, optimiser, x, y, attack, rng, overrun)
+
+        return run
+
+    return make
+
+
+def _precision_of(precision: Precision, device: torch.device):  # type: ignore[no-untyped-def]
+    from rst_core.settings import TrainingSettings
+
+    return _precision(TrainingSettings(precision=precision), device)
+
+
+def _attacks(watch: Stopwatch, side: int, names: set[str], batch: int) -> AttackTimes:
+    say(f"timing attacks' own arithmetic at {side} pixels")
+    steps = {}
+    for name in sorted(names):
+        points: list[tuple[int, float]] = []
+        for images in _sizes(batch):
+            points.append((images, seconds_of_step(name, images, side, watch.device)))
+            if points[-1][1] > watch.limit / 10:
+                break
+        steps[name] = Curve(points=points)
+    return AttackTimes(image_size=side, steps=steps)
