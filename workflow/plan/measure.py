@@ -43,6 +43,8 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 KEEP_RATIO = 0.2
 #: Factor between two sizes that are timed.
 _GROWTH = 8
+#: Batch norms in training mode need two values a channel, which one small image may not give.
+_FEWEST = 2
 Work = Callable[[], object]
 
 
@@ -70,23 +72,28 @@ class Stopwatch:
         return time.perf_counter() - began
 
     def settled(self, work: Work) -> float:
-        """Median of some calls after one that does not count, unless that one is long."""
+        """Median of some calls after one that does not count: it warms up whatever is cold."""
         first = self.seconds(work)
-        if first > self.limit:
+        if first > 10 * self.limit:
             return first
-        repeats = max(1, min(5, int(self.limit / max(first, 1e-6))))
-        return statistics.median(self.seconds(work) for _ in range(repeats))
+        second = self.seconds(work)
+        repeats = min(4, int(self.limit / max(second, 1e-6)))
+        return statistics.median([second, *(self.seconds(work) for _ in range(repeats))])
 
-    def curve(self, what: str, largest: int, make: Callable[[int], Work]) -> Curve:
-        """Times of calls on 1, 8, 64, … and ``largest`` images, until one is long.
+    def curve(
+        self, what: str, largest: int, make: Callable[[int], Work], smallest: int = 1
+    ) -> Curve:
+        """Times of calls on ``smallest``, 8 times as many, … and ``largest`` images.
 
         Args:
-            what: named in notes.
+            what: named in notes, which say where a call was so long that no larger one was
+                tried.
             largest: images that cells have in such a call.
             make: the call on so many images.
+            smallest: fewest images that such a call can have.
         """
         points: list[tuple[int, float]] = []
-        for images in _sizes(largest):
+        for images in _sizes(smallest, largest):
             try:
                 points.append((images, self.settled(make(images))))
             except torch.OutOfMemoryError:
@@ -95,7 +102,7 @@ class Stopwatch:
             if points[-1][1] > self.limit:
                 break
         if not points:
-            raise ValueError(f"{what}: not even one image fits into the device's memory")
+            raise ValueError(f"{what}: not even {smallest} images fit into the device's memory")
         if points[-1][0] < largest:
             self.notes.append(
                 f"{what}: timed up to {points[-1][0]} images, {largest} are taken in proportion"
@@ -107,8 +114,8 @@ class Stopwatch:
             torch.cuda.synchronize(self.device)
 
 
-def _sizes(largest: int) -> list[int]:
-    sizes = [1]
+def _sizes(smallest: int, largest: int) -> list[int]:
+    sizes = [min(smallest, largest)]
     while sizes[-1] * _GROWTH < largest:
         sizes.append(sizes[-1] * _GROWTH)
     return sizes if sizes[-1] == largest else [*sizes, largest]
@@ -245,13 +252,15 @@ def _training(
     trainees["finetune"] = WeightTrainee(model, masks)
     trainees["search"] = MaskTrainee(model, KEEP_RATIO, Pattern.ELEMENT, 0)
     curves = {
-        kind: watch.curve(f"{where}, {kind}", batch, _updates(trainee, wanted, precision, None))
+        kind: watch.curve(
+            f"{where}, {kind}", batch, _updates(trainee, wanted, precision, None), _FEWEST
+        )
         for kind, trainee in trainees.items()
     }
     # A step of the inner maximisation is what a search step takes longer with one.
     attack = training_attack(SearchMethod.FGSM_RS, 8.0)
     attacked = watch.curve(
-        f"{where}, attack", batch, _updates(trainees["search"], wanted, precision, attack)
+        f"{where}, attack", batch, _updates(trainees["search"], wanted, precision, attack), _FEWEST
     )
     difference = [
         (images, max(0.0, seconds - curves["search"].seconds(images)))
@@ -273,8 +282,7 @@ def _updates(
     overrun = torch.full((), -1.0, device=device)
 
     def make(count: int) -> Work:
-        # Batch norms need two values a channel, which one small image does not give.
-        x, y = _images(max(2, count), wanted.image_size, wanted.classes, device)
+        x, y = _images(count, wanted.image_size, wanted.classes, device)
         trainee.model.train()
 
         def run() -> None:
@@ -297,7 +305,7 @@ def _attacks(watch: Stopwatch, side: int, names: set[str], batch: int) -> Attack
     steps = {}
     for name in sorted(names):
         points: list[tuple[int, float]] = []
-        for images in _sizes(batch):
+        for images in _sizes(1, batch):
             points.append((images, seconds_of_step(name, images, side, watch.device)))
             if points[-1][1] > watch.limit / 10:
                 break

@@ -92,52 +92,78 @@ def kind_of(cell: Cell) -> str:
             return "features"
 
 
-class Graph:
-    """Cells under some targets, and which of them must be made.
+@dataclass(eq=False)
+class Job:
+    """What makes one cell. Jobs are compared by identity: hashing a cell takes its time.
 
     Attributes:
-        inputs: every cell of the whole, existing or not, with what it is made from.
-        exists: the cells whose files are there.
+        cell: which it makes.
+        there: whether the file exists.
+        inputs: the jobs that make what it is made from.
+    """
+
+    cell: Cell
+    there: bool
+    inputs: tuple[Job, ...]
+
+
+class Graph:
+    """Jobs of a matrix, one for each cell that was asked for or is needed.
+
+    Args:
+        matrix: says what a cell is made from.
+        exists: whether a cell's file is there.
     """
 
     def __init__(self, matrix: Matrix, exists: Callable[[Cell], bool]) -> None:
         self._matrix = matrix
         self._exists = exists
-        self.inputs: dict[Cell, tuple[Cell, ...]] = {}
-        self.exists: set[Cell] = set()
+        self._jobs: dict[Cell, Job] = {}
 
-    def whole(self, cells: Iterable[Cell]) -> list[Cell]:
-        """These cells and everything under them, inputs first, each once."""
-        return self._walk(cells, stop=lambda cell: False)
+    def jobs(self, cells: Iterable[Cell]) -> list[Job]:
+        """The jobs that make these cells.
 
-    def missing(self, cells: Iterable[Cell]) -> list[Cell]:
-        """What must be made for these cells: inputs first, each once."""
-        return self._walk(cells, stop=lambda cell: cell in self.exists)
+        Raises:
+            PlanError: for a selection that the config does not keep.
+        """
+        return list(dict.fromkeys(self._job(cell) for cell in cells))
 
-    def _walk(self, cells: Iterable[Cell], stop: Callable[[Cell], bool]) -> list[Cell]:
-        found: dict[Cell, None] = {}
+    def _job(self, cell: Cell) -> Job:
+        found = self._jobs.get(cell)
+        if found is None:
+            under = self.jobs(inputs(cell, self._matrix))
+            made = job_of(cell, self._matrix)
+            if made == cell:
+                found = Job(cell, self._exists(cell), tuple(under))
+            else:
+                found = self._job(made)
+            self._jobs[cell] = found
+        return found
 
-        def visit(cell: Cell) -> None:
-            if cell in found:
-                return
-            under = self._inputs(cell)
-            if stop(cell):
-                return
-            for other in under:
-                visit(other)
-            found[cell] = None
 
-        for cell in cells:
-            visit(job_of(cell, self._matrix))
-        return list(found)
+def whole(jobs: Iterable[Job]) -> list[Job]:
+    """These jobs and everything under them, inputs first, each once."""
+    return _walk(jobs, lambda job: False)
 
-    def _inputs(self, cell: Cell) -> tuple[Cell, ...]:
-        if cell not in self.inputs:
-            if self._exists(cell):
-                self.exists.add(cell)
-            under = (job_of(other, self._matrix) for other in inputs(cell, self._matrix))
-            self.inputs[cell] = tuple(dict.fromkeys(under))
-        return self.inputs[cell]
+
+def missing(jobs: Iterable[Job]) -> list[Job]:
+    """What must run for these: inputs first, each once."""
+    return _walk(jobs, lambda job: job.there)
+
+
+def _walk(jobs: Iterable[Job], stop: Callable[[Job], bool]) -> list[Job]:
+    found: dict[Job, None] = {}
+
+    def visit(job: Job) -> None:
+        if job in found or stop(job):
+            return
+        for other in job.inputs:
+            visit(other)
+        found[job] = None
+
+    for job in jobs:
+        visit(job)
+    return list(found)
 
 
 def parts_of(targets: Iterable[str], matrix: Matrix) -> list[Part]:

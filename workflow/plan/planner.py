@@ -9,9 +9,9 @@ from rst_core.spec import CandidateSet, Cell, Evaluation, TrainingCell, Transfer
 from workflow.plan.calibration import Calibration, NotCalibrated
 from workflow.plan.cost import CostModel
 from workflow.plan.finished import exists, natural_shares, read_records
-from workflow.plan.needs import Graph, Part, kind_of, parts_of
+from workflow.plan.needs import Graph, Job, Part, kind_of, missing, parts_of, whole
 from workflow.plan.project import Project
-from workflow.plan.schedule import Chain, longest_chain, wall_seconds
+from workflow.plan.schedule import longest_chain, wall_seconds
 from workflow.plan.sizes import checkpoint_bytes, file_bytes
 
 #: What hours are multiplied with: nodes differ, disks are busy, first epochs are slow.
@@ -65,8 +65,9 @@ class Plan:
     Attributes:
         rows: counts by (kind, network, dataset).
         additions: part by part.
-        seconds: of every cell to do, inputs first, the margin included.
-        inputs: of every cell.
+        to_do: cells that must be made, inputs first.
+        seconds: of each of them, the margin included.
+        inputs: numbers of those of them that each is made from.
         calibration: what hours come from; None where none was to be had.
         margin: that is in all seconds.
         uncalibrated: why some cells have no hours, each reason with its number of cells.
@@ -77,8 +78,9 @@ class Plan:
 
     rows: dict[tuple[str, str, str], Count]
     additions: list[Addition]
-    seconds: dict[Cell, float]
-    inputs: dict[Cell, tuple[Cell, ...]]
+    to_do: list[Cell]
+    seconds: list[float]
+    inputs: list[list[int]]
     calibration: Calibration | None
     margin: float
     uncalibrated: dict[str, int]
@@ -102,8 +104,8 @@ class Plan:
         """Seconds until the last cell is done."""
         return wall_seconds(self.seconds, self.inputs, devices)
 
-    def chain(self) -> Chain:
-        """The longest chain of cells."""
+    def chain(self) -> list[int]:
+        """Numbers of the cells to do in the longest chain of them."""
         return longest_chain(self.seconds, self.inputs)
 
 
@@ -121,60 +123,76 @@ def make_plan(
     """
     parts = parts_of(targets, project.matrix)
     graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
-    whole = graph.whole(cell for part in parts for cell in part.cells)
-    standing = natural_shares(read_records(project.root, _measured(graph.exists)))
+    asked = [graph.jobs(part.cells) for part in parts]
+    jobs = whole(job for some in asked for job in some)
+    standing = natural_shares(read_records(project.root, _measured(jobs)))
     model = None
     if calibration is not None:
         model = CostModel(
             project.matrix, calibration, project.images, lambda name: standing.get(name, 1.0)
         )
     pricing = _Pricing(project, model, margin)
-    missing = graph.missing(cell for part in parts for cell in part.cells)
-    seconds = {cell: pricing.seconds(cell) for cell in missing}
-    rows: dict[tuple[str, str, str], Count] = {}
-    for cell in whole:
-        network = cell.model.network
-        row = rows.setdefault((kind_of(cell), network.name, network.dataset), Count())
-        row.cells += 1
-        row.there += cell in graph.exists
-        row.to_do += cell in seconds
-        row.seconds += seconds.get(cell, 0.0)
-        row.bytes += pricing.bytes(cell) if cell in seconds else 0.0
+    to_do = missing(job for some in asked for job in some)
+    prices = {job: pricing.price(job.cell) for job in to_do}
+    number = {job: i for i, job in enumerate(to_do)}
     return Plan(
-        rows=rows,
-        additions=_additions(parts, graph, seconds, pricing),
-        seconds=seconds,
-        inputs=graph.inputs,
+        rows=_rows(jobs, prices),
+        additions=_additions(parts, asked, prices),
+        to_do=[job.cell for job in to_do],
+        seconds=[prices[job].seconds for job in to_do],
+        inputs=[[number[i] for i in job.inputs if i in number] for job in to_do],
         calibration=calibration,
         margin=margin,
         uncalibrated=pricing.uncalibrated,
-        checkpoint_bytes=max((pricing.checkpoint(cell) for cell in missing), default=0.0),
+        checkpoint_bytes=max((pricing.checkpoint(job.cell) for job in to_do), default=0.0),
         standing=standing,
-        remarks=_remarks(project, whole),
+        remarks=_remarks(project, jobs),
     )
 
 
-def _measured(cells: Iterable[Cell]) -> list[Cell]:
-    return [cell for cell in cells if not isinstance(cell, TrainingCell)]
+def _measured(jobs: Iterable[Job]) -> list[Cell]:
+    return [job.cell for job in jobs if job.there and not isinstance(job.cell, TrainingCell)]
+
+
+def _rows(jobs: list[Job], prices: dict[Job, Price]) -> dict[tuple[str, str, str], Count]:
+    rows: dict[tuple[str, str, str], Count] = {}
+    for job in jobs:
+        network = job.cell.model.network
+        row = rows.setdefault((kind_of(job.cell), network.name, network.dataset), Count())
+        row.cells += 1
+        row.there += job.there
+        if job in prices:
+            row.to_do += 1
+            row.seconds += prices[job].seconds
+            row.bytes += prices[job].bytes
+    return rows
 
 
 def _additions(
-    parts: list[Part], graph: Graph, seconds: dict[Cell, float], pricing: _Pricing
+    parts: list[Part], asked: list[list[Job]], prices: dict[Job, Price]
 ) -> list[Addition]:
-    known: set[Cell] = set()
+    known: set[Job] = set()
     found = []
-    for part in parts:
-        added = [cell for cell in graph.missing(part.cells) if cell not in known]
+    for part, jobs in zip(parts, asked, strict=True):
+        added = [job for job in missing(jobs) if job not in known]
         known.update(added)
-        whole = graph.whole(part.cells)
+        needed = whole(jobs)
         by_network: dict[str, float] = {}
-        for cell in added:
-            name = cell.model.network.name
-            by_network[name] = by_network.get(name, 0.0) + seconds[cell]
-        size = sum(pricing.bytes(cell) for cell in added)
-        there = sum(cell in graph.exists for cell in whole)
-        found.append(Addition(part, len(whole), there, len(added), by_network, size))
+        for job in added:
+            name = job.cell.model.network.name
+            by_network[name] = by_network.get(name, 0.0) + prices[job].seconds
+        size = sum(prices[job].bytes for job in added)
+        there = sum(job.there for job in needed)
+        found.append(Addition(part, len(needed), there, len(added), by_network, size))
     return found
+
+
+@dataclass(frozen=True)
+class Price:
+    """Of one cell: seconds, the margin included, and bytes."""
+
+    seconds: float
+    bytes: float
 
 
 class _Pricing:
@@ -186,7 +204,10 @@ class _Pricing:
         self.margin = margin
         self.uncalibrated: dict[str, int] = {}
 
-    def seconds(self, cell: Cell) -> float:
+    def price(self, cell: Cell) -> Price:
+        return Price(self._seconds(cell), self._bytes(cell))
+
+    def _seconds(self, cell: Cell) -> float:
         if self.model is None:
             return 0.0
         try:
@@ -196,7 +217,7 @@ class _Pricing:
             self.uncalibrated[reason] = self.uncalibrated.get(reason, 0) + 1
             return 0.0
 
-    def bytes(self, cell: Cell) -> float:
+    def _bytes(self, cell: Cell) -> float:
         matrix = self.project.matrix
         judges = 1
         if isinstance(cell, TransferRow):
@@ -223,9 +244,9 @@ class _Pricing:
             return 0.0
 
 
-def _remarks(project: Project, whole: list[Cell]) -> list[str]:
-    datasets = dict.fromkeys(cell.model.network.dataset for cell in whole)
-    remarks = [project.images(name).remark for name in datasets if name]
+def _remarks(project: Project, jobs: list[Job]) -> list[str]:
+    datasets = dict.fromkeys(job.cell.model.network.dataset for job in jobs)
+    remarks = [project.images(name).remark for name in datasets]
     entries = project.matrix.config.datasets
     for name in datasets:
         if entries[name].stand_in_for:

@@ -154,8 +154,9 @@ def _wall(plan: Plan, devices: int) -> str:
     name = "GPU" if plan.calibration.device_type == "cuda" else "job at a time"
     plural = name.replace("job", "jobs") if "job" in name else f"{name}s"
     text = f"With {devices} {name if devices == 1 else plural}: {duration(wall)}"
-    if wall < 1.05 * chain.seconds and len(chain.jobs) > 1:
-        kinds = " -> ".join(kind_of(job) for job in chain.jobs)  # type: ignore[arg-type]
+    longest = sum(plan.seconds[i] for i in chain)
+    if wall < 1.05 * longest and len(chain) > 1:
+        kinds = " -> ".join(kind_of(plan.to_do[i]) for i in chain)
         text += f", which is the longest chain ({kinds}); more would not help"
     return text + "."
 
@@ -175,7 +176,7 @@ def _remarks(plan: Plan) -> list[str]:
     if unasked := total.cells - total.there - total.to_do:
         found.append(f"{unasked:,} cells are missing but only under files that exist: not to do")
     found += [f"no hours for {n:,} cells: {reason}" for reason, n in plan.uncalibrated.items()]
-    if plan.calibration is not None and any(not isinstance(c, TrainingCell) for c in plan.seconds):
+    if plan.calibration is not None and any(not isinstance(c, TrainingCell) for c in plan.to_do):
         measured = ", ".join(f"{name} {share:.0%}" for name, share in plan.standing.items())
         found.append(
             "attacks that leave fallen images alone: the share of images that stand is taken "
