@@ -1,1 +1,1 @@
-"""What a target costs before it is made, and how far it is while it is: ``rst plan``, ``status``."""
+"""What a target costs before it is made (``rst plan``), and how far it is (``rst status``)."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from rst_core.networks import Classifier, build_classifier, prunable_weights
-from workflow.plan.calibration import Calibration, Curve, NetworkTimes, TrainingTimes
+from workflow.plan.calibration import AttackTimes, Calibration, Curve, NetworkTimes, TrainingTimes
 from workflow.plan.wanted import Wanted, WantedNetwork
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -63,7 +64,13 @@ def _count(model: Classifier, side: int, *, images: bool, weights: bool) -> floa
         loss = F.cross_entropy(model(x), labels)
         if images or weights:
             torch.autograd.backward(loss)
-    return counter.get_total_flops() / batch
+    return float(counter.get_total_flops()) / batch
+
+
+def statistics_of(model: nn.Module) -> int:
+    """Numbers that the batch norms of a model carry."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    return 2 * sum(norm.num_features for norm in norms)
 
 
 def assume(wanted: Wanted, teraflops: float) -> Calibration:
@@ -86,9 +93,10 @@ def assume(wanted: Wanted, teraflops: float) -> Calibration:
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         assumed=f"a GPU that sustains {teraflops:g} TFLOP/s in float32",
         start=START_SECONDS,
+        data={},
         networks=[_times(network, rate, wanted.batch) for network in wanted.networks],
         attacks=[
-            {"image_size": side, "steps": {n: {"points": [(1, 0.0)]} for n in sorted(names)}}  # type: ignore[misc]
+            AttackTimes(image_size=side, steps={n: Curve(points=[(1, 0.0)]) for n in sorted(names)})
             for side, names in wanted.attacks.items()
         ],
         notes=[
@@ -117,12 +125,14 @@ def _times(wanted: WantedNetwork, rate: float, batch: int) -> NetworkTimes:
         attack = curve(count.gradient, size)
         training.append(
             TrainingTimes(
-                batch_size=size, precision=precision, attack=attack,
-                dense=update, search=update, finetune=update,
-            )  # fmt: skip
+                batch_size=size,
+                precision=precision,
+                attack=attack,
+                update=update,
+                search=0.0,
+                finetune=0.0,
+            )
         )
-    from workflow.plan.measure import statistics_of
-
     return NetworkTimes(
         architecture=wanted.build.architecture,
         width=wanted.build.width,

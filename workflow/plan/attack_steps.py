@@ -6,7 +6,6 @@ an image size serves all networks. Each attack is run for a few steps and divide
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -27,8 +26,10 @@ _STEPS = 5
 _QUERIES = 30
 
 
-def seconds_of_step(name: str, images: int, side: int, device: torch.device) -> float:
-    """Of one step of an attack on so many images, every one standing.
+def few_steps(
+    name: str, images: int, side: int, device: torch.device
+) -> tuple[Callable[[], object], int]:
+    """An attack of a few steps on so many images, every one standing, and how many steps.
 
     Args:
         name: as in :func:`workflow.plan.cost.attack_calls`.
@@ -43,16 +44,12 @@ def seconds_of_step(name: str, images: int, side: int, device: torch.device) -> 
     def model(batch: Tensor) -> Tensor:
         return batch.mean((2, 3)) @ weights
 
-    y = model(x).argmax(1)
-    work, steps = _short(name, model, x, y)
-    work()
-    return _time(work, device) / steps
+    return _short(name, model, x, model(x).argmax(1))
 
 
 def _short(
     name: str, model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor
 ) -> tuple[Callable[[], object], int]:
-    """An attack of a few steps, and how many."""
     rng = torch.Generator().manual_seed(0)
     if name.startswith("auto_attack"):
         return _auto_attack_part(name.split()[1], model, x, y)
@@ -93,13 +90,3 @@ def _auto_attack_part(
     else:
         one.targeted, one.n_target_classes = True, 1
     return lambda: one.perturb(x, y), _STEPS
-
-
-def _time(work: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began

@@ -27,7 +27,7 @@ class PlanError(ValueError):
     """Nothing can be planned; the message is one sentence with what to do."""
 
 
-class NotCalibrated(PlanError):
+class NotCalibratedError(PlanError):
     """The calibration lacks what a cell is made of."""
 
 
@@ -45,22 +45,23 @@ class Curve(_Section):
     points: list[tuple[Annotated[int, Field(ge=1)], Seconds]] = Field(min_length=1)
 
     def seconds(self, images: float) -> float:
-        """Of a call on so many images: between two points on their line.
+        """Of a call on so many images: on the line between two points, or of the last two.
 
-        Below the first point a call costs what the first one does, above the last one the
-        time is proportional to the images: devices are busy by then.
+        Below the first point a call costs what the first one does. A curve of one point is
+        proportional above it.
         """
         if images <= 0:
             return 0.0
-        below = self.points[0]
-        if images <= below[0]:
-            return below[1]
-        for above in self.points[1:]:
-            if images <= above[0]:
-                share = (images - below[0]) / (above[0] - below[0])
-                return below[1] + share * (above[1] - below[1])
-            below = above
-        return below[1] * images / below[0]
+        first, last = self.points[0], self.points[-1]
+        if images <= first[0]:
+            return first[1]
+        if len(self.points) == 1:
+            return last[1] * images / last[0]
+        above = next((i for i, p in enumerate(self.points) if images <= p[0]), -1)
+        (n0, s0), (n1, s1) = self.points[above - 1], self.points[above]
+        found = s0 + (images - n0) / (n1 - n0) * (s1 - s0)
+        # Larger calls never take less; a busy moment can make it look so.
+        return max(found, last[1]) if images > last[0] else found
 
 
 class TrainingTimes(_Section):
@@ -70,17 +71,18 @@ class TrainingTimes(_Section):
         batch_size: images a step.
         precision: arithmetic.
         attack: one step of the inner maximisation, batch norms in training mode.
-        dense: an optimiser step of dense training, without any attack.
-        search: the same of mask search, masks included.
-        finetune: the same under a fixed mask.
+        update: an optimiser step of dense training, without any attack.
+        search: what a step of mask search takes longer, for masks and scores; it does not
+            depend on the images.
+        finetune: the same for a fixed mask.
     """
 
     batch_size: int
     precision: Precision
     attack: Curve
-    dense: Curve
-    search: Curve
-    finetune: Curve
+    update: Curve
+    search: Seconds
+    finetune: Seconds
 
 
 class NetworkTimes(_Section):
@@ -119,12 +121,12 @@ class NetworkTimes(_Section):
         """Times of a training setting.
 
         Raises:
-            NotCalibrated: if there are none.
+            NotCalibratedError: if there are none.
         """
         for times in self.training:
             if (times.batch_size, times.precision) == (batch_size, precision):
                 return times
-        raise NotCalibrated(
+        raise NotCalibratedError(
             f"{self.name} is not calibrated for batches of {batch_size} in {precision}; "
             "run 'rst calibrate' with this config"
         )
@@ -151,6 +153,7 @@ class Calibration(_Section):
         date: of the measurement (UTC).
         assumed: empty if everything was measured; else what was assumed instead.
         start: seconds from a command line to the first line of work: imports, the device.
+        data: seconds to load a dataset, by name, where it was there to be loaded.
         networks: see there.
         attacks: see there.
         notes: what a reader must know, such as a batch that did not fit.
@@ -163,6 +166,7 @@ class Calibration(_Section):
     date: str
     assumed: str
     start: Seconds
+    data: dict[str, Seconds]
     networks: list[NetworkTimes]
     attacks: list[AttackTimes]
     notes: list[str]
@@ -183,7 +187,7 @@ class Calibration(_Section):
         """Times of a network.
 
         Raises:
-            NotCalibrated: if there are none.
+            NotCalibratedError: if there are none.
         """
         for times in self.networks:
             if (times.architecture, times.width, times.image_size) == (
@@ -193,18 +197,18 @@ class Calibration(_Section):
             ):
                 return times
         name = _network_name(architecture, width, image_size)
-        raise NotCalibrated(f"{name} is not calibrated; run 'rst calibrate' with this config")
+        raise NotCalibratedError(f"{name} is not calibrated; run 'rst calibrate' with this config")
 
     def attack_step(self, name: str, image_size: int) -> Curve:
         """Arithmetic of one step of an attack.
 
         Raises:
-            NotCalibrated: if there is none.
+            NotCalibratedError: if there is none.
         """
         for times in self.attacks:
             if times.image_size == image_size and name in times.steps:
                 return times.steps[name]
-        raise NotCalibrated(
+        raise NotCalibratedError(
             f"{name} on {image_size} x {image_size} pixels is not calibrated; "
             "run 'rst calibrate' with this config"
         )
@@ -229,7 +233,9 @@ def read_calibration(path: Path) -> Calibration:
         found = Calibration.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
-        raise PlanError(f"{path} is no calibration of ours ({reason}); run 'rst calibrate'") from None
+        raise PlanError(
+            f"{path} is no calibration of ours ({reason}); run 'rst calibrate'"
+        ) from None
     if found.format != FORMAT:
         raise PlanError(f"{path} has format {found.format}; run 'rst calibrate' to write {FORMAT}")
     return found

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rst_core.spec import Cell
-from workflow.plan.calibration import Calibration, NotCalibrated, PlanError
+from workflow.plan.calibration import Calibration, NotCalibratedError, PlanError
 from workflow.plan.cost import CostModel
 from workflow.plan.finished import exists, natural_shares, read_records
 from workflow.plan.needs import Graph, kind_of, parts_of, whole
@@ -51,7 +51,7 @@ def compare(project: Project, targets: Sequence[str], calibration: Calibration) 
             continue
         try:
             cost = model.cost(record.cell)
-        except NotCalibrated:
+        except NotCalibratedError:
             continue
         predicted = cost.total if record.whole else cost.work
         found.append(Comparison(record.cell, predicted, record.seconds, record.device))

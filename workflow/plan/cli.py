@@ -169,9 +169,7 @@ def _plan(arguments: argparse.Namespace) -> str:
     margin = MARGIN if arguments.margin is None else arguments.margin
     found = make_plan(project, arguments.targets, _found(arguments), margin)
     heading = f"Plan of {' '.join(arguments.targets)} ({project.label}); nothing was started."
-    return plan_text(
-        found, heading, arguments.gpus, arguments.by, markdown=arguments.markdown
-    )
+    return plan_text(found, heading, arguments.gpus, arguments.by, markdown=arguments.markdown)
 
 
 def _status(arguments: argparse.Namespace) -> str:
@@ -221,7 +219,9 @@ def _check(arguments: argparse.Namespace) -> str:
 
     project = Project(Path(), arguments.configfile)
     calibration = read_calibration(arguments.calibration or PLACE)
-    return check_text(compare(project, arguments.targets, calibration), calibration, markdown=arguments.markdown)
+    return check_text(
+        compare(project, arguments.targets, calibration), calibration, markdown=arguments.markdown
+    )
 
 
 def _found(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]

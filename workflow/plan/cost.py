@@ -135,7 +135,7 @@ class CostModel:
         """Of one cell, its inputs being there.
 
         Raises:
-            NotCalibrated: if the calibration lacks its network or attack.
+            NotCalibratedError: if the calibration lacks its network or attack.
         """
         match cell:
             case TrainingCell():
@@ -146,13 +146,14 @@ class CostModel:
                 work = self._transfer(cell)
             case FeatureDistance():
                 work = self._features(cell)
-        return Cost(self.calibration.start, work)
+        data = self.calibration.data.get(cell.model.network.dataset, 0.0)
+        return Cost(self.calibration.start, data + work)
 
     def network(self, network: Network) -> NetworkTimes:
         """Times of a cell's network on its dataset's images.
 
         Raises:
-            NotCalibrated: if the calibration lacks it.
+            NotCalibratedError: if the calibration lacks it.
         """
         build = self.matrix.network_settings(network)
         return self.calibration.network(build.architecture, build.width, self._size(network))
@@ -170,7 +171,8 @@ class CostModel:
         batch = min(settings.batch_size, counts.train)
         adversary = cell.model.adversary
         steps = training_attack(adversary.method, adversary.eps).steps if adversary else 0
-        step = _update(cell, times).seconds(batch) + steps * times.attack.seconds(batch)
+        step = times.update.seconds(batch) + _masking(cell, times)
+        step += steps * times.attack.seconds(batch)
         epoch = counts.train // batch * step
         measured = [counts.validation]
         if Selection.BEST_TEST in self.matrix.config.keep_selections:
@@ -215,13 +217,15 @@ class CostModel:
         standing = self.standing(network.dataset) if leaves_the_fallen(spec) else 1.0
 
         def batch(n: int) -> float:
-            return (
-                self._attack(times, calls, sources, n, standing) + judges * times.forward.seconds(n)
-            )
+            return self._attack(
+                times, calls, sources, n, standing
+            ) + judges * times.forward.seconds(n)
 
         loaded = len(self.matrix.loaded(self.matrix.sources(cell)))
         if isinstance(cell, TransferRow):
-            loaded = len(self.matrix.loaded([*self.matrix.sources(cell), *self.matrix.targets(cell)]))
+            loaded = len(
+                self.matrix.loaded([*self.matrix.sources(cell), *self.matrix.targets(cell)])
+            )
         return (
             loaded * times.build
             + _batches(images, self.matrix.config.attack_batch_size, batch)
@@ -254,12 +258,12 @@ class CostModel:
         return times.build + passes
 
 
-def _update(cell: TrainingCell, times: TrainingTimes) -> Curve:
+def _masking(cell: TrainingCell, times: TrainingTimes) -> float:
     match cell.model:
         case Ticket():
             return times.search
         case Dense():
-            return times.dense
+            return 0.0
         case _:
             return times.finetune
 

@@ -95,5 +95,3 @@ def natural_shares(records: Iterable[Record]) -> dict[str, float]:
 def exists(root: Path, cell: Cell) -> bool:
     """Whether a cell's file is there."""
     return (root / cell_file(cell)).is_file()
-
-

@@ -7,29 +7,34 @@ for; what would take longer than a few seconds is left to proportion, and a note
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rst_core.attacks.gradient import pgd
+from rst_core.data import load_splits
 from rst_core.distributed import default_device
 from rst_core.evaluation import fingerprint
 from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
 from rst_core.progress import say
 from rst_core.records import device_name
-from rst_core.settings import AttackSpec, NetworkSettings, training_attack, validation_attack
+from rst_core.settings import DatasetSettings, NetworkSettings, training_attack, validation_attack
 from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
-from rst_core.training import _precision, step
+from rst_core.training import step
 from rst_core.vocabulary import Init, Pattern, Precision, SearchMethod
-from workflow.plan.attack_steps import seconds_of_step
+from workflow.plan.assume import flops, statistics_of
+from workflow.plan.attack_steps import few_steps
 from workflow.plan.calibration import (
     AttackTimes,
     Calibration,
@@ -52,6 +57,9 @@ Work = Callable[[], object]
 class Stopwatch:
     """Times calls on one device.
 
+    On a CPU with one thread it counts the time that this process computed, which is what a
+    clock would show if nobody else used the machine; otherwise it looks at the clock.
+
     Attributes:
         device: whose unfinished work is waited for.
         limit: seconds after which a call counts as long: it is not repeated, nor a larger
@@ -66,10 +74,17 @@ class Stopwatch:
     def seconds(self, work: Work) -> float:
         """Of one call."""
         self._wait()
-        began = time.perf_counter()
+        began = self._now()
         work()
         self._wait()
-        return time.perf_counter() - began
+        return self._now() - began
+
+    def _now(self) -> float:
+        if self.device.type == "cpu" and torch.get_num_threads() == 1:
+            # A job's start is timed in a process of its own.
+            children = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return time.process_time() + children.ru_utime + children.ru_stime
+        return time.perf_counter()
 
     def settled(self, work: Work) -> float:
         """Median of some calls after one that does not count: it warms up whatever is cold."""
@@ -130,6 +145,7 @@ def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
     """
     watch = Stopwatch(default_device(), limit)
     start = _start_seconds(watch)
+    data = _data(watch, wanted.datasets)
     networks = [_network(watch, network, wanted.batch) for network in wanted.networks]
     attacks = [_attacks(watch, side, names, wanted.batch) for side, names in wanted.attacks.items()]
     return Calibration(
@@ -139,6 +155,7 @@ def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         assumed="",
         start=start,
+        data=data,
         networks=networks,
         attacks=attacks,
         notes=watch.notes,
@@ -162,6 +179,17 @@ def _start_seconds(watch: Stopwatch) -> float:
     return statistics.median(watch.seconds(run) for _ in range(3))
 
 
+def _data(watch: Stopwatch, datasets: dict[str, DatasetSettings]) -> dict[str, float]:
+    """Loading of every dataset that is there."""
+    found = {}
+    for name, settings in datasets.items():
+        try:
+            found[name] = watch.seconds(partial(load_splits, settings))
+        except OSError:
+            watch.notes.append(f"{name} is not here to be loaded: loading it counts as nothing")
+    return found
+
+
 def _images(count: int, side: int, classes: int, device: torch.device) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(0)
     images = torch.rand(count, 3, side, side, generator=rng)
@@ -182,7 +210,7 @@ def _network(watch: Stopwatch, wanted: WantedNetwork, batch: int) -> NetworkTime
     models: list[Classifier] = []
     rng = torch.Generator(device=device).manual_seed(0)
     # Every image takes every step, so that labels do not matter.
-    spec = _every_step(validation_attack(8.0, 1))
+    spec = replace(validation_attack(8.0, 1), stop_at_success=False)
 
     def gradient(count: int) -> Work:
         x, y = _images(count, side, classes, device)
@@ -211,7 +239,7 @@ def _network(watch: Stopwatch, wanted: WantedNetwork, batch: int) -> NetworkTime
         image_size=side,
         parameters=sum(p.numel() for p in prunable_weights(model).values()),
         statistics=statistics_of(model),
-        forward_flops=forward_flops(wanted),
+        forward_flops=flops(wanted).forward,
         build=build,
         forward=watch.curve(f"{name}, forward", batch, forward),
         gradient=watch.curve(f"{name}, gradient", batch, gradient),
@@ -222,82 +250,79 @@ def _network(watch: Stopwatch, wanted: WantedNetwork, batch: int) -> NetworkTime
     )
 
 
-def _every_step(spec: AttackSpec) -> AttackSpec:
-    from dataclasses import replace
-
-    return replace(spec, stop_at_success=False)
-
-
-def statistics_of(model: nn.Module) -> int:
-    """Numbers that the batch norms of a model carry."""
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    return 2 * sum(norm.num_features for norm in norms)
-
-
-def forward_flops(wanted: WantedNetwork) -> float:
-    """Floating-point operations of one image's logits."""
-    from workflow.plan.assume import flops
-
-    return flops(wanted).forward
-
-
 def _training(
     watch: Stopwatch, wanted: WantedNetwork, name: str, batch: int, precision: Precision
 ) -> TrainingTimes:
     where = f"{name}, {precision} training"
-    trainees: dict[str, Trainee] = {}
     model = _classifier(wanted.build, wanted.classes, watch.device)
-    trainees["dense"] = WeightTrainee(model)
     masks = {n: torch.rand_like(w) < KEEP_RATIO for n, w in prunable_weights(model).items()}
-    trainees["finetune"] = WeightTrainee(model, masks)
-    trainees["search"] = MaskTrainee(model, KEEP_RATIO, Pattern.ELEMENT, 0)
-    curves = {
-        kind: watch.curve(
-            f"{where}, {kind}", batch, _updates(trainee, wanted, precision, None), _FEWEST
-        )
-        for kind, trainee in trainees.items()
+    steps = {
+        "dense": _updates(WeightTrainee(model), wanted, precision),
+        "finetune": _updates(WeightTrainee(model, masks), wanted, precision),
+        "search": _updates(MaskTrainee(model, KEEP_RATIO, Pattern.ELEMENT, 0), wanted, precision),
     }
-    # A step of the inner maximisation is what a search step takes longer with one.
-    attack = training_attack(SearchMethod.FGSM_RS, 8.0)
-    attacked = watch.curve(
-        f"{where}, attack", batch, _updates(trainees["search"], wanted, precision, attack), _FEWEST
-    )
-    difference = [
-        (images, max(0.0, seconds - curves["search"].seconds(images)))
-        for images, seconds in attacked.points
-    ]
+    # What masks cost does not depend on the images: few tell.
+    bare, fixed, searched = (watch.settled(steps[kind](_FEWEST)) for kind in steps)
     return TrainingTimes(
-        batch_size=batch, precision=precision, attack=Curve(points=difference), **curves
+        batch_size=batch,
+        precision=precision,
+        attack=watch.curve(f"{where}, attack", batch, _attacked(model, wanted, precision), _FEWEST),
+        update=watch.curve(f"{where}, update", batch, steps["dense"], _FEWEST),
+        search=max(0.0, searched - bare),
+        finetune=max(0.0, fixed - bare),
     )
 
 
 def _updates(
-    trainee: Trainee, wanted: WantedNetwork, precision: Precision, attack: AttackSpec | None
+    trainee: Trainee, wanted: WantedNetwork, precision: Precision
 ) -> Callable[[int], Work]:
-    """One optimiser step on so many images; the rate is too small to change what comes next."""
+    """One optimiser step on so many images, without an attack."""
     variables = list(trainee.variables.values())
     device = variables[0].device
+    # No step size to speak of: what is timed must not change what is timed next.
     optimiser = torch.optim.SGD(variables, lr=1e-12, momentum=0.9, weight_decay=5e-4)
     rng = torch.Generator(device=device).manual_seed(0)
     overrun = torch.full((), -1.0, device=device)
 
     def make(count: int) -> Work:
         x, y = _images(count, wanted.image_size, wanted.classes, device)
-        trainee.model.train()
 
         def run() -> None:
-            with _precision_of(precision, device):
-                step(trainee, optimiser, x, y, attack, rng, overrun)
+            trainee.model.train()
+            with _arithmetic(precision, device):
+                step(trainee, optimiser, x, y, None, rng, overrun)
 
         return run
 
     return make
 
 
-def _precision_of(precision: Precision, device: torch.device):  # type: ignore[no-untyped-def]
-    from rst_core.settings import TrainingSettings
+def _arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """As around every step of training."""
+    if precision is Precision.BFLOAT16:
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
 
-    return _precision(TrainingSettings(precision=precision), device)
+
+def _attacked(
+    model: Classifier, wanted: WantedNetwork, precision: Precision
+) -> Callable[[int], Work]:
+    """One step of the inner maximisation on so many images."""
+    device = next(model.parameters()).device
+    rng = torch.Generator(device=device).manual_seed(0)
+    spec = training_attack(SearchMethod.FGSM_RS, 8.0)
+
+    def make(count: int) -> Work:
+        x, y = _images(count, wanted.image_size, wanted.classes, device)
+
+        def run() -> None:
+            model.train()
+            with _arithmetic(precision, device):
+                pgd(model, x, y, spec, rng)
+
+        return run
+
+    return make
 
 
 def _attacks(watch: Stopwatch, side: int, names: set[str], batch: int) -> AttackTimes:
@@ -306,8 +331,14 @@ def _attacks(watch: Stopwatch, side: int, names: set[str], batch: int) -> Attack
     for name in sorted(names):
         points: list[tuple[int, float]] = []
         for images in _sizes(1, batch):
-            points.append((images, seconds_of_step(name, images, side, watch.device)))
+            points.append((images, _step_seconds(watch, name, images, side)))
             if points[-1][1] > watch.limit / 10:
                 break
         steps[name] = Curve(points=points)
     return AttackTimes(image_size=side, steps=steps)
+
+
+def _step_seconds(watch: Stopwatch, name: str, images: int, side: int) -> float:
+    work, steps = few_steps(name, images, side, watch.device)
+    work()
+    return watch.seconds(work) / steps

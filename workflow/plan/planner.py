@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rst_core.spec import CandidateSet, Cell, Evaluation, TrainingCell, TransferRow
-from workflow.plan.calibration import Calibration, NotCalibrated
+from workflow.plan.calibration import Calibration, NotCalibratedError
 from workflow.plan.cost import CostModel
 from workflow.plan.finished import exists, natural_shares, read_records
 from workflow.plan.needs import Graph, Job, Part, kind_of, missing, parts_of, whole
@@ -212,7 +212,7 @@ class _Pricing:
             return 0.0
         try:
             return self.margin * self.model.cost(cell).total
-        except NotCalibrated as error:
+        except NotCalibratedError as error:
             reason = str(error)
             self.uncalibrated[reason] = self.uncalibrated.get(reason, 0) + 1
             return 0.0
@@ -228,7 +228,7 @@ class _Pricing:
         if isinstance(cell, TrainingCell) and self.model is not None:
             try:
                 times = self.model.network(cell.model.network)
-            except NotCalibrated:
+            except NotCalibratedError:
                 return 0.0
         tests = self.project.images(cell.model.network.dataset).test
         files = len(matrix.config.keep_selections) if isinstance(cell, TrainingCell) else 1
@@ -240,7 +240,7 @@ class _Pricing:
         kept = len(self.project.matrix.config.keep_selections)
         try:
             return checkpoint_bytes(self.model.network(cell.model.network), kept)
-        except NotCalibrated:
+        except NotCalibratedError:
             return 0.0
 
 

@@ -30,9 +30,7 @@ def longest_chain(seconds: Sequence[float], inputs: Sequence[Sequence[int]]) -> 
     return chain[::-1]
 
 
-def wall_seconds(
-    seconds: Sequence[float], inputs: Sequence[Sequence[int]], devices: int
-) -> float:
+def wall_seconds(seconds: Sequence[float], inputs: Sequence[Sequence[int]], devices: int) -> float:
     """End of the last job if free devices always take the job with the longest chain behind it.
 
     Args:

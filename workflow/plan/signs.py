@@ -138,9 +138,7 @@ def slurm_jobs() -> str | None:
         return f"squeue failed: {lines[-1]}"
     states = Counter(line.partition("|")[0] for line in done.stdout.splitlines() if line)
     reasons = Counter(
-        line.partition("|")[2]
-        for line in done.stdout.splitlines()
-        if line.startswith("PENDING|")
+        line.partition("|")[2] for line in done.stdout.splitlines() if line.startswith("PENDING|")
     )
     if not states:
         return "no job of yours"

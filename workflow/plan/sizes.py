@@ -53,11 +53,11 @@ def image_counts(name: str, settings: DatasetSettings, manifests: Path) -> Image
     if halves[0]:
         return ImageCounts(halves[0] - held, held, halves[1] or halves[2])
     if settings.classes == 1000:
-        remark = f"{name} is taken to have the {_ILSVRC[0]:,} and {_ILSVRC[1]:,} images of ILSVRC 2012"
+        remark = (
+            f"{name} is taken to have the {_ILSVRC[0]:,} and {_ILSVRC[1]:,} images of ILSVRC 2012"
+        )
         return ImageCounts(_ILSVRC[0] - held, held, _ILSVRC[1], remark)
-    raise PlanError(
-        f"nobody knows yet how many images {name} has; 'snakemake {manifest}' looks"
-    )
+    raise PlanError(f"nobody knows yet how many images {name} has; 'snakemake {manifest}' looks")
 
 
 def _files(folder: Path) -> int:

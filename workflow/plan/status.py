@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rst_core.spec import Cell
 from workflow.matrix import cell_file
-from workflow.plan.calibration import Calibration, NotCalibrated
+from workflow.plan.calibration import Calibration, NotCalibratedError
 from workflow.plan.cost import CostModel
 from workflow.plan.finished import Record, exists, natural_shares, read_records
 from workflow.plan.needs import Graph, Job, Part, kind_of, missing, parts_of, whole
@@ -79,9 +79,7 @@ def look(
     """
     now = time.time() if now is None else now
     graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
-    parts = [
-        (part, whole(graph.jobs(part.cells))) for part in parts_of(targets, project.matrix)
-    ]
+    parts = [(part, whole(graph.jobs(part.cells))) for part in parts_of(targets, project.matrix)]
     jobs = list(dict.fromkeys(job for _, under in parts for job in under))
     to_do = missing(jobs)
     seen, reasons = signs(project.root, now), failures(project.root)
@@ -149,7 +147,7 @@ def _price(
         def predicted(cell: Cell) -> float | None:
             try:
                 return model.cost(cell).total
-            except NotCalibrated:
+            except NotCalibratedError:
                 return None
 
         return predicted, f"the calibration ({calibration.origin})"
@@ -214,9 +212,7 @@ def _pace(progress: Progress) -> list[str]:
         return lines
     work = f"{duration(progress.left)} of one device by {progress.left_by}"
     if progress.speed:
-        lines.append(
-            f"Left: {duration(progress.left / progress.speed)} at this pace ({work})."
-        )
+        lines.append(f"Left: {duration(progress.left / progress.speed)} at this pace ({work}).")
     else:
         lines.append(f"Left: {work}.")
     if progress.unknown:

@@ -24,7 +24,11 @@ def duration(seconds: float) -> str:
     """For people: 45 s, 12 min, 5.2 h, 3.1 days."""
     for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 2 * size or (unit != "days" and seconds >= size):
-            return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
+            return (
+                f"{seconds / size:.1f} {unit}"
+                if seconds < 10 * size
+                else f"{seconds / size:.0f} {unit}"
+            )
     return f"{seconds:.0f} s"
 
 
@@ -164,7 +168,9 @@ def _wall(plan: Plan, devices: int) -> str:
 def _disk(plan: Plan) -> str:
     text = f"Disk: {size(plan.total.bytes)} of results"
     if plan.checkpoint_bytes:
-        text += f", and up to {size(plan.checkpoint_bytes)} of checkpoint for every training that runs"
+        text += (
+            f", and up to {size(plan.checkpoint_bytes)} of checkpoint for every training that runs"
+        )
     return text + "."
 
 

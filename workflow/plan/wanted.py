@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rst_core.settings import NetworkSettings
+from rst_core.settings import DatasetSettings, NetworkSettings
 from rst_core.spec import Cell, Evaluation, TrainingCell, TransferRow
 from rst_core.vocabulary import Precision
 from workflow.matrix import Matrix
@@ -31,10 +31,11 @@ class WantedNetwork:
 
 @dataclass
 class Wanted:
-    """Networks, attack steps by image size, and images at a time in attacks."""
+    """Networks, attack steps by image size, datasets, and images at a time in attacks."""
 
     networks: list[WantedNetwork]
     attacks: dict[int, set[str]]
+    datasets: dict[str, DatasetSettings]
     batch: int
 
 
@@ -42,9 +43,11 @@ def wanted(matrix: Matrix, cells: Iterable[Cell]) -> Wanted:
     """What these cells need timed."""
     networks: dict[tuple[NetworkSettings, int], WantedNetwork] = {}
     attacks: dict[int, set[str]] = {}
+    datasets: dict[str, DatasetSettings] = {}
     for cell in cells:
         network = cell.model.network
         images = matrix.config.datasets[network.dataset].images
+        datasets[network.dataset] = images
         build, side = matrix.network_settings(network), images.image_size
         one = networks.setdefault((build, side), WantedNetwork(build, side, images.classes))
         if isinstance(cell, TrainingCell):
@@ -54,4 +57,5 @@ def wanted(matrix: Matrix, cells: Iterable[Cell]) -> Wanted:
             names = attack_calls(matrix.attack(cell)).arithmetic
             attacks.setdefault(side, set()).update(names)
     batch = max(matrix.config.attack_batch_size, EVALUATION_BATCH)
-    return Wanted(list(networks.values()), {s: n for s, n in attacks.items() if n}, batch)
+    steps = {side: names for side, names in attacks.items() if names}
+    return Wanted(list(networks.values()), steps, datasets, batch)
