@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import rst_core
+from rst_core import extensions
 from rst_core.flags import add_flags, from_flags
 from rst_core.settings import AttackSpec, DatasetSettings, NetworkSettings, TrainingSettings
 from rst_core.spec import (
@@ -39,7 +40,8 @@ _UNITS = (
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="rst", description=__doc__, epilog=_UNITS)
+    more = f"Further commands: {', '.join(extensions.names()) or 'none'}. "
+    top = argparse.ArgumentParser(prog="rst", description=__doc__, epilog=more + _UNITS)
     top.add_argument("--version", action="version", version=f"rst_core {rst_core.__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, help_text) in _COMMANDS.items():
@@ -254,6 +256,8 @@ def _spread(words: list[str], processes: int) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Run one command; expected failures end in one sentence and exit status 1."""
     words = sys.argv[1:] if argv is None else argv
+    if words and words[0] not in _COMMANDS and (entry := extensions.find(words[0])):
+        return extensions.run(entry, words[1:])
     arguments = parser().parse_args(words)
     if getattr(arguments, "processes", 1) > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
         return _spread(words, arguments.processes)

@@ -10,9 +10,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workflow.config import ConfigError
 from workflow.plan.calibration import PLACE, PlanError
+
+if TYPE_CHECKING:
+    from workflow.plan.calibration import Calibration
 
 _TARGETS = (
     "an artifact (table3, results/figures/fig7.png), all_tables, all_figures, all_cells, all, "
@@ -224,7 +228,7 @@ def _check(arguments: argparse.Namespace) -> str:
     )
 
 
-def _found(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _found(arguments: argparse.Namespace) -> Calibration | None:
     """The calibration that was asked for; the usual one if it exists; else None."""
     from workflow.plan.calibration import read_calibration
 

@@ -133,10 +133,8 @@ class Graph:
         if found is None:
             under = self.jobs(inputs(cell, self._matrix))
             made = job_of(cell, self._matrix)
-            if made == cell:
-                found = Job(cell, self._exists(cell), tuple(under))
-            else:
-                found = self._job(made)
+            one_run = made != cell
+            found = self._job(made) if one_run else Job(cell, self._exists(cell), tuple(under))
             self._jobs[cell] = found
         return found
 

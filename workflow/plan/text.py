@@ -44,8 +44,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int, markdo
     """Rows under a head; the first ``words`` columns are words, the others numbers."""
     if markdown:
         align = ["---"] * words + ["---:"] * (len(head) - words)
-        lines = [head, align, *rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return "\n".join("| " + " | ".join(line) + " |" for line in [head, align, *rows])
     widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
     lines = []
     for line in [head, *rows]:
