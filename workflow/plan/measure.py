@@ -176,7 +176,7 @@ def _start_seconds(watch: Stopwatch) -> float:
         subprocess.run(command, check=True, cwd=root, env=os.environ | threads)
 
     run()  # reads the files for the first time
-    return statistics.median(watch.seconds(run) for _ in range(3))
+    return statistics.median(watch.seconds(run) for _ in range(2))
 
 
 def _data(watch: Stopwatch, datasets: dict[str, DatasetSettings]) -> dict[str, float]:
