@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rst_core import cli
 from rst_core.attacks import run_attack
 from rst_core.settings import AttackSpec, NetworkSettings
-from rst_core.spec import Ticket, TrainingCell
+from rst_core.spec import Ticket, TrainingCell, TransferRow
 from rst_core.vocabulary import Architecture, AttackMethod, Norm, Precision
 from tests.plan_examples import ROOT, finish, jobs_of, line, made_up, project_in
 from workflow.plan import cli as plan_cli
@@ -119,6 +119,25 @@ def test_a_curve_passes_through_its_points_and_never_falls_after_the_last(
         assert curve.seconds(number) == pytest.approx(value)
     assert curve.seconds(images + 1) >= curve.seconds(images) - 1e-9
     assert curve.seconds(0) == 0
+
+
+def test_a_search_done_by_hand(project: Project, calibration: Calibration) -> None:
+    cell = next(j.cell for j in jobs_of(project, "fig7") if isinstance(j.cell, TrainingCell))
+    # 1,237 digits are 19 batches of 64; PGD-7 inside; 200 validation images, 5 steps of PGD.
+    step = 64 * 0.005 + 0.1 + 7 * 64 * 0.004
+    validation = 200 * 0.001 + 5 * 200 * 0.003 + 200 * 0.001
+    cost = CostModel(project.matrix, calibration, project.images).cost(cell)
+    assert cost.start == 3.0
+    assert cost.work == pytest.approx(1.0 + 6 * (19 * step + validation))
+
+
+def test_a_transfer_row_done_by_hand(project: Project, calibration: Calibration) -> None:
+    cell = next(j.cell for j in jobs_of(project, "fig7") if isinstance(j.cell, TransferRow))
+    # 360 images, of which a quarter stands after the first of 20 steps; three tickets to
+    # build, and each looks at adversarial and at clean images.
+    attack = (1 + 19 / 4) * 360 * 0.003
+    model = CostModel(project.matrix, calibration, project.images, lambda _: 0.25)
+    assert model.cost(cell).work == pytest.approx(3 * 1.0 + attack + 3 * 2 * 360 * 0.001)
 
 
 def test_more_epochs_cost_proportionally_more(project: Project, calibration: Calibration) -> None:

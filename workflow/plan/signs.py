@@ -135,7 +135,7 @@ def slurm_jobs() -> str | None:
         return f"squeue cannot be run: {error}"
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
-        return f"squeue failed: {lines[-1]}"
+        return f"squeue failed: {lines[-1].removeprefix('squeue: ')}"
     states = Counter(line.partition("|")[0] for line in done.stdout.splitlines() if line)
     reasons = Counter(
         line.partition("|")[2] for line in done.stdout.splitlines() if line.startswith("PENDING|")
