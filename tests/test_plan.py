@@ -140,6 +140,15 @@ def test_a_transfer_row_done_by_hand(project: Project, calibration: Calibration)
     assert model.cost(cell).work == pytest.approx(3 * 1.0 + attack + 3 * 2 * 360 * 0.001)
 
 
+def test_an_adaptive_attack_done_by_hand(project: Project, calibration: Calibration) -> None:
+    jobs = jobs_of(project, "cells_r2s_adaptive")
+    cell = next(j.cell for j in jobs if "eot_pgd20" in j.cell.path)
+    # Three members, each of which is attacked with all steps, however few images stand.
+    each = 1.0 + 20 * 360 * 0.003 + 2 * 360 * 0.001
+    model = CostModel(project.matrix, calibration, project.images, lambda _: 0.25)
+    assert model.cost(cell).work == pytest.approx(3 * each)
+
+
 def test_more_epochs_cost_proportionally_more(project: Project, calibration: Calibration) -> None:
     cell = jobs_of(project, "fig1")[0].cell
     assert isinstance(cell, TrainingCell)
