@@ -2,6 +2,8 @@
 # make report install, then write the report on what 'make demo' made, or on what exists of it
 # make test   install, then run the tests
 # make test-slurm   the tests that need a SLURM: starts one in /tmp, needs root on Debian
+# make plan   say what TARGETS cost on GPUS GPUs, starting nothing: make plan TARGETS=table3 GPUS=4
+# make bench  measure speed as ratios and fill in docs/performance.md; on an idle machine
 # make lint   ruff, snakefmt, snakemake --lint, mypy
 # make clean  remove what the demo and the workflow made (not the environment)
 
@@ -15,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 # Whose results 'make report' shows: demo or slurm.
 PROFILE ?= demo
 
-.PHONY: install demo report test test-slurm lint clean
+.PHONY: install bench demo report plan test test-slurm lint clean
 
 install: .venv/installed
 
@@ -42,11 +44,18 @@ report: install
 	echo "The report on what exists is results/partial/report.html."; \
 	fi
 
+# Hours come from what `rst calibrate` wrote on the device that will compute.
+plan: install
+	@$(BIN)/rst plan $(or $(TARGETS),all) --gpus $(or $(GPUS),1 8)
+
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm
+
+bench: install
+	env -u OMP_NUM_THREADS $(BIN)/python -m benchmarks
 
 lint: install
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rst_core
+from rst_core import extensions
 from rst_core.flags import add_flags, from_flags
 from rst_core.lease import Claim, Sight, held
 from rst_core.progress import say
@@ -47,7 +48,8 @@ _UNITS = (
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="rst", description=__doc__, epilog=_UNITS)
+    more = f"Further commands: {', '.join(extensions.names()) or 'none'}. "
+    top = argparse.ArgumentParser(prog="rst", description=__doc__, epilog=more + _UNITS)
     top.add_argument("--version", action="version", version=f"rst_core {rst_core.__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, help_text) in _COMMANDS.items():
@@ -349,6 +351,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; see the top of this module for the exit status."""
     session = Session()
     words = sys.argv[1:] if argv is None else argv
+    if words and words[0] not in _COMMANDS and (entry := extensions.find(words[0])):
+        return extensions.run(entry, words[1:])
     arguments = parser().parse_args(words)
     session.minutes = getattr(arguments, "minutes", None)
     session.keep = getattr(arguments, "keep", None)

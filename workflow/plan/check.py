@@ -1,0 +1,106 @@
+"""Predicted against measured seconds of finished cells: ``python -m workflow.plan check``.
+
+Attack cells say themselves how long their work took; training cells have Snakemake's
+benchmark, which counts the whole job with its start.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rst_core.spec import Cell
+from workflow.plan.calibration import Calibration, NotCalibratedError, PlanError
+from workflow.plan.cost import CostModel
+from workflow.plan.finished import exists, natural_shares, read_records
+from workflow.plan.needs import Graph, kind_of, parts_of, whole
+from workflow.plan.project import Project
+from workflow.plan.text import table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One finished cell: seconds predicted, without any margin, and measured."""
+
+    cell: Cell
+    predicted: float
+    measured: float
+    device: str
+
+    @property
+    def factor(self) -> float:
+        """Measured over predicted: above 1 the plan promised too much."""
+        return self.measured / self.predicted
+
+
+def compare(project: Project, targets: Sequence[str], calibration: Calibration) -> list[Comparison]:
+    """Every finished cell of the targets whose time is known and can be predicted."""
+    graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
+    asked = (cell for part in parts_of(targets, project.matrix) for cell in part.cells)
+    there = [job.cell for job in whole(graph.jobs(asked)) if job.there]
+    records = read_records(project.root, there)
+    shares = natural_shares(records)
+    model = CostModel(
+        project.matrix, calibration, project.images, lambda name: shares.get(name, 1.0)
+    )
+    found = []
+    for record in records:
+        if record.seconds is None:
+            continue
+        try:
+            cost = model.cost(record.cell)
+        except NotCalibratedError:
+            continue
+        predicted = cost.total if record.whole else cost.work
+        found.append(Comparison(record.cell, predicted, record.seconds, record.device))
+    return found
+
+
+def check_text(
+    comparisons: list[Comparison], calibration: Calibration, *, markdown: bool = False
+) -> str:
+    """A table by kind, and the factor over everything.
+
+    Raises:
+        PlanError: if there is nothing to compare.
+    """
+    if not comparisons:
+        raise PlanError(
+            "no finished cell has a time to compare with; make some first, or name their "
+            "config with --configfile"
+        )
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for one in comparisons:
+        groups.setdefault((kind_of(one.cell), one.cell.model.network.name), []).append(one)
+    rows = [[*key, *_numbers(found)] for key, found in sorted(groups.items())]
+    rows.append(["total", "", *_numbers(comparisons)])
+    head = [
+        "kind", "network", "cells", "predicted, s", "measured, s", "measured / predicted",
+        "median cell",
+    ]  # fmt: skip
+    devices = sorted({one.device for one in comparisons if one.device})
+    lines = [
+        f"Predicted without margin: {calibration.origin}.",
+        f"Measured: {', '.join(devices) or 'the device is not recorded'}.",
+        "",
+        table(head, rows, 2, markdown),
+        "",
+        f"Typical factor of one cell, either way: {_typical(comparisons):.2f}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(found: list[Comparison]) -> list[str]:
+    predicted, measured = sum(c.predicted for c in found), sum(c.measured for c in found)
+    median = statistics.median(c.factor for c in found)
+    return [
+        f"{len(found):,}", f"{predicted:,.1f}", f"{measured:,.1f}",
+        f"{measured / predicted:.2f}", f"{median:.2f}",
+    ]  # fmt: skip
+
+
+def _typical(comparisons: Iterable[Comparison]) -> float:
+    """Median over cells of how far apart the two are, as a factor of at least 1."""
+    return math.exp(statistics.median(abs(math.log(max(c.factor, 1e-9))) for c in comparisons))
