@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from rst_core.files import load_tensors
-from tests.e2e.conftest import CELLS, TINY, Project
+from tests.e2e.conftest import ARTIFACTS, CELLS, TINY, Project
 
 pytestmark = pytest.mark.e2e
 
 SLURM = ("--profile", "slurm")
-TARGETS = ("all_tables", "all_figures")
 RECIPE = "rst-keep0.2-element-pgd7-eps8"
 
 
@@ -39,7 +38,7 @@ def attacked_otherwise(project: Project) -> None:
 
 
 def test_evaluations_of_models_to_be_made_run_in_the_jobs_that_make_them(project):
-    assert groups(project, *TARGETS) == [
+    assert groups(project, *ARTIFACTS) == [
         ["attack", "search"], ["attack", "search"], ["attack", "train"], ["transfer", "transfer"],
     ]  # fmt: skip
 
@@ -47,7 +46,7 @@ def test_evaluations_of_models_to_be_made_run_in_the_jobs_that_make_them(project
 @pytest.mark.parametrize(("size", "jobs"), [(1, [1] * 5), (2, [1, 2, 2]), (20, [5])])
 def test_the_number_of_short_evaluations_that_share_a_job_is_one_number(changeable, size, jobs):
     attacked_otherwise(changeable)
-    found = groups(changeable, *TARGETS, "--group-components", f"evaluations={size}")
+    found = groups(changeable, *ARTIFACTS, "--group-components", f"evaluations={size}")
     assert sorted(map(len, found)) == jobs
 
 
@@ -61,8 +60,8 @@ def test_a_long_evaluation_is_a_job_of_its_own(changeable):
     machine = changeable.folder / "slurm" / "machine.yaml"
     machine.write_text(machine.read_text().replace("batched: 30 ", "batched: 12 "))
     # A row's limit is 15 minutes, an attack's 10.
-    assert groups(changeable, *TARGETS) == [["attack"] * 3]
-    assert changeable.planned(*TARGETS, *SLURM)["transfer"] == 2
+    assert groups(changeable, *ARTIFACTS) == [["attack"] * 3]
+    assert changeable.planned(*ARTIFACTS, *SLURM)["transfer"] == 2
 
 
 @pytest.mark.parametrize("profile", ["slurm", "workstation"])
@@ -75,15 +74,15 @@ def test_touched_files_and_edited_modules_never_rerun_a_computing_cell(changeabl
         os.utime(path, (1e9 - age, 1e9 - age))
     for module in ("workflow/artifacts/style.py", "workflow/machine.py", "rst_core/training.py"):
         edit(changeable.folder / module)
-    jobs = changeable.planned(*TARGETS, "--profile", profile)
-    assert set(jobs) <= {"table", "figure", "all_tables", "all_figures"}
+    jobs = changeable.planned(*ARTIFACTS, "--profile", profile)
+    assert set(jobs) <= {"table", "figure"}
 
 
 def test_another_machine_or_another_batch_size_reruns_nothing(changeable):
     machine = changeable.folder / "slurm" / "machine.yaml"
     machine.write_text(machine.read_text().replace("time: 1 ", "time: 7 "))
-    assert changeable.planned(*TARGETS, *SLURM, "--group-components", "evaluations=3") == {}
-    assert changeable.planned(*TARGETS, "--profile", "workstation") == {}
+    assert changeable.planned(*ARTIFACTS, *SLURM, "--group-components", "evaluations=3") == {}
+    assert changeable.planned(*ARTIFACTS, "--profile", "workstation") == {}
 
 
 def test_another_learning_rate_reruns_exactly_what_was_trained_with_it(changeable):
@@ -95,7 +94,7 @@ def test_another_learning_rate_reruns_exactly_what_was_trained_with_it(changeabl
 
 
 def test_a_scheduler_without_a_machine_file_and_a_broken_one_are_one_sentence(project):
-    found = project.run(*TARGETS, *SLURM, "--config", "machine=nowhere.yaml", "--dry-run")
+    found = project.run(*ARTIFACTS, *SLURM, "--config", "machine=nowhere.yaml", "--dry-run")
     assert found.returncode != 0
     assert "machine is 'nowhere.yaml', which cannot be read" in found.stdout + found.stderr
     assert "Traceback" not in found.stderr
@@ -104,7 +103,7 @@ def test_a_scheduler_without_a_machine_file_and_a_broken_one_are_one_sentence(pr
 def test_jobs_of_a_workstation_have_a_gpu_each(project, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
     found = project.run(
-        *TARGETS, "--profile", "workstation", "--resources", "gpu=2",
+        *ARTIFACTS, "--profile", "workstation", "--resources", "gpu=2",
         "--dry-run", "--printshellcmds",
     )  # fmt: skip
     commands = re.findall(r"gpu_slots\.py (\d) (\S+) python -m rst_core", found.stdout)

@@ -11,17 +11,15 @@ from typing import Any
 import pytest
 
 from rst_core.files import load_tensors
-from tests.e2e.conftest import CELLS, TINY, Project, copy_project
+from tests.e2e.conftest import ARTIFACTS, CELLS, FIGURES, TINY, Project, copy_project
 from tests.slurm.conftest import Submitter, contents
-
-TARGETS = ("all_tables", "all_figures")
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory) -> Project:
     """The artifacts, made on this machine."""
     project = copy_project(tmp_path_factory.mktemp("local"))
-    found = project.run(*TARGETS)
+    found = project.run(*ARTIFACTS)
     assert found.returncode == 0, found.stderr
     return project
 
@@ -31,7 +29,7 @@ def submitted(tmp_path_factory, cluster) -> Project:
     """The artifacts, made through SLURM."""
     submitter = Submitter(copy_project(tmp_path_factory.mktemp("submitted")), cluster)
     submitter.machine()
-    run = submitter.start(*TARGETS)
+    run = submitter.start(*ARTIFACTS)
     assert run.finish() == 0, run.text
     return submitter.project
 
@@ -115,7 +113,7 @@ def test_a_cell_that_always_fails_takes_nothing_else_down(submitter):
         block(submitter.project, search),
         block(submitter.project, f"{CELLS}/{attack}/best_val/pgd20-eps8.json"),
     ]
-    run = submitter.start("all_figures", "--retries", "1")
+    run = submitter.start(*FIGURES, "--retries", "1")
     assert run.finish() != 0
     made = submitter.project.files("results/**/*.*")
     assert f"{CELLS}/rst-keep0.2-element-pgd7-eps8/best_val/pgd20-eps8.json" in made
@@ -130,7 +128,7 @@ def test_a_cell_that_always_fails_takes_nothing_else_down(submitter):
 
     for path in blocks:
         path.unlink()
-    again = submitter.start("all_figures")
+    again = submitter.start(*FIGURES)
     assert again.finish() == 0, again.text
     assert "results/figures/fig7.png" in submitter.project.files("results/figures/*")
     assert len(records(submitter.project)) == 4

@@ -7,7 +7,7 @@ it is not asked for; whether its parameters have changed since, ``snakemake -n``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePosixPath
@@ -25,11 +25,15 @@ from rst_core.spec import (
     split_cell_path,
 )
 from workflow.artifacts import registry
+from workflow.artifacts.artifact import Artifact
 from workflow.matrix import CELLS, Matrix
 from workflow.plan.calibration import PlanError
 
-ARTIFACTS = {**registry.TABLES, **registry.FIGURES}
-_FOLDERS = {"results/tables": registry.TABLES, "results/figures": registry.FIGURES}
+ARTIFACTS: dict[str, Artifact] = {**registry.TABLES, **registry.FIGURES}
+_FOLDERS: dict[str, Mapping[str, Artifact]] = {
+    "results/tables": registry.TABLES,
+    "results/figures": registry.FIGURES,
+}
 
 
 @dataclass(frozen=True)
