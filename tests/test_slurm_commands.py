@@ -74,12 +74,12 @@ def test_a_slurm_that_does_not_answer_is_no_problem_jobs_wait_for_it(commands):
     assert found() == []
 
 
-def patient(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def patient(folder: Path, *words: str, name: str = "sbatch") -> subprocess.CompletedProcess[str]:
     """The link that Snakemake's main process finds first, with the fake command behind it."""
     here = ROOT / "workflow" / "bin"
     path = os.pathsep.join([str(here), str(folder), os.environ["RST_TEST_PATH"]])
     return subprocess.run(
-        [str(here / "sbatch"), *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        [str(here / name), *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
         env=os.environ | {"PATH": path, "RST_SLURM_PAUSE": "0"},
     )  # fmt: skip
 
@@ -109,9 +109,26 @@ def test_any_other_refusal_is_passed_on_at_once(commands):
     assert "invalid partition" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["squeue", "sacct"])
+def test_the_status_of_jobs_is_empty_while_slurm_is_away_and_else_what_it_is(commands, name):
+    away = 'echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1'
+    done = patient(commands(**{name: away}), name=name)
+    assert (done.returncode, done.stdout) == (0, "")
+    done = patient(commands(**{name: 'echo "7|RUNNING"'}), name=name)
+    assert (done.returncode, done.stdout) == (0, "7|RUNNING\n")
+    assert patient(commands(**{name: "exit 3"}), name=name).returncode == 3
+
+
 def test_every_link_is_to_the_one_program():
     here = ROOT / "workflow" / "bin"
-    assert {p.name for p in here.iterdir()} >= {"sbatch", "sacctmgr", "sinfo", "sshare"}
+    assert {p.name for p in here.iterdir()} >= {
+        "sbatch",
+        "sacctmgr",
+        "sinfo",
+        "sshare",
+        "squeue",
+        "sacct",
+    }
     for link in here.iterdir():
         assert link.resolve() == (here / "patiently").resolve()
     assert shutil.which("patiently", path=str(here))

@@ -3,7 +3,7 @@
 Cells that share a job must not take each other down, and Snakemake deletes the outputs of all
 if one of them fails. So an evaluation that fails by itself in a shared job leaves a hole, with
 which the job goes on; artifacts show it as missing, the end of the run names it, and the next
-run starts with removing it, so that it is tried again.
+run makes it again, as it does an incomplete file.
 
 As a program: ``python holes.py STATUS CELL LOG``, STATUS being that of the failed command.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 #: Second names of all holes, to find them without reading every cell file.
@@ -50,13 +49,6 @@ def holes(folder: Path = HOLES) -> dict[Path, Path]:
         if cell.is_file() and is_hole(json.loads(cell.read_text(encoding="utf-8"))):
             found[cell] = Path(json.loads(second.read_text(encoding="utf-8"))["log"])
     return found
-
-
-def fill(found: Iterable[Path], folder: Path = HOLES) -> None:
-    """Remove holes, so that their cells are made."""
-    for cell in found:
-        cell.unlink()
-        (folder / cell).unlink()
 
 
 def main(argv: list[str]) -> int:

@@ -323,11 +323,14 @@ def union(flags: Iterable[Any]) -> str | None:
 
 def matching(cells: pd.DataFrame, **axes: Any) -> pd.DataFrame:
     """Rows that have these values; None asks for a missing value."""
-    chosen = np.ones(len(cells), dtype=bool)
+    # Column by column on what is left: a mask over the whole frame for every axis of every
+    # number of every artifact would take minutes.
+    left = np.arange(len(cells))
     for column, value in axes.items():
-        at = cells[column].isna() if value is None else cells[column] == value
-        chosen &= at.to_numpy(dtype=bool)
-    return cells[chosen]
+        found = cells[column].take(left)
+        at = found.isna() if value is None else found == value
+        left = left[at.to_numpy(dtype=bool)]
+    return cells.take(left)
 
 
 def _most_images(rows: pd.DataFrame, each: list[str]) -> pd.DataFrame:

@@ -9,7 +9,9 @@ are never flagged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Any
 
@@ -85,7 +87,11 @@ def outcomes(row: Mapping[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def expected_outcomes(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The share of the rows' models that classify each image correctly, N in [0, 1]."""
-    each = [outcomes(row) for row in rows.to_dict("records")]
+    return _shares(rows.to_dict("records"))
+
+
+def _shares(rows: Iterable[Mapping[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    each = [outcomes(row) for row in rows]
     shared = min(len(one) for one in each)
     mean: np.ndarray[Any, np.dtype[np.float64]] = np.mean([one[:shared] for one in each], axis=0)
     return mean
@@ -104,6 +110,40 @@ def beats(
     return bool(gain.sum() > _ERRORS * sqrt((gain**2).sum()))
 
 
+@dataclass
+class _Attacked:
+    """What one cell measured of one defence.
+
+    Attributes:
+        attack: its name in the config.
+        own: whether the images were made on the defence itself.
+        black_box: whether the attack saw its outputs only.
+        rows: of the frame, one for each model of the defence, with their index.
+    """
+
+    attack: str
+    own: bool
+    black_box: bool
+    rows: list[dict[str, Any]]
+
+    @cached_property
+    def outcomes(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The share of the defence's models that classify each image correctly."""
+        return _shares(self.rows)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Correct and all outcomes, which the rows say without unpacking any."""
+        return sum(r["correct"] for r in self.rows), sum(r["total"] for r in self.rows)
+
+    def beaten_by(self, other: _Attacked) -> bool:
+        """Whether the other leaves fewer images, by more than noise."""
+        (mine, all_mine), (theirs, all_theirs) = self.counts, other.counts
+        if all_mine == all_theirs and theirs >= mine:
+            return False
+        return beats(other.outcomes, self.outcomes)
+
+
 def flagged(cells: pd.DataFrame) -> pd.DataFrame:
     """The frame with the codes that cells show together added to its ``flags``.
 
@@ -111,38 +151,55 @@ def flagged(cells: pd.DataFrame) -> pd.DataFrame:
     attack made on another model, beats it on the same defence.
     """
     cells = cells.assign(flags=cells["flags"].fillna("").astype(object))
-    robust = cells[(cells["measure"] == "robust") & cells["outcomes"].notna()]
-    single = robust["candidates"].isna()
-    same_ratio = (robust["source_keep_ratio"] == robust["keep_ratio"]) | (
-        robust["source_keep_ratio"].isna() & robust["keep_ratio"].isna()
-    )
-    own = (robust["source_seed"] == robust["seed"]) & (
-        ~single | ((robust["source_model"] == robust["model"]) & same_ratio)
-    )
-    robust = robust.assign(own=own, ratio=robust["keep_ratio"].where(single))
-    for _, group in robust.groupby(
-        [*_DEFENCE, "ratio", "attack_norm", "attack_eps"], dropna=False, sort=False
-    ):
-        for index, code in _beaten(group):
-            before = set(cells.loc[index[0], "flags"].split(";"))
-            cells.loc[index, "flags"] = _joined(before | {code})
+    for attacked in _by_defence(cells).values():
+        for white in attacked:
+            found = _codes(white, attacked)
+            for row in white.rows if found else []:
+                before = set(row["flags"].split(";"))
+                cells.loc[row["index"], "flags"] = _joined(before | found)
     return cells
 
 
-def _beaten(group: pd.DataFrame) -> Iterator[tuple[pd.Index, str]]:
-    """White-box rows of one defence at one eps that another attack beats, and the code."""
-    black_box = group["attack_method"].isin(_BLACK_BOX)
+def _codes(white: _Attacked, attacked: list[_Attacked]) -> set[str]:
+    """What the other attacks on the same defence at one eps say about a white-box one."""
+    if not white.own or white.black_box:
+        return set()
     rivals = {
-        "black_box": group[group["own"] & black_box],
-        "transfer": group[~group["own"]],
+        "black_box": [a for a in attacked if a.own and a.black_box],
+        "transfer": [a for a in attacked if not a.own and a.attack == white.attack],
     }
-    for _, white in group[group["own"] & ~black_box].groupby("cell", sort=False):
-        mine = None
-        for code, others in rivals.items():
-            if code == "transfer":
-                others = others[others["attack"] == white["attack"].iloc[0]]
-            for _, other in others.groupby("cell", sort=False):
-                mine = expected_outcomes(white) if mine is None else mine
-                if beats(expected_outcomes(other), mine):
-                    yield white.index, code
-                    break
+    return {code for code, them in rivals.items() if any(map(white.beaten_by, them))}
+
+
+def _by_defence(cells: pd.DataFrame) -> dict[tuple[Any, ...], list[_Attacked]]:
+    """Attacked cells by defence, norm and eps; a candidate set is one defence.
+
+    Plain lists: a frame for each of thousands of defences would take minutes.
+    """
+    robust = cells[(cells["measure"] == "robust") & cells["outcomes"].notna()]
+    known = robust.astype(object).where(robust.notna(), None)
+    found: dict[tuple[Any, ...], dict[str, _Attacked]] = {}
+    for index, row in zip(known.index, known.to_dict("records"), strict=True):
+        single = row["candidates"] is None
+        key = (
+            *(row[c] for c in _DEFENCE),
+            row["keep_ratio"] if single else None,
+            row["attack_norm"],
+            row["attack_eps"],
+        )
+        group = found.setdefault(key, {})
+        if row["cell"] not in group:
+            black_box = row["attack_method"] in _BLACK_BOX
+            group[row["cell"]] = _Attacked(row["attack"], _is_own(row), black_box, [])
+        group[row["cell"]].rows.append({str(k): v for k, v in row.items()} | {"index": index})
+    return {key: list(group.values()) for key, group in found.items()}
+
+
+def _is_own(row: Mapping[Any, Any]) -> bool:
+    """Whether a row's images were made on the defence that it is about."""
+    if row["source_seed"] != row["seed"]:
+        return False
+    if row["candidates"] is not None:
+        return True
+    source = (row["source_model"], row["source_keep_ratio"])
+    return source == (row["model"], row["keep_ratio"])

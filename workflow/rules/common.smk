@@ -48,10 +48,6 @@ shell.prefix(PREFIX)
 FINISHED = Path("results/finished")
 CHECKPOINTS = Path("results/checkpoints")
 
-# Holes of earlier runs are tried again, unless another run is at work on them.
-if workflow.is_main_process and not any(Path(".snakemake/locks").glob("*")):
-    holes.fill(holes.holes())
-
 SELECTION = MATRIX.config.selection
 OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
 
@@ -419,27 +415,39 @@ def summarise_failures():
         for entry in workflow.scheduler.failed
         for job in (entry.jobs if entry.is_group() else [entry])
     ]
-    found = holes.holes()
+    found = holes_of_this_run()
     failed += [
         failures.Failure("", [str(cell)], [str(log)]) for cell, log in found.items()
     ]
     artifacts = [j for j in workflow.dag.jobs if j.rule.name in ("table", "figure")]
     unmade = [j for j in workflow.dag.needrun_jobs() if j in artifacts]
-    lacking = [str(job.output[0]) for job in unmade]
     holed = [
-        str(job.output[0])
+        job
         for job in artifacts
         if job not in unmade and not found.keys().isdisjoint(map(Path, job.input))
     ]
-    logger.error(failures.summary(failed, lacking, sys.argv, holed))
+    # To Snakemake these are complete; said to be not, they are made again by the next run.
+    for job in workflow.dag.jobs:
+        if job in holed or not found.keys().isdisjoint(map(Path, job.output)):
+            workflow.persistence.started(job)
+    lacking, gaps = ([str(job.output[0]) for job in jobs] for jobs in (unmade, holed))
+    logger.error(failures.summary(failed, list(lacking), sys.argv, list(gaps)))
+
+
+def holes_of_this_run():
+    """Holes among what was asked for, with their logs."""
+    asked_for = {Path(file) for job in workflow.dag.jobs for file in job.output}
+    return {cell: log for cell, log in holes.holes().items() if cell in asked_for}
 
 
 def end():
     """A run that left holes has failed, though Snakemake knows of no failed job."""
-    if holes.holes():
+    if holes_of_this_run():
         summarise_failures()
         raise WorkflowError("some cells failed; see above")
     shutil.rmtree(FINISHED, ignore_errors=True)
+    if not holes.holes():
+        shutil.rmtree(holes.HOLES, ignore_errors=True)
 
 
 # All artifacts by what people call them, which is also the name of their page.
