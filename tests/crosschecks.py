@@ -203,7 +203,7 @@ def cifar_subject(archive: Path) -> Subject:
     # A folder's images come class by class; the first few shall be of all.
     mixed = torch.randperm(len(splits.test), generator=rng())[:500]
     _, images, labels = next(iter(splits.test.select(mixed).evaluation_batches(500)))
-    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=4.0, chain=100, few=20)
+    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=8.0, chain=100, few=20)
 
 
 def _advertorch_pgd(subject: Subject, seed: int) -> Tensor:
