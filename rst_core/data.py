@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -286,12 +287,17 @@ def class_names(settings: DatasetSettings, folders: Sequence[Path]) -> list[str]
 
 
 def image_files(folder: Path, names: Sequence[str]) -> tuple[list[Path], list[int]]:
-    """Files of ``folder``/<name>/ and their labels, by label and then by name.
+    """Files of ``folder``/<name>/ and their labels: every class's first, then every second.
+
+    Classes take turns, so that the first N images are as balanced as the folder allows: some
+    attacks see only those (``images`` of an attack).
 
     Raises:
         ValueError: if there are none.
     """
-    found = [(p, label) for label, n in enumerate(names) for p in sorted((folder / n).glob("*.*"))]
+    classes = [sorted((folder / name).glob("*.*")) for name in names]
+    turns = zip_longest(*classes)
+    found = [(p, label) for turn in turns for label, p in enumerate(turn) if p is not None]
     if not found:
         raise ValueError(f"folder {str(folder)!r} holds no images")
     return [path for path, _ in found], [label for _, label in found]

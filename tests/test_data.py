@@ -7,7 +7,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from rst_core.augment import random_crop, random_flip
-from rst_core.data import _read_digits, as_float, load_splits
+from rst_core.data import _read_digits, as_float, image_files, load_splits
 from rst_core.settings import DatasetSettings
 from rst_core.vocabulary import Source
 from tests.conftest import DIGITS
@@ -39,8 +39,8 @@ def test_an_image_folder_keeps_pixels_and_orders_classes_by_name(folder):
     splits = load_splits(folder)
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (8, 2, 6)
     assert splits.test.pixels.dtype == torch.uint8
-    assert splits.test.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert splits.test.pixels[:, 0, 0, 0].tolist() == [0, 1, 2, 100, 101, 102]
+    assert splits.test.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert splits.test.pixels[:, 0, 0, 0].tolist() == [0, 100, 1, 101, 2, 102]
 
 
 def test_validation_is_held_out_by_seed(folder):
@@ -135,3 +135,13 @@ def test_digits_are_those_that_scikit_learn_loads():
     gray, labels = _read_digits()
     assert torch.equal(gray, torch.from_numpy(bunch.images.astype(np.float32) / 16))
     assert torch.equal(labels, torch.from_numpy(bunch.target))
+
+
+def test_classes_take_turns_in_an_image_folder(tmp_path):
+    for name, files in (("a", "123"), ("b", "12"), ("c", "1")):
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / f"{file}.png").touch()
+    paths, labels = image_files(tmp_path, ["a", "b", "c"])
+    assert labels == [0, 1, 2, 0, 1, 0]
+    assert [p.stem for p in paths] == ["1", "1", "1", "2", "2", "3"]

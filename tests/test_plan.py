@@ -291,7 +291,7 @@ def test_without_a_calibration_cells_are_counted(project: Project) -> None:
 def test_what_is_not_calibrated_is_said_and_counted(project: Project) -> None:
     calibration = made_up(project)
     less = calibration.model_copy(update={"networks": calibration.networks[1:]})
-    plan = make_plan(project, ["fig7", "table3"], less)
+    plan = make_plan(project, ["all"], less)
     assert 0 < sum(plan.uncalibrated.values()) < plan.total.to_do
     assert "is not calibrated" in plan_text(plan, "", [1], AXES)
 

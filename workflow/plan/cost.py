@@ -61,6 +61,8 @@ _AUTO_ATTACK = {
         5954, 1910, {"auto_attack apgd": 1010, "auto_attack fab": 900, "auto_attack square": 5000}
     ),
     AttackMethod.AUTO_ATTACK_RAND: Calls(7, 4040, {"auto_attack apgd": 202}),
+    # The same two APGDs on exact expectations: nothing is drawn, so nothing is averaged.
+    AttackMethod.AUTO_ATTACK_EXPECTED: Calls(7, 202, {"auto_attack apgd": 202}),
 }
 
 
@@ -78,6 +80,12 @@ def attack_calls(spec: AttackSpec) -> Calls:
         case AttackMethod.CW_L2:
             steps = spec.steps * (spec.search_steps or 1)
             return Calls(1, steps, {"cw_l2": steps})
+        case AttackMethod.APGD:
+            # A gradient at the start and one after each step.
+            steps = spec.restarts * (spec.steps + 1)
+            return Calls(spec.restarts, steps, {"auto_attack apgd": steps})
+        case AttackMethod.SQUARE:
+            return Calls(spec.steps, 0, {"auto_attack square": spec.steps})
         case AttackMethod.BANDITS:
             # The image and its two queries go through the model together.
             return Calls(spec.steps, 0, {"bandits": spec.steps}, images=3)
@@ -206,7 +214,8 @@ class CostModel:
         return self._attacked(cell, sources=members, judges=members)
 
     def _transfer(self, cell: TransferRow) -> float:
-        return self._attacked(cell, sources=1, judges=len(self.matrix.targets(cell)))
+        members = len(cell.model.tickets) if isinstance(cell.model, CandidateSet) else 1
+        return self._attacked(cell, sources=members, judges=len(self.matrix.targets(cell)))
 
     def _attacked(self, cell: Evaluation | TransferRow, sources: int, judges: int) -> float:
         """Attack some models at once, judge others by the images, and all by clean ones."""

@@ -86,6 +86,8 @@ def kind_of(cell: Cell) -> str:
             return "finetune"
         case TrainingCell():
             return "train"
+        case TransferRow(model=CandidateSet()):
+            return f"adaptive_transfer {cell.attack}"
         case TransferRow():
             return f"transfer {cell.attack}"
         case Evaluation(model=CandidateSet()):
