@@ -196,7 +196,7 @@ def picture(verdicts: pd.DataFrame, matrix: Matrix) -> Figure:
         colour, marker = ("#0072B2", "o") if row.verdict == "holds" else ("#D55E00", "X")
         ax.plot([row.low, row.high], [y, y], color=colour, lw=1.2)
         face = colour if row.clear == "yes" else "white"
-        ax.plot(row.margin, y, marker, color=colour, mfc=face, ms=5)
+        ax.plot(row.margin, y, marker, mec=colour, mfc=face, mew=1, ms=5)
     ax.grid(False, axis="y")
     ax.axvline(0, color="0.3", lw=1)
     ax.set_xscale("symlog", linthresh=5)
