@@ -106,7 +106,8 @@ def block(project: Project, cell: str) -> Path:
 
 def test_a_cell_that_always_fails_takes_nothing_else_down(submitter):
     config = copy.deepcopy(TINY)
-    config["experiments"]["existence"]["keep_ratios"] = [0.2]
+    for name in ("existence", "inits", "patterns", "methods"):  # the panels of Figure 1
+        config["experiments"][name]["keep_ratios"] = [0.2]
     submitter.project.config(config)
     search, attack = f"{CELLS}/rst-keep0.5-element-pgd7-eps8", "dense-adversarial-pgd7-eps8"
     blocks = [
