@@ -24,6 +24,8 @@ install: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[attacks,workflow,dev]'
+	@# Only cross-checked against. It asks for a requests of 2021, which snakemake cannot use.
+	$(BIN)/python -m pip install --quiet --no-deps torchattacks==3.5.1
 	touch $@
 
 demo: install

@@ -60,7 +60,6 @@ def test_pgd20_is_advertorchs(subject):
 
 
 def test_pgd20_is_torchattacks(subject):
-    pytest.importorskip("torchattacks", reason="not a dependency; install it to compare with it")
     ours, theirs = crosschecks.mean_over_seeds(subject, "torchattacks")
     assert ours == pytest.approx(theirs, abs=0.5)
 
