@@ -49,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
         "--parcel-mib", type=float, default=parcel.LIMIT / 2**20,
         help="most that all parcels may weigh (default: %(default)g)",
     )  # fmt: skip
+    top.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=True,
+        help="try torch.compile in stage 1, and use it where it pays (default: yes)",
+    )  # fmt: skip
     return top
 
 
@@ -65,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         until=arguments.until,
         stages=tuple(arguments.stages),
         parcel_bytes=int(arguments.parcel_mib * 2**20),
+        compiling=arguments.compile,
     )
     try:
         if arguments.parcels is not None:

@@ -57,11 +57,14 @@ def pack(folder: Path, out: Path, limit: int = LIMIT, models: bool = True) -> li
     _write(out / _CELLS, small)
     if not models:
         return []
-    room, taken, left = limit - len(small), [], []
+    room = float(limit - len(small))
+    taken: list[Path] = []
+    left: list[Path] = []
     for path in model_files(folder):
-        # Compressed weights are a little smaller than this, never larger by much.
-        fits = path.stat().st_size * 0.95 <= room
-        room -= path.stat().st_size * 0.95 if fits else 0
+        # Trained weights compress by about that much, masks are compressed already.
+        size = 0.95 * path.stat().st_size
+        fits = size <= room
+        room -= size if fits else 0
         (taken if fits else left).append(path)
     archive = _archive(folder, taken)
     slices = [archive[i : i + SLICE] for i in range(0, len(archive), SLICE)] if taken else []

@@ -30,6 +30,7 @@ class Schedule:
         seconds: that were to be spent when this was decided.
         reserved: of these for measurements.
         epoch_seconds: expected, by kind of training.
+        compiled: whether training runs under torch.compile.
     """
 
     epochs: int
@@ -39,6 +40,7 @@ class Schedule:
     seconds: float
     reserved: float
     epoch_seconds: dict[str, float]
+    compiled: bool
 
     def applied(self, training: TrainingSettings) -> TrainingSettings:
         """Training settings of this length."""
@@ -53,9 +55,9 @@ def decays(epochs: int, full: TrainingSettings) -> tuple[int, ...]:
 
 def cell_seconds(cell: Measured, speed: dict[str, Any], scale: Scale, images: int) -> float:
     """Expected seconds of a measured cell on so many images, from the speed of a PGD step."""
-    forward, gradient = (
-        speed["attack"][k] / speed["attack"]["images"] for k in ("forward", "gradient")
-    )
+    found = speed["attack"]
+    forward = float(found["forward"]) / found["images"]
+    gradient = float(found["gradient"]) / found["images"]
     if cell.attack == "auto_attack":
         # APGD-CE, APGD-T and FAB-T on nine targets, 100 steps each; FAB looks twice a step;
         # Square's 5,000 queries; on the images that stand, about half.
@@ -67,6 +69,19 @@ def cell_seconds(cell: Measured, speed: dict[str, Any], scale: Scale, images: in
     share = STANDING if cell.attack == "pgd20" else 1.0
     judges = 3 if isinstance(cell, TransferRow) else members
     return CELL + images * (20 * share * step + 2 * judges * forward)
+
+
+def compiling_pays(speed: dict[str, Any], seconds: float) -> bool:
+    """Whether torch.compile saves more of a run than it costs, by what stage 1 measured.
+
+    It must have worked, given the loss of the plain step up to rounding, and save a tenth of
+    ``seconds`` beside compiling once in each of three calls.
+    """
+    found = speed.get("compiled", {})
+    if "search" not in found or found["loss_differs"] > 0.02:
+        return False
+    saved = 1 - found["search"] / speed["training"]["search"]
+    return bool(saved * seconds - 3 * found["first_seconds"] > 0.1 * seconds)
 
 
 def kind_of(model: Trained) -> str:
@@ -110,11 +125,15 @@ def decide(
     attack = speed["attack"]
     validation = training.validation_steps * STANDING * attack["gradient"] + attack["forward"]
     validation *= images / attack["images"]
-    batches = train_images // training.batch_size
+    batches = max(1, train_images // training.batch_size)
+    compiled = compiling_pays(speed, seconds)
+    faster = speed["compiled"]["search"] / speed["training"]["search"] if compiled else 1.0
     epoch = {
-        kind: batches * step + (0 if kind == "natural" else validation)
+        kind: batches * step * faster + (0 if kind == "natural" else validation)
         for kind, step in speed["training"].items()
     }
+    if compiled:
+        seconds -= 3 * speed["compiled"]["first_seconds"]
     for stage in (until, 2):
         models = _models(scale, stage)
         cells = [c for s, c in scale.wanted() if s <= stage and c.attack != "auto_attack"]
@@ -133,4 +152,5 @@ def decide(
         seconds=round(seconds, 1),
         reserved=round(reserved, 1),
         epoch_seconds={kind: round(found, 3) for kind, found in epoch.items()},
+        compiled=compiled,
     )

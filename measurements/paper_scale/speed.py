@@ -13,11 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import steps
 from benchmarks.ratios import seconds, take_turns
+from measurements.paper_scale.compiled import compile_training, leave_as_is
 from measurements.paper_scale.scale import SEED, Scale
 from rst_core.attacks.gradient import input_gradient
 from rst_core.distributed import default_device
 from rst_core.masks import kept_count, top_k_mask
-from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
+from rst_core.networks import Classifier, build_classifier, draw_weights
 from rst_core.progress import say
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
 from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
@@ -30,10 +31,14 @@ ROUNDS = 5
 _SIDES = {"cuda": 8192, "cpu": 512}
 
 
-def measure(scale: Scale) -> dict[str, Any]:
-    """Everything that stage 1 finds out, ready for JSON; seconds are medians' raw material.
+def measure(scale: Scale, *, compiling: bool) -> dict[str, Any]:
+    """Everything that stage 1 finds out, ready for JSON.
 
-    Nothing here ends the run: what fails (for want of memory, say) is named with its reason.
+    What fails in the benchmark (for want of memory, say) is named with its reason.
+
+    Args:
+        scale: what is run.
+        compiling: try torch.compile too, which takes its time.
     """
     device = default_device()
     found: dict[str, Any] = {
@@ -53,6 +58,7 @@ def measure(scale: Scale) -> dict[str, Any]:
     found["masks"] = _or_reason(partial(_masks, scale, device))
     found["training"] = _training(scale, device)
     found["attack"] = _attack(scale, device)
+    found["compiled"] = _or_reason(partial(_compiled, scale, device)) if compiling else {}
     return found
 
 
@@ -83,6 +89,8 @@ def _steps(
     half = dtype is torch.bfloat16
     size, pixels = scale.training.batch_size, scale.dataset.image_size
     images, labels = steps.batch(size, pixels, device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
 
     def model() -> Classifier:
         return steps.network(network.architecture, network.width, device)
@@ -92,12 +100,19 @@ def _steps(
         "limit": steps.limit(model(), bfloat16=half),
     }
     times = take_turns({n: partial(run, images, labels) for n, run in variants.items()}, ROUNDS)
-    few = max(2, size // 16)  # operations are proportional to the images
-    with FlopCounterMode(display=False) as counter:
-        variants["limit"](images[:few], labels[:few])
-    operations = counter.get_total_flops() * size / few
     memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
-    return {"seconds": times, "operations": operations, "peak_bytes": memory}
+    return {"seconds": times, "operations": _operations(model(), images), "peak_bytes": memory}
+
+
+def _operations(model: Classifier, images: Tensor) -> float:
+    """Operations of a PGD-7 step: 7 x (forward, input gradient), and forward, both gradients.
+
+    Each of these costs what a forward pass does, but for the first layer's last input gradient.
+    """
+    few = images[: max(1, len(images) // 16)]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(few)
+    return float(17 * counter.get_total_flops() * len(images) / len(few))
 
 
 def _trainee(scale: Scale, device: torch.device, keep_ratio: float | None) -> Trainee:
@@ -112,10 +127,15 @@ def _trainee(scale: Scale, device: torch.device, keep_ratio: float | None) -> Tr
 
 
 def _one_step(
-    scale: Scale, device: torch.device, keep_ratio: float | None, attack: AttackSpec | None
+    scale: Scale,
+    device: torch.device,
+    keep_ratio: float | None,
+    attack: AttackSpec | None,
+    prepare: Callable[[Classifier], None] = leave_as_is,
 ) -> Callable[[], Tensor]:
     """A step of the training loop itself, at the settings of the run."""
     trainee = _trainee(scale, device, keep_ratio)
+    prepare(trainee.model)
     optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=1e-12, momentum=0.9)
     images, labels = steps.batch(scale.training.batch_size, scale.dataset.image_size, device)
     rng = torch.Generator(device=device).manual_seed(SEED)
@@ -140,10 +160,35 @@ def _training(scale: Scale, device: torch.device) -> dict[str, float]:
     found = {}
     for name, run in variants.items():
         _repeat(run, 2)
-        # Many at once: the host runs ahead of a GPU, as it does in training.
-        count = 10 if device.type == "cuda" else 2
-        found[name] = seconds(partial(_repeat, run, count)) / count
+        found[name] = _in_a_row(run, device)
     return found
+
+
+def _in_a_row(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one of many steps: the host runs ahead of a GPU, as it does in training."""
+    count = 10 if device.type == "cuda" else 2
+    return seconds(partial(_repeat, run, count)) / count
+
+
+def _compiled(scale: Scale, device: torch.device) -> dict[str, float]:
+    """A search step under torch.compile: what compiling took, a step, and by how much it differs.
+
+    Raises:
+        RuntimeError: if it cannot be compiled, whatever the compiler raises.
+    """
+    pgd7 = training_attack(SearchMethod.PGD7, 8.0)
+    eager = _one_step(scale, device, 0.2, pgd7)
+    run = _one_step(scale, device, 0.2, pgd7, compile_training)
+    losses: list[float] = []
+    try:
+        first = seconds(lambda: losses.append(float(run()[0])))
+        losses.append(float(eager()[0]))
+        _repeat(run, 2)
+        step_seconds = _in_a_row(run, device)
+    except Exception as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+    differs = abs(losses[0] - losses[1]) / abs(losses[1])
+    return {"first_seconds": first, "search": step_seconds, "loss_differs": differs}
 
 
 def _repeat(work: Callable[[], object], times: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from measurements.paper_scale import parcel, speed
+from measurements.paper_scale.compiled import compile_training, leave_as_is
 from measurements.paper_scale.images import pack_archive
 from measurements.paper_scale.record import Record
 from measurements.paper_scale.scale import Measured, Scale
@@ -48,6 +49,7 @@ class Options:
         until: stage up to which everything is to fit into ``total``.
         stages: which are worked on.
         parcel_bytes: most that all parcels may weigh.
+        compiling: whether torch.compile may be tried.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class Options:
     until: int = 3
     stages: tuple[int, ...] = (1, 2, 3, 4)
     parcel_bytes: int = parcel.LIMIT
+    compiling: bool = True
 
 
 class Work:
@@ -98,7 +101,7 @@ class Work:
         if not self.packed.is_file():
             with self.record.piece(1, "decode the images"):
                 self._pack()
-        measured = self._kept("speed.json", lambda: speed.measure(self.scale))
+        measured = self._kept("speed.json", self._speed)
         schedule = self._schedule(measured)
         complete = True
         for stage, cell in self.scale.wanted():
@@ -109,6 +112,9 @@ class Work:
     def _pack(self) -> None:
         a_class, cores = self.scale.images_a_class, os.cpu_count() or 1
         pack_archive(self.options.archive, self.packed, a_class=a_class, processes=cores)
+
+    def _speed(self) -> dict[str, Any]:
+        return speed.measure(self.scale, compiling=self.options.compiling)
 
     def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A JSON file of the folder, made if it is not there."""
@@ -197,6 +203,7 @@ class Work:
                 schedule.applied(self.scale.training),
                 selections=_SELECTIONS,
                 session=session,
+                prepare=compile_training if schedule.compiled else leave_as_is,
             )
         self.send(models=True)
 
