@@ -14,6 +14,8 @@ from rst_core.spec import CandidateSet, Dense, Trained, TransferRow
 STANDING = 0.75
 #: Seconds of a cell beside its attack, and of a model beside its epochs: loading, writing.
 CELL, MODEL = 2.0, 8.0
+#: Calls that share a machine.
+CALLS = 3
 #: Share of the time that is left to chance.
 MARGIN = 0.05
 
@@ -56,8 +58,8 @@ def decays(epochs: int, full: TrainingSettings) -> tuple[int, ...]:
 def cell_seconds(cell: Measured, speed: dict[str, Any], scale: Scale, images: int) -> float:
     """Expected seconds of a measured cell on so many images, from the speed of a PGD step."""
     found = speed["attack"]
-    forward = float(found["forward"]) / found["images"]
-    gradient = float(found["gradient"]) / found["images"]
+    forward = float(found["forward"] / found["images"])
+    gradient = float(found["gradient"] / found["images"])
     if cell.attack == "auto_attack":
         # APGD-CE, APGD-T and FAB-T on nine targets, 100 steps each; FAB looks twice a step;
         # Square's 5,000 queries; on the images that stand, about half.
@@ -74,14 +76,19 @@ def cell_seconds(cell: Measured, speed: dict[str, Any], scale: Scale, images: in
 def compiling_pays(speed: dict[str, Any], seconds: float) -> bool:
     """Whether torch.compile saves more of a run than it costs, by what stage 1 measured.
 
-    It must have worked, given the loss of the plain step up to rounding, and save a tenth of
-    ``seconds`` beside compiling once in each of three calls.
+    It must have worked, given the loss of the plain step up to rounding, and save a twentieth
+    of ``seconds`` beside what compiling costs.
     """
     found = speed.get("compiled", {})
     if "search" not in found or found["loss_differs"] > 0.02:
         return False
     saved = 1 - found["search"] / speed["training"]["search"]
-    return bool(saved * seconds - 3 * found["first_seconds"] > 0.1 * seconds)
+    return bool(saved * seconds - _compiling(speed) > 0.05 * seconds)
+
+
+def _compiling(speed: dict[str, Any]) -> float:
+    """Seconds that compiling costs a run: once in each call, with the machine's cache."""
+    return CALLS * float(speed["compiled"]["again_seconds"])
 
 
 def kind_of(model: Trained) -> str:
@@ -133,7 +140,7 @@ def decide(
         for kind, step in speed["training"].items()
     }
     if compiled:
-        seconds -= 3 * speed["compiled"]["first_seconds"]
+        seconds -= _compiling(speed)
     for stage in (until, 2):
         models = _models(scale, stage)
         cells = [c for s, c in scale.wanted() if s <= stage and c.attack != "auto_attack"]

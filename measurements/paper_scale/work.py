@@ -126,9 +126,8 @@ class Work:
         return found
 
     def _schedule(self, measured: dict[str, Any]) -> Schedule:
-        splits = load_splits(self.scale.dataset)
-
         def make() -> dict[str, Any]:
+            splits = load_splits(self.scale.dataset)
             return asdict(
                 decide(
                     measured,
@@ -141,7 +140,6 @@ class Work:
             )
 
         stored = self._kept("schedule.json", make)
-        self.test_images = len(splits.test)
         return Schedule(**stored | {"decay_epochs": tuple(stored["decay_epochs"])})
 
     def _try(
@@ -210,9 +208,8 @@ class Work:
     def _measure(self, stage: int, cell: Measured, measured: dict[str, Any]) -> None:
         spec = self.scale.attack(cell.attack)
         size = self.scale.attack_batch_size
-        images = min(spec.images or self.test_images, self.test_images)
-        # What stops between batches needs the time of one; a whole short cell is wanted.
-        needed = cell_seconds(cell, measured, self.scale, min(size, images))
+        # An attack stops between two batches, so that it needs the time of one.
+        needed = cell_seconds(cell, measured, self.scale, min(size, spec.images or size))
         if needed > self.options.budget - LAST:
             raise Skipped(f"a batch takes about {needed:.0f} s, more than a whole call")
         self._leave_unless(needed, cell.path)
