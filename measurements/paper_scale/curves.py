@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,19 +31,24 @@ def label(model: str) -> str:
 
 
 def histories(cells: Path) -> dict[str, list[dict[str, Any]]]:
-    """Lines of ``metrics.jsonl`` by model's path, denses first."""
+    """Lines of ``metrics.jsonl`` by model's path, denses first.
+
+    Args:
+        cells: folder of all cells of one dataset, named like it.
+    """
     found = {}
     for path in sorted(cells.rglob("metrics.jsonl")):
         lines = path.read_text(encoding="utf-8").splitlines()
-        found[path.parent.relative_to(cells).as_posix()] = [json.loads(line) for line in lines]
-    return dict(sorted(found.items(), key=lambda item: (not label(item[0]).startswith("dense"),)))
+        model = path.parent.relative_to(cells.parent).as_posix()
+        found[model] = [json.loads(line) for line in lines]
+    return dict(sorted(found.items(), key=lambda item: not label(item[0]).startswith("dense")))
 
 
 def draw(cells: Path, picture: Path, *, remark: str, steps: int) -> None:
     """A panel a measure, a line a model; dotted lines where the learning rate decays.
 
     Args:
-        cells: folder of all cells.
+        cells: folder of all cells of one dataset.
         picture: PNG to write.
         remark: which images these are, for the footnote.
         steps: of the PGD on validation images.
@@ -67,13 +73,13 @@ def draw(cells: Path, picture: Path, *, remark: str, steps: int) -> None:
                 ax.plot(*zip(*points, strict=True), label=label(model))
         _decays(ax, found)
         ax.set(xlabel="epoch", ylabel=title.format(steps=steps))
-    axes[0].legend(frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     style.footnote(figure, remark)
     style.save(figure, picture)
 
 
 def _decays(ax: Axes, found: dict[str, list[dict[str, Any]]]) -> None:
     lines = max(found.values(), key=len)
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         if after["lr"] < before["lr"]:
             ax.axvline(before["epoch"] + 0.5, color="0.6", linewidth=0.6, linestyle=":")

@@ -31,7 +31,7 @@ from rst_core.vocabulary import Init, Pattern, SearchMethod
 #: Calls that count, of each variant; one more before them does not.
 ROUNDS = 5
 #: Seconds after which compiling is given up.
-PATIENCE = 200.0
+PATIENCE = 150.0
 #: Side of the square matrices whose product gives the matrix rate, on a GPU and on a CPU.
 _SIDES = {"cuda": 8192, "cpu": 512}
 
@@ -106,7 +106,8 @@ def _steps(
     }
     times = take_turns({n: partial(run, images, labels) for n, run in variants.items()}, ROUNDS)
     memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
-    return {"seconds": times, "operations": _operations(model(), images), "peak_bytes": memory}
+    operations = _operations(model().eval(), images)
+    return {"seconds": times, "operations": operations, "peak_bytes": memory}
 
 
 def _operations(model: Classifier, images: Tensor) -> float:

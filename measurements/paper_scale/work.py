@@ -168,7 +168,7 @@ class Work:
     def _session(self) -> Session:
         # A session keeps a margin of its own: it ends when this call must.
         seconds = self.left + MARGIN if self.left >= 3 * MARGIN else 4 / 3 * self.left
-        return Session(minutes=max(seconds, 0.0) / 60)
+        return Session(minutes=max(seconds, 0.0) / 60, clock=self.clock)
 
     def _leave_unless(self, seconds: float, what: str) -> None:
         if self.left < seconds:
