@@ -15,9 +15,11 @@ import torch
 import yaml
 from PIL import Image
 from snakemake.utils import update_config
+from torch.func import functional_call
 
 from measurements.paper_scale import __main__ as command
 from measurements.paper_scale import parcel, work
+from measurements.paper_scale.compiled import compile_training
 from measurements.paper_scale.curves import draw
 from measurements.paper_scale.document import DOCUMENT, TABLES, Run, filled, take_over
 from measurements.paper_scale.images import pack_archive
@@ -28,7 +30,7 @@ from rst_core.data import load_splits
 from rst_core.spec import TransferRow
 from rst_core.tickets import load_model
 from rst_core.vocabulary import Source
-from tests.conftest import ROOT
+from tests.conftest import ROOT, narrow_classifier
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
@@ -233,6 +235,9 @@ def test_an_archive_in_slices_is_put_together(tmp_path, monkeypatch):
     monkeypatch.setattr(parcel, "SLICE", 1000)
     path = tmp_path / "run" / "cells" / "a" / "best_val" / "weights.pt"
     path.parent.mkdir(parents=True)
+    path.write_bytes(np.random.default_rng(0).bytes(25_000))
+    parcel.pack(tmp_path / "run", tmp_path / "out")
+    # A later parcel may be smaller: slices of the earlier one must not be left over.
     path.write_bytes(np.random.default_rng(0).bytes(12_500))
     parcel.pack(tmp_path / "run", tmp_path / "out")
     assert len(list((tmp_path / "out").glob("models*"))) > 10
@@ -303,6 +308,27 @@ def test_compiling_is_used_where_it_pays():
     assert not compiling_pays(measured(loss_differs=0.5), 1500)
     assert not compiling_pays(SPEED | {"compiled": {"failed": "no compiler"}}, 1500)
     assert told(1500, measured()).epochs > told(1500).epochs
+
+
+def test_only_training_runs_compiled(monkeypatch):
+    """Attacks on batches that shrink would compile for every size."""
+    calls = []
+
+    def compiled(function, **options):
+        def call(x):
+            calls.append(len(x))
+            return function(x)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    model, images = narrow_classifier(), torch.rand(4, 3, 8, 8)
+    plain = model.eval()(images)
+    compile_training(model)
+    assert torch.equal(model(images), plain)
+    assert calls == []
+    functional_call(model.train(), dict(model.named_parameters()), (images,))
+    assert calls == [4]
 
 
 def test_harder_attacks_are_expected_to_take_longer():

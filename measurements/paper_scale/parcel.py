@@ -70,7 +70,13 @@ def pack(folder: Path, out: Path, limit: int = LIMIT, models: bool = True) -> li
     slices = [archive[i : i + SLICE] for i in range(0, len(archive), SLICE)] if taken else []
     for number, part in enumerate(slices):
         _write(out / f"{_MODELS}.{number}", part)
+    for stale in _slices(out)[len(slices) :]:
+        stale.unlink()
     return left
+
+
+def _slices(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{_MODELS}.*"), key=lambda path: int(path.suffix[1:]))
 
 
 def unpack(parcels: Path, folder: Path) -> None:
@@ -82,7 +88,7 @@ def unpack(parcels: Path, folder: Path) -> None:
     cells = parcels / _CELLS
     if not cells.is_file():
         raise FileNotFoundError(f"{cells} does not exist; the folder is expected to hold parcels")
-    slices = sorted(parcels.glob(f"{_MODELS}.*"), key=lambda path: int(path.suffix[1:]))
+    slices = _slices(parcels)
     _extract(cells.read_bytes(), folder)
     if slices:
         _extract(b"".join(path.read_bytes() for path in slices), folder)

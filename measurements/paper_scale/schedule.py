@@ -12,8 +12,9 @@ from rst_core.spec import CandidateSet, Dense, Trained, TransferRow
 #: Of the images of a batch, how many are still attacked on average where an attack leaves them
 #: at their first misclassified iterate. On the safe side: about half stand after 20 steps.
 STANDING = 0.75
-#: Seconds of a cell beside its attack, and of a model beside its epochs: loading, writing.
-CELL, MODEL = 2.0, 8.0
+#: Seconds of a cell beside its attack, of a model beside its epochs, and of an epoch beside its
+#: steps: loading, writing, checkpoints. Guesses, on the safe side.
+CELL, MODEL, EPOCH = 2.0, 8.0, 0.7
 #: Calls that share a machine.
 CALLS = 3
 #: Share of the time that is left to chance.
@@ -136,7 +137,7 @@ def decide(
     compiled = compiling_pays(speed, seconds)
     faster = speed["compiled"]["search"] / speed["training"]["search"] if compiled else 1.0
     epoch = {
-        kind: batches * step * faster + (0 if kind == "natural" else validation)
+        kind: EPOCH + batches * step * faster + (0 if kind == "natural" else validation)
         for kind, step in speed["training"].items()
     }
     if compiled:
