@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ def make_trained(
     base: Selection = Selection.BEST_VAL,
     workers: int = 0,
     session: Session | None = None,
+    prepare: Callable[[Classifier], None] = lambda model: None,
 ) -> None:
     """Search a ticket, train a dense or fine-tune a ticket, and write its model files.
 
@@ -103,6 +104,8 @@ def make_trained(
         base: which epoch of the model it starts from, if it starts from one.
         workers: processes that decode streamed images.
         session: says when to save and when to leave; by default never to leave.
+        prepare: called with the model that is to be trained, on its device; may change how it
+            computes, but not what.
 
     Raises:
         LeftUnfinished: if the session ends first; what is done is in the checkpoint.
@@ -127,6 +130,7 @@ def make_trained(
     if finished.found(outputs, key, session.waited):
         return
     trainee = make_trainee(root, model, dataset, network, base, device)
+    prepare(trainee.model)
     splits = load_splits(dataset, workers=workers).to(device)
     kept = train(trainee, splits, run, session)
     if not share().writes:

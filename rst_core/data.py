@@ -21,6 +21,7 @@ from torch import Tensor
 from rst_core.augment import random_crop, random_flip
 from rst_core.compat import import_torchvision
 from rst_core.distributed import ALONE, Share
+from rst_core.files import load_tensors, save_tensors
 from rst_core.seeding import generator
 from rst_core.settings import DatasetSettings
 from rst_core.vocabulary import Source
@@ -205,6 +206,7 @@ def load_splits(settings: DatasetSettings, *, download: bool = False, workers: i
         Source.TORCHVISION: lambda: _torchvision(settings, download),
         Source.FOLDER: lambda: _folder(settings),
         Source.STREAMED_FOLDER: lambda: streamed_halves(settings, workers),
+        Source.PACKED: lambda: _packed(settings),
         Source.DIGITS: lambda: _digits(settings),
     }
     train, test = loaders[settings.source]()
@@ -322,6 +324,22 @@ def _read_folder(folder: Path, names: list[str]) -> Images:
         raise ValueError(f"folder {str(folder)!r} holds images of different sizes: {sizes}")
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
     return Images(stacked, torch.tensor(labels))
+
+
+def save_packed(path: Path, train: Images, test: Images) -> None:
+    """Write decoded images to one file, which the source ``packed`` reads."""
+    halves = {"train": train, "test": test}
+    save_tensors(path, {n: {"pixels": h.pixels, "labels": h.labels} for n, h in halves.items()})
+
+
+def _packed(settings: DatasetSettings) -> tuple[Images, Images]:
+    stored = load_tensors(Path(settings.path))
+    try:
+        return Images(**stored["train"]), Images(**stored["test"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f"{settings.path} holds no packed images; rst_core.data.save_packed writes them"
+        ) from error
 
 
 def _digits(settings: DatasetSettings) -> tuple[Images, Images]:

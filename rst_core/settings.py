@@ -46,12 +46,13 @@ class DatasetSettings:
 
     source: Source = option(
         "torchvision; folder (train/<class>/…, test/<class>/…), read into memory; streamed_folder "
-        "(the same, or with val/ for test/), decoded in every epoch; or digits"
+        "(the same, or with val/ for test/), decoded in every epoch; packed, one file of decoded "
+        "images; or digits"
     )
     variant: str = option(
         "torchvision: class name such as CIFAR10; digits: which task; folders: unused", ""
     )
-    path: str = option("folder that holds the data (unused by digits)", "data")
+    path: str = option("folder that holds the data (packed: the file; unused by digits)", "data")
     classes: int = option("number of classes")
     image_size: int = option("side of the square images, in pixels", 32)
     mean: tuple[float, float, float] = option("channel means on [0, 1] images")
@@ -83,8 +84,8 @@ class DatasetSettings:
     @property
     def description(self) -> str:
         """The dataset in a message: where it comes from and which it is."""
-        folders = (Source.FOLDER, Source.STREAMED_FOLDER)
-        which = self.path if self.source in folders else self.variant
+        on_disk = (Source.FOLDER, Source.STREAMED_FOLDER, Source.PACKED)
+        which = self.path if self.source in on_disk else self.variant
         return f"dataset {self.source}:{which}"
 
 

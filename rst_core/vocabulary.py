@@ -122,12 +122,14 @@ class Source(StrEnum):
     """Where a dataset's images come from.
 
     A ``folder`` of images of one size is read into memory; a ``streamed_folder`` of images
-    of any size, such as ImageNet, is decoded anew in every epoch.
+    of any size, such as ImageNet, is decoded anew in every epoch. A ``packed`` file holds
+    images of one size that somebody has decoded already.
     """
 
     TORCHVISION = "torchvision"
     FOLDER = "folder"
     STREAMED_FOLDER = "streamed_folder"
+    PACKED = "packed"
     DIGITS = "digits"
 
 
