@@ -188,7 +188,7 @@ def cifar_subject(archive: Path) -> Subject:
     model = build_classifier(QUARTER, CIFAR.classes, CIFAR.mean, CIFAR.std)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
     settings = TrainingSettings(
-        epochs=2, batch_size=64, lr=0.03, decay_epochs=(1,), validation_steps=1
+        epochs=1, batch_size=32, lr=0.02, decay_epochs=(), validation_steps=1
     )
     attack = training_attack(SearchMethod.FGSM_RS, 4.0)
     model = _trained(WeightTrainee(model), splits, dataset, attack, settings)
