@@ -209,14 +209,6 @@ def test_an_attack_that_was_left_ends_with_the_same_outcomes(few_digits, tmp_pat
     assert_equal(whole, resumed)
 
 
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    few = dataclasses.replace(DIGITS, validation_images=900)
-    assert main(["data", "data.json", *to_flags(few)]) == 0
-    return tmp_path
-
-
 def words(*more: str, file: str = f"{TICKET}/best_val/ticket.pt") -> list[str]:
     return [
         "search", file, "--data", "data.json", "--threads", "1",
