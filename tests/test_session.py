@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from rst_core.vocabulary import SearchMethod, Selection
 from tests import several_processes
 from tests.conftest import BRIEF, DIGITS, NARROW, ROOT, narrow_classifier
 from tests.test_measuring import PGD
-from tests.test_training import Killed, assert_equal, dense, finetune, run, search
+from tests.test_training import Killed, assert_equal, dense, finetune, run, search, without_times
 
 __all__ = ["run"]  # a fixture
 
@@ -96,11 +95,6 @@ def test_without_a_budget_only_the_interval_counts():
     with session.saving():
         session.clock.now += 50
     assert session.verdict("step") is Verdict.GO_ON
-
-
-def without_times(path: Path) -> list[dict]:
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
 
 # Three steps an epoch, then a measurement: 1 is before the first step, 5 after the first
