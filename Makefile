@@ -50,8 +50,9 @@ report: install
 plan: install
 	@$(BIN)/rst plan $(or $(TARGETS),all) --gpus $(or $(GPUS),1 8)
 
+# In the order of the files, which begins with the folders of long tests: the short ones fill the end.
 test: install
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Combination, Norm
 
 _PGD = {"steps": 3, "step_size": 2.0, "random_start": True}
 
+
+def _linf(method: AttackMethod, **settings: Any) -> AttackSpec:
+    return AttackSpec(name=method.value, method=method, norm=Norm.LINF, eps=4.0, **settings)
+
+
 EXAMPLES: dict[AttackMethod, AttackSpec] = {
     spec.method: spec
     for spec in [
-        *(
-            AttackSpec(name=method.value, method=method, norm=Norm.LINF, eps=4.0, **_PGD)
-            for method in (
-                AttackMethod.PGD,
-                AttackMethod.EOT,
-                AttackMethod.ENSEMBLE,
-                AttackMethod.CW_INF,
-            )
-        ),
+        _linf(AttackMethod.PGD, **_PGD),
+        _linf(AttackMethod.EOT, **_PGD),
+        _linf(AttackMethod.ENSEMBLE, **_PGD),
+        _linf(AttackMethod.CW_INF, **_PGD),
         AttackSpec(
             name="cw_l2",
             method=AttackMethod.CW_L2,
@@ -28,29 +30,13 @@ EXAMPLES: dict[AttackMethod, AttackSpec] = {
             search_steps=1,
             constant=1.0,
         ),
-        *(
-            AttackSpec(name=method.value, method=method, norm=Norm.LINF, eps=4.0)
-            for method in (
-                AttackMethod.AUTO_ATTACK,
-                AttackMethod.AUTO_ATTACK_RAND,
-                AttackMethod.AUTO_ATTACK_EXPECTED,
-            )
-        ),
-        AttackSpec(
-            name="apgd",
-            method=AttackMethod.APGD,
-            norm=Norm.LINF,
-            eps=4.0,
-            steps=10,
-            restarts=2,
-            combine=Combination.PROBABILITIES,
-        ),
-        AttackSpec(name="square", method=AttackMethod.SQUARE, norm=Norm.LINF, eps=4.0, steps=30),
-        AttackSpec(
-            name="bandits",
-            method=AttackMethod.BANDITS,
-            norm=Norm.LINF,
-            eps=4.0,
+        _linf(AttackMethod.AUTO_ATTACK),
+        _linf(AttackMethod.AUTO_ATTACK_RAND),
+        _linf(AttackMethod.AUTO_ATTACK_EXPECTED),
+        _linf(AttackMethod.APGD, steps=10, restarts=2, combine=Combination.PROBABILITIES),
+        _linf(AttackMethod.SQUARE, steps=30),
+        _linf(
+            AttackMethod.BANDITS,
             steps=15,
             step_size=1.0,
             learning_rate=100.0,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 
+from rst_core.cli import main
 from rst_core.data import Images, Splits, load_splits
+from rst_core.flags import to_flags
 from rst_core.networks import Classifier, build_classifier, draw_weights
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
 from rst_core.spec import Adversary, Network, Ticket
@@ -59,3 +62,12 @@ def few_digits(digits: Splits) -> Splits:
         return Images(images.pixels[:count], images.labels[:count])
 
     return Splits(first(digits.train, 96), first(digits.validation, 40), first(digits.test, 60))
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty but for ``data.json``: most digits are validation images."""
+    monkeypatch.chdir(tmp_path)
+    few = dataclasses.replace(DIGITS, validation_images=900)
+    assert main(["data", "data.json", *to_flags(few)]) == 0
+    return tmp_path

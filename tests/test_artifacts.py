@@ -10,10 +10,13 @@ from tests.made_up import made_up
 from tests.test_config import extended
 from workflow.artifacts.frame import COLUMNS, read_cells
 from workflow.artifacts.make import make_figure, make_table
+from workflow.artifacts.panels import PanelFigure
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.artifacts.summary import remarks
 from workflow.config import read_config
 from workflow.matrix import Matrix
+
+ARTIFACTS = {**TABLES, **FIGURES}
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +24,27 @@ def demo():
     return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
-@pytest.mark.parametrize("name", [*TABLES, *FIGURES])
-def test_an_artifact_takes_its_own_numbers_from_a_frame_of_everything(name, demo):
-    artifact = {**TABLES, **FIGURES}[name]
-    own = artifact.build(made_up(demo, artifact.experiments), demo)
-    everything = made_up(demo, demo.config.experiments)
-    pd.testing.assert_frame_equal(own, artifact.build(everything, demo))
+@pytest.fixture(scope="module")
+def everything(demo):
+    return made_up(demo, demo.config.experiments)
 
 
-@pytest.mark.parametrize("name", [*TABLES, *FIGURES])
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_an_artifact_takes_its_own_numbers_from_a_frame_of_everything(name, demo, everything):
+    artifact = ARTIFACTS[name]
+    wanted = set(artifact.cells(demo))
+    own = made_up(demo, artifact.experiments, wanted.__contains__)
+    assert own["cell"].nunique() == len(wanted)
+    expected = artifact.build(own, demo)
+    if isinstance(artifact, PanelFigure):
+        assert expected["mean"].notna().all()
+    pd.testing.assert_frame_equal(expected, artifact.build(everything, demo))
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
 @pytest.mark.parametrize("share", ["all", "some", "none"])
 def test_every_artifact_is_drawn_from_whatever_exists(name, share, demo, tmp_path, monkeypatch):
-    artifact = {**TABLES, **FIGURES}[name]
+    artifact = ARTIFACTS[name]
 
     def keep(cell):
         return share == "all" or (share == "some" and not isinstance(cell.model, Dense))
@@ -45,6 +57,11 @@ def test_every_artifact_is_drawn_from_whatever_exists(name, share, demo, tmp_pat
     assert written["mean"].notna().any() == (share != "none")
     assert written["data"].str.contains("stand-in for").all()
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    if name in FIGURES:
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    if isinstance(artifact, PanelFigure):
+        planned = {panel.letter for panel in artifact.panels if panel.planned(demo)}
+        assert set(written["panel"].astype(object).fillna("")) == planned
 
 
 def test_a_table_on_a_stand_in_says_so_in_title_caption_and_heads(demo, tmp_path, monkeypatch):

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from rst_core.cli import main
 from rst_core.flags import to_flags
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
-from tests.conftest import BRIEF, DIGITS, NARROW, ROOT
+from tests.conftest import BRIEF, NARROW, ROOT
 
 CELLS = "cells/digits/narrow/signed_kaiming_constant-seed0"
 PGD = AttackSpec(
@@ -51,14 +50,6 @@ def test_the_science_imports_without_snakemake_and_attack_libraries():
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert found.returncode == 0, found.stderr
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    few = dataclasses.replace(DIGITS, validation_images=900)
-    assert main(["data", "data.json", *to_flags(few)]) == 0
-    return tmp_path
 
 
 def training(command: str, recipe: str, file: str) -> int:

@@ -1,6 +1,7 @@
 """The figures: the paper's panels and series, the right numbers in them, and pictures to read."""
 
 import itertools
+from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,6 @@ from tests.conftest import ROOT
 from tests.made_up import made_up
 from tests.test_config import PAPER, extended
 from workflow.artifacts import style
-from workflow.artifacts.make import write_figure
 from workflow.artifacts.panels import PanelFigure
 from workflow.artifacts.registry import FIGURES as ALL
 from workflow.config import read_config
@@ -99,21 +99,30 @@ def demo():
 
 @pytest.fixture(scope="module")
 def built(matrix):
-    """Data of a figure from all of its cells, made once."""
-    known = {}
+    """Data of a figure from all of its cells, of the paper's matrix or another; made once."""
 
-    def build(name):
-        if name not in known:
-            figure = FIGURES[name]
-            known[name] = figure.build(made_up(matrix, figure.experiments), matrix)
-        return known[name]
+    @cache
+    def build(name, on=matrix):
+        return FIGURES[name].build(made_up(on, FIGURES[name].experiments), on)
 
     return build
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module")
+def drawn(built, matrix):
+    """The picture of that data, drawn once: only to be looked at."""
+
+    @cache
+    def draw(name, on=matrix):
+        return FIGURES[name].draw(built(name, on), on)
+
+    return draw
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _closed():
-    yield
+    with plt.rc_context({"figure.max_open_warning": 0}):
+        yield
     plt.close("all")
 
 
@@ -219,18 +228,6 @@ def test_a_heatmap_has_the_attacked_ticket_in_its_rows(name, built, matrix):
     assert data[diagonal]["mean"].max() < data[~diagonal]["mean"].max()
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_takes_its_own_numbers_from_a_frame_of_everything(name, demo):
-    figure = FIGURES[name]
-    wanted = set(figure.cells(demo))
-    own = made_up(demo, figure.experiments, wanted.__contains__)
-    assert own["cell"].nunique() == len(wanted)
-    everything = made_up(demo, demo.config.experiments)
-    expected = figure.build(own, demo)
-    assert expected["mean"].notna().all()
-    pd.testing.assert_frame_equal(expected, figure.build(everything, demo))
-
-
 def test_a_figure_needs_no_cell_that_it_does_not_show(matrix):
     rows = FIGURES["fig7"].cells(matrix)
     assert len(rows) == 8 * 3
@@ -251,30 +248,28 @@ def test_published_points_stand_beside_ours(built):
 
 
 @pytest.mark.parametrize("name", ["fig1", "fig7", "fig14"])
-def test_numbers_on_a_stand_in_are_never_compared_with_the_papers(name, demo):
-    data = FIGURES[name].build(made_up(demo, FIGURES[name].experiments), demo)
-    assert data["difference"].isna().all()
+def test_numbers_on_a_stand_in_are_never_compared_with_the_papers(name, demo, built, drawn):
+    assert built(name, demo)["difference"].isna().all()
     if name != "fig7":  # there the paper's matrix stands apart
-        picture = FIGURES[name].draw(data, demo)
+        picture = drawn(name, demo)
         labels = [t.get_text() for ax in picture.axes if ax.get_legend()
                   for t in ax.get_legend().get_texts()]  # fmt: skip
         assert "the paper's" not in labels
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_panel_on_a_stand_in_says_so(name, demo):
-    figure = FIGURES[name]
-    picture = figure.draw(figure.build(made_up(demo, figure.experiments), demo), demo)
+def test_every_panel_on_a_stand_in_says_so(name, demo, drawn):
+    picture = drawn(name, demo)
     titles = [t for t in named(picture.axes) if "enlarged" not in t and "paper's" not in t]
-    assert len(titles) == len({(p.letter) for p in figure.panels})
+    assert len(titles) == len({p.letter for p in FIGURES[name].panels})
     assert all("stand-in for" in title for title in titles)
     assert "handwritten digits" in picture._supxlabel.get_text().replace("\n", " ")
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_the_dense_baseline_is_dashed_at_its_mean(name, built, matrix):
+def test_the_dense_baseline_is_dashed_at_its_mean(name, built, drawn):
     data = built(name)
-    axes = named(FIGURES[name].draw(data, matrix).axes)
+    axes = named(drawn(name).axes)
     for panel in FIGURES[name].panels:
         rows = data[(data["panel"] == panel.letter) & (data["series"] == "dense_adversarial")]
         start = f"({panel.letter})" if panel.letter else ""
@@ -285,9 +280,9 @@ def test_the_dense_baseline_is_dashed_at_its_mean(name, built, matrix):
             assert sorted(dashed) == pytest.approx(sorted(rows["mean"]))
 
 
-def test_curves_run_through_all_points_with_bands_of_one_deviation(built, matrix):
+def test_curves_run_through_all_points_with_bands_of_one_deviation(built, drawn):
     data = built("fig5")
-    (ax,) = named(FIGURES["fig5"].draw(data, matrix).axes).values()
+    (ax,) = named(drawn("fig5").axes).values()
     colour, marker, _ = style.LOOKS["rtt_adversarial"]
     (line,) = [x for x in ax.get_lines() if (x.get_color(), x.get_marker()) == (colour, marker)
                and x.get_linestyle() == "-"]  # fmt: skip
@@ -301,9 +296,9 @@ def test_curves_run_through_all_points_with_bands_of_one_deviation(built, matrix
             assert np.isclose(heights, edge).any()
 
 
-def test_an_enlargement_shows_all_of_1_to_20_percent_and_no_more(built, matrix):
+def test_an_enlargement_shows_all_of_1_to_20_percent_and_no_more(built, drawn):
     data = built("fig2")
-    axes = named(FIGURES["fig2"].draw(data, matrix).axes)
+    axes = named(drawn("fig2").axes)
     low = data[(data["panel"] == "a") & (data["keep_ratio"] <= 0.2)]
     whole = next(ax for title, ax in axes.items() if title.startswith("(a) ResNet18"))
     zoom = axes["(a) enlarged"]
@@ -336,21 +331,6 @@ def test_a_point_without_cells_is_a_gap_and_the_figure_says_so(matrix):
     assert "1 from some of the seeds only" in note
 
 
-@pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("share", ["some", "none"])
-def test_a_figure_is_made_from_whatever_exists(name, share, demo, tmp_path):
-    figure = FIGURES[name]
-    planned = [panel for panel in figure.panels if panel.planned(demo)]
-    frame = made_up(demo, figure.experiments, lambda c: share == "some" and len(c.path) % 2 == 0)
-    write_figure(figure, frame, demo, tmp_path / name, "of today")
-    written = pd.read_csv(tmp_path / f"{name}.csv")
-    if share == "none":
-        assert written["mean"].isna().all()
-    assert set(written["panel"].astype(object).fillna("")) == {panel.letter for panel in planned}
-    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-
-
 @pytest.mark.parametrize("name", ["fig2", "fig4", "fig12"])
 def test_an_empty_panel_says_why(name, demo):
     figure = FIGURES[name]
@@ -376,24 +356,23 @@ def test_flags_of_all_seeds_are_in_the_data_and_counted(matrix):
     assert "1 flagged (masked, weak), see the CSV" in note
 
 
-def test_the_paper_stands_beside_our_heatmap_where_it_survives(built, matrix):
-    axes = named(FIGURES["fig7"].draw(built("fig7"), matrix).axes)
+def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
+    axes = named(drawn("fig7").axes)
     ours, paper = axes.values()
     assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is lost in the text
     assert "lost in the text" in [text.get_text() for text in paper.texts]
     assert {"43.9", "71.3"} < {text.get_text() for text in paper.texts}
     assert ours.collections[0].get_clim() == paper.collections[0].get_clim()
-    assert len(named(FIGURES["fig13"].draw(built("fig13"), matrix).axes)) == 2
+    assert len(named(drawn("fig13").axes)) == 2
 
 
-def test_the_same_thing_looks_the_same_in_all_figures(built, matrix):
+def test_the_same_thing_looks_the_same_in_all_figures(drawn):
     looks = {}
     for name in CURVES:
-        for ax in FIGURES[name].draw(built(name), matrix).axes:
+        for ax in drawn(name).axes:
             for handle in ax.get_legend().legend_handles if ax.get_legend() else []:
                 look = (handle.get_color(), handle.get_marker(), handle.get_linestyle())
                 assert looks.setdefault(handle.get_label(), look) == look
-        plt.close("all")
     default = {"RST", "RST @ ResNet18", "signed Kaiming constant", "element", "PGD-7"}
     assert len({looks[label] for label in default}) == 1
     assert len(set(looks.values())) == len(looks) - len(default) + 1
@@ -401,10 +380,8 @@ def test_the_same_thing_looks_the_same_in_all_figures(built, matrix):
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("which", ["matrix", "demo"])
-def test_a_picture_is_readable_at_the_width_of_the_papers_text(name, which, request):
-    on = request.getfixturevalue(which)
-    figure = FIGURES[name]
-    picture = figure.draw(figure.build(made_up(on, figure.experiments), on), on)
+def test_a_picture_is_readable_at_the_width_of_the_papers_text(name, which, drawn, request):
+    picture = drawn(name, request.getfixturevalue(which))
     assert picture.get_figwidth() <= style.TEXT_WIDTH
     picture.canvas.draw()
     shown = [text for text in words(picture) if text.get_text().strip()]

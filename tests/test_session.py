@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from rst_core.vocabulary import SearchMethod, Selection
 from tests import several_processes
 from tests.conftest import BRIEF, DIGITS, NARROW, ROOT, narrow_classifier
 from tests.test_measuring import PGD
-from tests.test_training import Killed, assert_equal, dense, finetune, run, search
+from tests.test_training import Killed, assert_equal, dense, finetune, run, search, without_times
 
 __all__ = ["run"]  # a fixture
 
@@ -96,11 +95,6 @@ def test_without_a_budget_only_the_interval_counts():
     with session.saving():
         session.clock.now += 50
     assert session.verdict("step") is Verdict.GO_ON
-
-
-def without_times(path: Path) -> list[dict]:
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
 
 # Three steps an epoch, then a measurement: 1 is before the first step, 5 after the first
@@ -207,14 +201,6 @@ def test_an_attack_that_was_left_ends_with_the_same_outcomes(few_digits, tmp_pat
     assert session.asked == 1, "finished batches are not attacked again"
     assert unfinished.continued == ["after 2 batches"]
     assert_equal(whole, resumed)
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    few = dataclasses.replace(DIGITS, validation_images=900)
-    assert main(["data", "data.json", *to_flags(few)]) == 0
-    return tmp_path
 
 
 def words(*more: str, file: str = f"{TICKET}/best_val/ticket.pt") -> list[str]:

@@ -20,6 +20,27 @@ RECIPE = "keep0.2-element-pgd7-eps8"
 BEST = Selection.BEST_VAL
 
 
+RST, SET = f"rst-{RECIPE}/best_val", "r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val"
+#: One cell of each kind, beside those of the experiment larger_eps; what they need is made too.
+WANTED = [
+    *(f"finetuned_{start}_rst-{RECIPE}/best_val/weights.pt" for start in (
+        "inherited", "reinitialised",
+    )),
+    *(f"{origin}-{RECIPE}/best_val/ticket.pt" for origin in (
+        "rtt_natural", "rtt_adversarial", "rtt_transferred_from_street",
+    )),
+    "dense-natural/best_val/transfer_to_tickets_and_dense-pgd20-eps8.json",
+    f"{RST}/transfer_to_other_seeds-pgd20-eps8.json",
+    f"{RST}/pgd20_l2-eps0.5.json",
+    *(f"{SET}/{attack}-eps8.json" for attack in (
+        "eot_pgd20", "ensemble_pgd20", "apgd_worst", "square_expected",
+        "transfer_to_other_seeds-apgd_logits",
+    )),
+    "untrained/feature_distance.json",
+    "dense-natural/best_val/feature_distance.json",
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory) -> Path:
     """The cells' folder of a project with one cell of each kind."""
@@ -59,11 +80,7 @@ def cells(tmp_path_factory) -> Path:
         experiment.setdefault("seeds", [0])
     project = copy_project(tmp_path_factory.mktemp("kinds"))
     project.config(delta)
-    wanted = (
-        "finetuning", "rtts", "features", "transferred_cifar10", "transfer_dense",
-        "transfer_seeds", "r2s_adaptive", "r2s_stress", "r2s_stress_seeds", "larger_eps", "l2",
-    )  # fmt: skip
-    found = project.run(*(f"cells_{name}" for name in wanted))
+    found = project.run("cells_larger_eps", *(f"results/cells/{NETWORK}/{c}" for c in WANTED))
     assert found.returncode == 0, found.stdout + found.stderr
     return project.folder / "results" / "cells"
 
@@ -104,27 +121,26 @@ def test_rows_from_denses_and_to_other_seeds(cells):
         "dense-natural", "dense-adversarial-pgd7-eps8",
         "rst-keep0.2-element-pgd7-eps8", "rst-keep0.5-element-pgd7-eps8",
     }  # fmt: skip
-    row = record(cells, f"rst-{RECIPE}/best_val/transfer_to_other_seeds-pgd20-eps8.json")
+    row = record(cells, f"{RST}/transfer_to_other_seeds-pgd20-eps8.json")
     assert [r["model"].split("/")[2][-5:] for r in row["results"]] == ["seed0", "seed1"]
 
 
 @pytest.mark.parametrize("attack", ["eot_pgd20", "ensemble_pgd20"])
 def test_adaptive_attacks_judge_every_member_on_the_same_images(cells, attack):
-    found = record(cells, f"r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/{attack}-eps8.json")
+    found = record(cells, f"{SET}/{attack}-eps8.json")
     assert [r["model"].split("/")[-1][4:11] for r in found["results"]] == ["keep0.2", "keep0.5"]
     assert all(r["robust"]["total"] == 360 for r in found["results"])
 
 
 @pytest.mark.parametrize("attack", ["apgd_worst", "square_expected"])
 def test_harder_attacks_on_a_set_record_their_checks(cells, attack):
-    found = record(cells, f"r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/{attack}-eps8.json")
+    found = record(cells, f"{SET}/{attack}-eps8.json")
     assert all(r["robust"]["total"] == 20 for r in found["results"])
     assert found["checks"]["images"] == 20
 
 
 def test_an_attack_on_a_whole_set_is_carried_over_to_another_seeds(cells):
-    path = "r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/"
-    found = record(cells, f"{path}transfer_to_other_seeds-apgd_logits-eps8.json")
+    found = record(cells, f"{SET}/transfer_to_other_seeds-apgd_logits-eps8.json")
     judged = [r["model"].split("/")[2:] for r in found["results"]]
     assert [(n[-5:], r[4:11]) for n, r in judged] == [
         ("seed0", "keep0.2"), ("seed0", "keep0.5"), ("seed1", "keep0.2"), ("seed1", "keep0.5"),
@@ -134,7 +150,7 @@ def test_an_attack_on_a_whole_set_is_carried_over_to_another_seeds(cells):
 def test_larger_eps_searches_and_attacks_at_that_eps_and_l2_has_its_own(cells):
     found = record(cells, "rst-keep0.2-element-pgd7-eps16/best_val/pgd20-eps16.json")
     assert found["settings"]["attack"]["eps"] == 16
-    found = record(cells, f"rst-{RECIPE}/best_val/pgd20_l2-eps0.5.json")
+    found = record(cells, f"{RST}/pgd20_l2-eps0.5.json")
     assert found["settings"]["attack"]["norm"] == "l2"
     assert found["settings"]["attack"]["step_size"] == pytest.approx(2.5 * 0.5 / 20)
 

@@ -4,6 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
@@ -18,65 +21,99 @@ from workflow.matrix import Matrix, cell_file
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TABLE = "results/tables/table3.csv"
+#: Shares no cell with the table.
+FIGURE = "results/figures/fig4.png"
 PAGE = "results/partial/pages/Table 3.html"
 
-
-@pytest.fixture
-def demo(tmp_path) -> Project:
-    return demo_with_made_up_cells(tmp_path)
+Contents = dict[str, tuple[bytes, int]]
 
 
-def contents(project: Project, folder: str) -> dict[str, tuple[bytes, int]]:
+def contents(project: Project, folder: str) -> Contents:
     paths = (project.folder / folder).iterdir()
     return {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in paths if p.is_file()}
 
 
-def drawn(project: Project, *words: str) -> str:
-    found = project.run("partial", *words)
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stderr
-
-
-def test_partial_results_are_made_whenever_asked_and_nothing_else_is(demo):
-    assert demo.run(TABLE).returncode == 0
-    complete = contents(demo, "results/tables")
-    matrix = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-    cells = [cell_file(cell) for cell in TABLES["table3"].cells(matrix)]
-    gone, damaged = (demo.folder / path for path in cells[:2])
-    before = [path.read_text() for path in (gone, damaged)]
-    gone.unlink()
-    write_text(damaged, '{"cell": ')
-    told = drawn(demo)
-    assert f"left out: {cells[1]} is damaged" in told
-    assert "could not be drawn" not in told
-    assert f"Partial: {len(cells) - 2} of {len(cells)} cells" in (demo.folder / PAGE).read_text()
-    assert demo.planned("partial") == {"partial": 1}, "made again whenever asked"
-    assert not gone.exists()
-    for path, text in zip((gone, damaged), before, strict=True):
-        write_text(path, text)
-    assert demo.planned(TABLE) == {}
-    assert contents(demo, "results/tables") == complete
-
-
-def test_partial_results_while_another_snakemake_works_here(demo):
-    words = [TABLE, "--force", "--cores", "1", "--configfile", "tiny.yaml"]
+@contextmanager
+def stopped_snakemake(project: Project, target: str) -> Iterator[None]:
+    """Another Snakemake makes a target; it stands still, with its lock, inside the block."""
+    words = [target, "--cores", "1", "--configfile", "tiny.yaml"]
     with subprocess.Popen(
         [sys.executable, "-m", "snakemake", *words],
-        cwd=demo.folder, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=project.folder, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as other:  # fmt: skip
         try:
             assert other.stderr is not None
             assert any("Select jobs to execute" in line for line in other.stderr)
             os.killpg(other.pid, signal.SIGSTOP)
-            held = contents(demo, ".snakemake/locks")
-            assert len(held) == 2
-            drawn(demo, "--nolock")
-            assert contents(demo, ".snakemake/locks") == held
+            yield
             os.killpg(other.pid, signal.SIGCONT)
             other.communicate()
             assert other.returncode == 0
         finally:
             if other.poll() is None:
                 os.killpg(other.pid, signal.SIGKILL)
-    assert (demo.folder / TABLE).is_file()
-    assert (demo.folder / PAGE).is_file()
+
+
+@dataclass
+class Drawn:
+    """A complete table; then, of two of its cells, one gone and one damaged; partial results.
+
+    Attributes:
+        complete: files of the complete table, before.
+        cells: paths of the table's cells: the first was gone, the second damaged.
+        texts: what these two hold.
+        told: what ``partial`` said.
+        locks: of another Snakemake that worked all the while, before and after.
+    """
+
+    project: Project
+    complete: Contents
+    cells: list[str]
+    texts: list[str]
+    told: str
+    locks: tuple[Contents, Contents]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Drawn:
+    demo = demo_with_made_up_cells(tmp_path_factory.mktemp("partial"))
+    assert demo.run(TABLE).returncode == 0
+    complete = contents(demo, "results/tables")
+    matrix = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
+    cells = [cell_file(cell) for cell in TABLES["table3"].cells(matrix)]
+    gone, damaged = (demo.folder / path for path in cells[:2])
+    texts = [path.read_text() for path in (gone, damaged)]
+    gone.unlink()
+    write_text(damaged, '{"cell": ')
+    with stopped_snakemake(demo, FIGURE):
+        before = contents(demo, ".snakemake/locks")
+        found = demo.run("partial", "--nolock")
+        assert found.returncode == 0, found.stdout + found.stderr
+        locks = before, contents(demo, ".snakemake/locks")
+    return Drawn(demo, complete, cells, texts, found.stderr, locks)
+
+
+def test_partial_results_say_what_is_left_out(drawn):
+    assert f"left out: {drawn.cells[1]} is damaged" in drawn.told
+    assert "could not be drawn" not in drawn.told
+    count = len(drawn.cells)
+    page = (drawn.project.folder / PAGE).read_text()
+    assert f"Partial: {count - 2} of {count} cells" in page
+
+
+def test_partial_results_are_made_whenever_asked_and_nothing_else_is(drawn):
+    demo = drawn.project
+    assert demo.planned("partial") == {"partial": 1}, "made again whenever asked"
+    gone, damaged = (demo.folder / path for path in drawn.cells[:2])
+    assert not gone.exists()
+    for path, text in zip((gone, damaged), drawn.texts, strict=True):
+        write_text(path, text)
+    assert demo.planned(TABLE) == {}
+    assert contents(demo, "results/tables") == drawn.complete
+
+
+def test_partial_results_while_another_snakemake_works_here(drawn):
+    before, after = drawn.locks
+    assert len(before) == 2
+    assert after == before
+    assert (drawn.project.folder / FIGURE).is_file(), "the other one ended well"

@@ -17,9 +17,12 @@ pytestmark = pytest.mark.e2e
 _OTHERS = {"all", "data", "table", "figure", "page", "claims", "claims_page", "protocol"}
 
 
-def test_the_plan_is_snakemakes(project: Copy) -> None:
+def test_the_plan_of_the_demo_is_snakemakes_and_has_every_kind_of_cell(project: Copy) -> None:
     project.config(yaml.safe_load((ROOT / "demo/matrix.yaml").read_text()))
-    jobs = {rule: n for rule, n in project.planned("all").items() if rule not in _OTHERS}
+    planned = project.planned("all", "--profile", "demo")
+    jobs = {rule: n for rule, n in planned.items() if rule not in _OTHERS}
+    for kind in ("train", "search", "finetune", "attack", "transfer", "adaptive", "features"):
+        assert jobs[kind] > 0, kind
     plan = make_plan(Project(project.folder, [project.folder / "tiny.yaml"]), ["all"], None)
     assert Counter(kind_of(cell).split()[0] for cell in plan.to_do) == jobs
     assert not (project.folder / "results/cells").exists()

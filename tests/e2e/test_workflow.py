@@ -10,28 +10,25 @@ import pytest
 
 from rst_core.records import unpack_outcomes
 from tests.conftest import ROOT, SHARED_DATA
-from tests.e2e.conftest import ARTIFACTS, CELLS, TINY
+from tests.e2e.conftest import ARTIFACTS, CELLS, ONE_CELL, TINY
 
 pytestmark = pytest.mark.e2e
 
 TICKET = "rst-keep0.2-element-pgd7-eps8"
 
 
-def test_one_cell_by_its_path_makes_that_cell_and_only_what_it_needs(project):
-    cell = f"{CELLS}/{TICKET}/best_val/pgd20-eps8.json"
-    found = project.run(cell)
-    assert found.returncode == 0, found.stderr
-    assert project.files("results/cells/**/*.*") == {
-        cell,
+def test_one_cell_by_its_path_makes_that_cell_and_only_what_it_needs(finished):
+    assert set(json.loads((finished.folder / "of_one_cell.json").read_text())) == {
+        ONE_CELL,
         f"{CELLS}/{TICKET}/best_val/ticket.pt",
         f"{CELLS}/{TICKET}/last/ticket.pt",
         f"{CELLS}/{TICKET}/metrics.jsonl",
     }
-    record = json.loads((project.folder / cell).read_text())
+    record = json.loads((finished.folder / ONE_CELL).read_text())
     outcomes = unpack_outcomes(record["results"][0]["robust"])
     assert len(outcomes) == 360
     assert record["settings"]["attack"]["steps"] == 2
-    assert project.planned(cell) == {}
+    assert finished.planned(ONE_CELL) == {}
 
 
 def test_the_artifacts_exist_and_say_what_they_are(finished):
@@ -146,14 +143,6 @@ def test_the_whole_papers_matrix_plans_with_every_kind_of_cell(project):
     assert jobs["search"] > 1000
 
 
-def test_the_demo_profile_has_every_kind_of_cell_too(project):
-    project.config({})
-    (project.folder / "tiny.yaml").write_text((ROOT / "demo" / "matrix.yaml").read_text())
-    jobs = project.planned("all", "--profile", "demo")
-    for kind in ("train", "search", "finetune", "attack", "transfer", "adaptive", "features"):
-        assert jobs[kind] > 0, kind
-
-
 def test_real_cifar_images_through_an_image_folder(project):
     archive = SHARED_DATA / "cifar10_lossless_6k.tar.xz"
     if not archive.is_file():
@@ -172,17 +161,18 @@ def test_real_cifar_images_through_an_image_folder(project):
     delta["datasets"]["digits"]["images"] |= {**images, "validation_images": 50}
     delta["training"]["tiny"] |= {"epochs": 1, "decay_epochs": []}
     project.config(delta)
-    cell = f"{CELLS}/{TICKET}/best_val/pgd20-eps8.json"
-    found = project.run(cell)
+    found = project.run(ONE_CELL)
     assert found.returncode == 0, found.stderr
     manifest = json.loads((project.folder / "results/data/digits.json").read_text())
     assert manifest["images"] == {"train": 250, "validation": 50, "test": 60}
-    assert json.loads((project.folder / cell).read_text())["results"][0]["robust"]["total"] == 60
+    assert (
+        json.loads((project.folder / ONE_CELL).read_text())["results"][0]["robust"]["total"] == 60
+    )
     # The same images from another place are the same cell.
     shutil.move(project.folder / "data/cifar", project.folder / "moved")
     delta["datasets"]["digits"]["images"]["path"] = "moved"
     project.config(delta)
-    assert set(project.planned(cell)) <= {"data"}
+    assert set(project.planned(ONE_CELL)) <= {"data"}
 
 
 def test_the_copy_is_the_project(project):

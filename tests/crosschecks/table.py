@@ -1,4 +1,4 @@
-"""Print the cross-check table of docs/attacks.md: ``python -m tests.crosscheck_table``.
+"""Print the cross-check table of docs/attacks.md: ``python -m tests.crosschecks.table``.
 
 Every number is measured by this run, by the functions that the tests use.
 """
@@ -13,9 +13,17 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from rst_core.vocabulary import AttackMethod, Norm
-from tests import crosschecks
 from tests.conftest import SHARED_DATA
-from tests.crosschecks import Subject
+from tests.crosschecks import both_ways, linear
+from tests.crosschecks.subjects import (
+    ARCHIVE,
+    PGD20,
+    Subject,
+    at,
+    cifar_subject,
+    digits_subject,
+    order,
+)
 
 
 def _percent(outcomes: torch.Tensor) -> str:
@@ -34,23 +42,24 @@ def subject_rows(subject: Subject) -> Iterator[Row]:
     """Model, attack, reference, images, our number, its number, and what the test demands."""
     count, eps = len(subject.images), f"eps {subject.eps:g}"
     libraries = {"AdverTorch LinfPGDAttack": "advertorch", "torchattacks PGD": "torchattacks"}
+    ours = both_ways.our_pgd20(subject)
     for name, library in libraries.items():
         try:
-            ours, theirs = crosschecks.mean_over_seeds(subject, library)
+            theirs = both_ways.library_pgd20(subject, library)
         except ModuleNotFoundError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        demand = f"within 0.5 points; mean of {len(crosschecks.SEEDS)} seeds"
+        demand = f"within 0.5 points; mean of {len(both_ways.SEEDS)} seeds"
         attack = f"PGD-20, {eps}"
         yield subject.name, attack, name, count, f"{ours:.2f} %", f"{theirs:.2f} %", demand
     chain = subject.first(subject.chain)
     both = {
         f"CW-Inf, {eps}": (
-            "AdverTorch LinfPGDAttack, CWLoss", crosschecks.cw_inf_both_ways, chain,
+            "AdverTorch LinfPGDAttack, CWLoss", both_ways.cw_inf, chain,
         ),
-        "CW-L2": ("AdverTorch CarliniWagnerL2Attack", crosschecks.cw_l2_both_ways, chain),
+        "CW-L2": ("AdverTorch CarliniWagnerL2Attack", both_ways.cw_l2, chain),
         f"Auto-Attack, {eps}": (
-            "Auto-Attack called directly", crosschecks.auto_attack_both_ways, subject,
+            "Auto-Attack called directly", both_ways.auto_attack, subject,
         ),
     }  # fmt: skip
     for attack, (reference, measure, images) in both.items():
@@ -66,8 +75,8 @@ def linear_rows() -> Iterator[Row]:
         (AttackMethod.PGD, Norm.L2, 0.06),
         (AttackMethod.CW_INF, Norm.LINF, 3.0),
     ):
-        mine = crosschecks.linear_survivors(crosschecks.linear_spec(method, norm, size))
-        exact = crosschecks.exact_linear(size, norm)
+        mine = linear.survivors(linear.gradient_spec(method, norm, size))
+        exact = linear.exact_survivors(size, norm)
         yield (
             "linear",
             f"{method} {norm}, eps {size:g}",
@@ -79,14 +88,14 @@ def linear_rows() -> Iterator[Row]:
         )
     for size in (1.0, 3.0):
         for queries in (20, 200, 10_000):
-            mine = crosschecks.linear_survivors(crosschecks.bandits_spec(size, queries))
+            mine = linear.survivors(linear.bandits_spec(size, queries))
             yield (
                 "linear",
                 f"Bandits, eps {size:g}, {queries} queries",
                 "exact answer",
                 len(mine),
                 _percent(mine),
-                _percent(crosschecks.exact_linear(size, Norm.LINF)),
+                _percent(linear.exact_survivors(size, Norm.LINF)),
                 "within 3 points" if queries == 10_000 else "falls with queries",
             )
 
@@ -102,20 +111,20 @@ def _table(heads: list[str], rows: Iterable[tuple[object, ...]]) -> None:
 def order_rows(subject: Subject) -> Iterator[tuple[str, str, str]]:
     """From the weakest attack to the strongest: its number, and that on the few images."""
     few = subject.few
-    for name, outcomes in crosschecks.order(subject).items():
+    for name, outcomes in order(subject).items():
         yield name, _percent(outcomes), _percent(outcomes[:few])
     chain = subject.first(subject.chain)
     for size in (8.0, 12.0, 16.0):
-        outcomes = chain.survivors(crosschecks.at(crosschecks.PGD20, size))
+        outcomes = chain.survivors(at(PGD20, size))
         yield f"PGD-20, eps {size:g}", _percent(outcomes), _percent(outcomes[:few])
 
 
 def subjects() -> Iterator[Subject]:
     """The trained models, each when it is its turn."""
-    yield crosschecks.digits_subject()
-    archive = SHARED_DATA / crosschecks.ARCHIVE
+    yield digits_subject()
+    archive = SHARED_DATA / ARCHIVE
     if archive.is_file():
-        yield crosschecks.cifar_subject(archive)
+        yield cifar_subject(archive)
     else:
         print(f"left out: no {archive.name} beside this checkout", file=sys.stderr)
 

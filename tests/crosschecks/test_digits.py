@@ -1,0 +1,21 @@
+"""The attacks on a model trained on digits."""
+
+import pytest
+
+from tests.crosschecks.both_ways import SEEDS
+from tests.crosschecks.comparisons import Comparisons
+from tests.crosschecks.subjects import Subject, digits_subject
+
+pytestmark = pytest.mark.crosscheck
+
+
+class TestDigits(Comparisons):
+    natural = 0.8
+
+    @pytest.fixture(scope="class")
+    def subject(self) -> Subject:
+        return digits_subject()
+
+
+def test_more_seeds_than_one_are_compared():
+    assert len(set(SEEDS)) >= 3

@@ -1,0 +1,70 @@
+"""The attacks on a linear model, against its exact answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rst_core.attacks import run_attack
+from rst_core.attacks.bandits import gradient_estimate, learn
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import AttackMethod, Norm
+from tests.crosschecks.linear import bandits_spec, exact_survivors, gradient_spec, survivors
+from tests.test_attacks import linear, rng
+
+pytestmark = pytest.mark.crosscheck
+
+
+@pytest.mark.parametrize("eps", [1.0, 3.0])
+@pytest.mark.parametrize(
+    ("method", "norm", "scale"),
+    [
+        (AttackMethod.PGD, Norm.LINF, 1.0),
+        (AttackMethod.PGD, Norm.L2, 0.02),
+        (AttackMethod.CW_INF, Norm.LINF, 1.0),
+    ],
+)
+def test_a_gradient_attack_hits_the_exact_answer(method, norm, scale, eps):
+    survived = survivors(gradient_spec(method, norm, eps * scale))
+    exact = exact_survivors(eps * scale, norm)
+    assert 20 < int(exact.sum()) < 380
+    assert (survived != exact).sum() <= 1
+
+
+@pytest.mark.parametrize("eps", [1.0, 3.0])
+def test_bandits_comes_within_three_points_at_ten_thousand_queries_and_improves(eps):
+    exact = 100 * float(exact_survivors(eps, Norm.LINF).float().mean())
+    rates = [
+        100 * float(survivors(bandits_spec(eps, queries)).float().mean())
+        for queries in (20, 200, 10_000)
+    ]
+    assert rates[0] > rates[1] >= rates[2] >= exact
+    assert rates[2] == pytest.approx(exact, abs=3)
+
+
+def test_bandits_estimate_of_the_gradients_sign_improves_with_queries():
+    """Up to a ceiling: queries along a normalised prior say little about small components."""
+    model, direction, images, labels = linear()
+    spec = bandits_spec(1.0, 2)
+    truth = torch.where(labels == 1, -1.0, 1.0)[:, None] * direction.sign()
+    dual, generator = torch.zeros_like(images), rng(3)
+    agreement = []
+    for step in range(1, 501):
+        noise = torch.randn(images.shape, generator=generator)
+        dual, _ = learn(model, images, labels, dual, noise, spec)
+        if step in (1, 10, 100, 500):
+            estimate = gradient_estimate(dual, images).flatten(1).sign()
+            agreement.append(float((estimate == truth).float().mean()))
+    assert agreement == sorted(agreement)
+    assert agreement[0] < 0.6, "two queries say next to nothing"
+    assert agreement[-1] > 0.8
+
+
+def test_attack_spec_of_the_linear_model_needs_no_box():
+    """The exact answer holds where no wall interferes: all of the ball is inside the box."""
+    _, _, images, _ = linear()
+    assert images.min() > 3 / 255
+    assert images.max() < 1 - 3 / 255
+    spec = AttackSpec(name="n", method=AttackMethod.PGD, norm=Norm.LINF, eps=0.0)
+    model, _, images, labels = linear()
+    assert torch.equal(run_attack(model, images, labels, spec, rng()), images)
