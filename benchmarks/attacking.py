@@ -47,31 +47,38 @@ def pgd_full_batch(
 
 def pgd_evaluation(victim: Victim, rounds: int) -> list[Ratio]:
     """PGD-20 on a model that is about half robust."""
-    model, spec = victim.model, victim.spec
-    _, images, labels = next(victim.images.evaluation_batches(len(victim.images)))
     outcomes: dict[str, Tensor] = {}
-
-    def ours() -> None:
-        model.requires_grad_(False)
-        found = run_attack(model, images, labels, spec, generator("pgd"))
-        outcomes["ours"] = correct(model, found, labels)
-
-    def plain() -> None:
-        model.requires_grad_(True)
-        found = pgd_full_batch(model, images, labels, spec, generator("pgd"))
-        model.zero_grad(set_to_none=True)
-        outcomes["plain"] = correct(model, found, labels)
-
-    times = take_turns({"ours": ours, "plain": plain}, rounds)
-    model.requires_grad_(False)
+    times = take_turns(pgd_variants(victim, victim.images, outcomes), rounds)
     differing = int((outcomes["ours"] != outcomes["plain"]).sum())
     remark = (
-        f"{100 * victim.robust:.0f} % robust, {len(labels)} images, {differing} outcomes differ"
+        f"{100 * victim.robust:.0f} % robust, {len(victim.images)} images, "
+        f"{differing} outcomes differ"
     )
     values = quotients(times["plain"], times["ours"])
     what = "PGD-20 evaluation"
     against = "full batch, with weights' gradients"
     return [Ratio(what, against, values, "at least", 2.2, remark)]
+
+
+def pgd_variants(
+    victim: Victim, images: Images, outcomes: dict[str, Tensor]
+) -> dict[str, Callable[[], None]]:
+    """Ours and the plain way; each notes under its name which images stand."""
+    model, spec = victim.model, victim.spec
+    _, clean, labels = next(images.evaluation_batches(len(images)))
+
+    def ours() -> None:
+        found = run_attack(model, clean, labels, spec, generator("pgd"))
+        outcomes["ours"] = correct(model, found, labels)
+
+    def plain() -> None:
+        model.requires_grad_(True)
+        found = pgd_full_batch(model, clean, labels, spec, generator("pgd"))
+        model.zero_grad(set_to_none=True)
+        model.requires_grad_(False)
+        outcomes["plain"] = correct(model, found, labels)
+
+    return {"ours": ours, "plain": plain}
 
 
 def transfer_matrix(victim: Victim, rounds: int, tickets: int = 8) -> list[Ratio]:
