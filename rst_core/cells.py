@@ -212,9 +212,7 @@ def make_transfer_row(
     """Make adversarial images on one source once and evaluate all targets on them [6.1]."""
     work, job = Provenance(), session or Session()
     source, _ = _attacked(root, cell, spec.method, job.loaded)
-    judges = {
-        model.path: _load(root, model, selection, job.loaded) for model, selection in targets
-    }
+    judges = {model.path: _load(root, model, selection, job.loaded) for model, selection in targets}
     images = _test_images(dataset, workers, job.loaded).first(spec.images)
     _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work, job)
 
