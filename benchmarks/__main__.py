@@ -92,13 +92,14 @@ def _part(name: str, rounds: int, out: Path) -> tuple[str, list[Ratio]]:
     if name == "precision":
         return precision.precision(), []
     if name == "profile":
-        return f"```text\n{profile.profiles(width=0.5, size=64, images=200)}\n```", []
+        found = profile.profiles(_victim(), width=0.5, size=64, images=100)
+        return f"```text\n{found}\n```", []
     if name == "gpu":
         if not torch.cuda.is_available():
             return "Not measured: there was no CUDA device where this page was filled in.", []
         rows, ratios = gpu.measure(torch.device("cuda"), rounds)
         return gpu.table(rows), ratios
-    points = growth.step_growth(min(2, rounds), torch.device("cpu"))
+    points = growth.step_growth(1, torch.device("cpu"))
     points += growth.aggregation_growth()
     write_text(out / "growth.csv", document.points_csv(points))
     document.draw_growth(points, out / "growth.png")

@@ -51,10 +51,11 @@ def pgd_full_batch(
 def pgd_evaluation(victim: Victim, rounds: int) -> list[Ratio]:
     """PGD-20 on a model that is about half robust."""
     outcomes: dict[str, Tensor] = {}
-    times = take_turns(pgd_variants(victim, victim.images, outcomes), rounds)
+    images = victim.images.first(200)
+    times = take_turns(pgd_variants(victim, images, outcomes), rounds)
     differing = int((outcomes["ours"] != outcomes["plain"]).sum())
     remark = (
-        f"{100 * victim.robust:.0f} % robust, {len(victim.images)} images, "
+        f"{100 * victim.robust:.0f} % robust, {len(images)} images, "
         f"{differing} outcomes differ"
     )
     values = quotients(times["plain"], times["ours"])
@@ -91,7 +92,7 @@ def transfer_matrix(victim: Victim, rounds: int, tickets: int = 8) -> list[Ratio
     row measures it of every judge; one that makes all rows, once of every judge.
     """
     members = {str(i): _perturbed(victim.model, i) for i in range(tickets)}
-    images, spec = victim.images.first(64), victim.spec
+    images, spec = victim.images.first(32), victim.spec
     found: dict[str, list[Tensor]] = {}
 
     def rows(name: str, shared: bool) -> None:
@@ -147,7 +148,7 @@ def _perturbed(model: Classifier, seed: int) -> Classifier:
     return copy.eval().requires_grad_(False)
 
 
-def libraries(victim: Victim, rounds: int, count: int = 16) -> list[Ratio]:
+def libraries(victim: Victim, rounds: int, count: int = 8) -> list[Ratio]:
     """Auto-Attack and CW through us against the same library called directly.
 
     Both start from one seed, so that they do the same work: Auto-Attack spends its time on the

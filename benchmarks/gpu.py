@@ -87,13 +87,16 @@ def matrix_rate(device: torch.device, setting: Setting, size: int = 8192) -> flo
 
 
 def step_operations(architecture: Architecture, width: float, size: int) -> int:
-    """Floating-point operations of the dense limit's step, counted at batch 2."""
-    device = torch.device("cpu")
-    run = steps.limit(steps.network(architecture, width, device))
-    images, labels = steps.batch(2, 32, device)
-    with FlopCounterMode(display=False) as counter:
-        run(images, labels)
-    return int(counter.get_total_flops()) * size // 2
+    """Floating-point operations of the dense limit's step.
+
+    A forward pass is counted; the gradient towards the inputs, or towards the weights, costs as
+    much again: seven attack steps of 2 passes, and one training step of 3.
+    """
+    model = steps.network(architecture, width, torch.device("cpu"))
+    images, _ = steps.batch(2, 32, torch.device("cpu"))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.eval()(images)
+    return int(counter.get_total_flops()) * (2 * steps.STEPS + 3) * size // 2
 
 
 def _compiled(model: Classifier, mode: str, backend: str = "inductor") -> Classifier:

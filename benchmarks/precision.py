@@ -49,7 +49,7 @@ from rst_core.vocabulary import (
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVE = ROOT.parent / "shared" / "data" / "cifar10_lossless_6k.tar.xz"
-SEEDS, WIDTH, EPOCHS, IMAGES, EPS = (0, 1, 2), 0.125, 6, 2000, 8.0
+SEEDS, WIDTH, EPOCHS, IMAGES, EPS = (0, 1, 2), 0.125, 4, 2000, 8.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def search(splits: Splits, dataset: DatasetSettings, precision: Precision, seed:
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, seed)
     trainee = MaskTrainee(model, 0.2, Pattern.ELEMENT, seed)
     training = TrainingSettings(
-        epochs=epochs, batch_size=64, lr=0.1, decay_epochs=(epochs // 2,), validation_steps=1,
+        epochs=epochs, batch_size=32, lr=0.1, decay_epochs=(epochs // 2,) if epochs > 1 else (),
+        validation_steps=1,
         precision=precision,
     )  # fmt: skip
     run = Run(

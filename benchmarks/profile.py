@@ -14,7 +14,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import attacking, steps
-from benchmarks.victim import train_victim
+from benchmarks.victim import Victim, train_victim
 from rst_core.vocabulary import Architecture
 
 
@@ -23,8 +23,8 @@ def search(width: float, size: int) -> dict[str, Callable[[], object]]:
     device = torch.device("cpu")
     images, labels = steps.batch(size, 32, device)
     runs = {
-        "search step, released structure (before)": partial(steps.released),
-        "search step, ours, float32 (after)": partial(steps.ours),
+        "search step, released structure (before)": steps.released,
+        "search step, ours, float32 (after)": steps.ours,
         "search step, ours, bfloat16 (after)": partial(steps.ours, bfloat16=True),
     }
     return {
@@ -35,9 +35,8 @@ def search(width: float, size: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def evaluation(count: int) -> dict[str, Callable[[], object]]:
+def evaluation(victim: Victim, count: int) -> dict[str, Callable[[], object]]:
     """PGD-20 with all images and the weights' gradients, and ours."""
-    victim = train_victim(torch.device("cpu"))
     variants = attacking.pgd_variants(victim, victim.images.first(count), {})
     return {
         "PGD-20 evaluation, full batch (before)": variants["plain"],
@@ -60,9 +59,9 @@ def summary(name: str, work: Callable[[], object], rows: int = 8) -> str:
     return "\n".join(lines)
 
 
-def profiles(width: float, size: int, images: int) -> str:
+def profiles(victim: Victim, width: float, size: int, images: int) -> str:
     """All of it."""
-    works = search(width, size) | evaluation(images)
+    works = search(width, size) | evaluation(victim, images)
     return "\n\n".join(summary(name, work) for name, work in works.items())
 
 
@@ -73,7 +72,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="default: %(default)s")
     parser.add_argument("--images", type=int, default=300, help="default: %(default)s")
     arguments = parser.parse_args()
-    print(profiles(arguments.width, arguments.batch, arguments.images))
+    victim = train_victim(torch.device("cpu"))
+    print(profiles(victim, arguments.width, arguments.batch, arguments.images))
 
 
 if __name__ == "__main__":
