@@ -55,8 +55,7 @@ def pgd_evaluation(victim: Victim, rounds: int) -> list[Ratio]:
     times = take_turns(pgd_variants(victim, images, outcomes), rounds)
     differing = int((outcomes["ours"] != outcomes["plain"]).sum())
     remark = (
-        f"{100 * victim.robust:.0f} % robust, {len(images)} images, "
-        f"{differing} outcomes differ"
+        f"{100 * victim.robust:.0f} % robust, {len(images)} images, {differing} outcomes differ"
     )
     values = quotients(times["plain"], times["ours"])
     what = "PGD-20 evaluation"
