@@ -99,15 +99,15 @@ def step_operations(architecture: Architecture, width: float, size: int) -> int:
     return int(counter.get_total_flops()) * (2 * steps.STEPS + 3) * size // 2
 
 
-def _compiled(model: Classifier, mode: str, backend: str = "inductor") -> Classifier:
-    options = {"mode": mode} if backend == "inductor" else {}
-    model.network.compile(backend=backend, **options)
+def compile_network(model: Classifier, **options: str) -> Classifier:
+    """The model, its network compiled in place by ``torch.compile`` with these options."""
+    model.network.compile(**options)
     return model
 
 
 def variants(
     architecture: Architecture, width: float, device: torch.device, setting: Setting,
-    backend: str = "inductor",
+    compiled: bool = True,
 ) -> dict[str, Callable[[], steps.Step]]:  # fmt: skip
     """What to build and measure in one setting; the reference only in its own, float32 TF32.
 
@@ -121,13 +121,14 @@ def variants(
     found: dict[str, Callable[[], steps.Step]] = {
         "ours": lambda: steps.ours(model(), bfloat16=half),
         "limit": lambda: steps.limit(model(), bfloat16=half),
-        "ours, torch.compile": lambda: steps.ours(
-            _compiled(model(), "default", backend), bfloat16=half
-        ),
-        "ours, CUDA graphs": lambda: steps.ours(
-            _compiled(model(), "reduce-overhead", backend), bfloat16=half
-        ),
     }
+    if compiled:
+        found["ours, torch.compile"] = lambda: steps.ours(
+            compile_network(model(), mode="default"), bfloat16=half
+        )
+        found["ours, CUDA graphs"] = lambda: steps.ours(
+            compile_network(model(), mode="reduce-overhead"), bfloat16=half
+        )
     if setting.tf32 and not half:
         found["released"] = lambda: steps.released(model())
     return found
@@ -135,7 +136,7 @@ def variants(
 
 def measure(
     device: torch.device, rounds: int, size: int = 256, width: float = 1.0, matrix: int = 8192,
-    networks: Sequence[str] = tuple(NETWORKS), backend: str = "inductor",
+    networks: Sequence[str] = tuple(NETWORKS), compiled: bool = True,
 ) -> tuple[list[Row], list[Ratio]]:  # fmt: skip
     """All rows, and ours against the limit and the released structure."""
     rows: list[Row] = []
@@ -146,7 +147,7 @@ def measure(
         operations = step_operations(NETWORKS[name], width, size)
         found: dict[tuple[str, Setting], list[float]] = {}
         for setting in SETTINGS:
-            builders = variants(NETWORKS[name], width, device, setting, backend)
+            builders = variants(NETWORKS[name], width, device, setting, compiled)
             with tf32(setting.tf32):
                 times = _times(builders, images, labels, rounds)
             for how, took in times.items():

@@ -15,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import attacking, steps
 from benchmarks.victim import Victim, train_victim
+from rst_core.networks import Classifier
 from rst_core.vocabulary import Architecture
 
 
@@ -22,7 +23,7 @@ def search(width: float, size: int) -> dict[str, Callable[[], object]]:
     """Ours in float32 and bfloat16, and the released structure."""
     device = torch.device("cpu")
     images, labels = steps.batch(size, 32, device)
-    runs = {
+    runs: dict[str, Callable[[Classifier], steps.Step]] = {
         "search step, released structure (before)": steps.released,
         "search step, ours, float32 (after)": steps.ours,
         "search step, ours, bfloat16 (after)": partial(steps.ours, bfloat16=True),
