@@ -83,6 +83,8 @@ def main() -> None:
         say(f"{name} took {time.perf_counter() - began:.0f} s")
     if set(arguments.only) == set(names):
         texts |= {"machine": document.machine(), "ratios": document.ratio_table(ratios)}
+        if not any(r.what == demo.WHAT for r in ratios):
+            texts["ratios"] += f"\n\nNot measured: {demo.WHAT}; no finished demo was in results/."
         for name, text in texts.items():
             document.fill(PAGE, name, text)
 
