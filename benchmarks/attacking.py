@@ -153,6 +153,9 @@ def libraries(victim: Victim, rounds: int, count: int = 8) -> list[Ratio]:
     Both start from one seed, so that they do the same work: Auto-Attack spends its time on the
     images that its earlier attacks leave standing.
     """
+    # Whoever comes first would pay for the imports, a second: most of what small trials showed.
+    for library in (import_advertorch, import_advertorch_losses, import_autoattack):
+        library()
     results = []
     for name, spec, direct, images in (
         ("CW-Inf", _cw_inf(victim.spec), _direct_cw_inf, victim.images.first(10 * count)),
