@@ -42,11 +42,12 @@ def ratio_table(ratios: Sequence[Ratio]) -> str:
     lines.append("|---" * 8 + "|")
     for r in ratios:
         sign = "≤" if r.sense == "at most" else "≥"
+        bound = "–" if r.target is None else f"{sign} {r.target:.3g}"
         span = f"{min(r.values):.3g}–{max(r.values):.3g}" if len(r.values) > 1 else "–"
-        verdict = "reached" if r.reached else "**missed**"
+        verdict = {True: "reached", False: "**missed**", None: ""}[r.reached]
         lines.append(
             f"| {r.what} | {r.against} | {r.median:.3g} | {span} | {len(r.values)} | "
-            f"{sign} {r.target:.3g} | {verdict} | {r.remark} |"
+            f"{bound} | {verdict} | {r.remark} |"
         )
     return "\n".join(lines)
 
@@ -56,7 +57,15 @@ def ratios_csv(ratios: Sequence[Ratio]) -> str:
     return _csv(
         ["what", "against", "round", "value", "sense", "target", "remark"],
         [
-            [r.what, r.against, i, f"{v:.6g}", r.sense, f"{r.target:.6g}", r.remark]
+            [
+                r.what,
+                r.against,
+                i,
+                f"{v:.6g}",
+                r.sense,
+                "" if r.target is None else f"{r.target:.6g}",
+                r.remark,
+            ]
             for r in ratios
             for i, v in enumerate(r.values)
         ],

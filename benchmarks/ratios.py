@@ -22,7 +22,7 @@ class Ratio:
         against: what it is divided by (``at most``), or what is divided by it (``at least``).
         values: the ratio of every round.
         sense: whether small or large is good.
-        target: the bound to reach.
+        target: the bound to reach; None if the number only informs a decision.
         remark: whatever a reader needs to judge the number.
     """
 
@@ -30,7 +30,7 @@ class Ratio:
     against: str
     values: tuple[float, ...]
     sense: Sense
-    target: float
+    target: float | None
     remark: str = ""
 
     @property
@@ -39,8 +39,10 @@ class Ratio:
         return statistics.median(self.values)
 
     @property
-    def reached(self) -> bool:
-        """Whether the median is on the right side of the target."""
+    def reached(self) -> bool | None:
+        """Whether the median is on the right side of the target; None if there is none."""
+        if self.target is None:
+            return None
         if self.sense == "at most":
             return self.median <= self.target
         return self.median >= self.target

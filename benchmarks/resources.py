@@ -64,7 +64,7 @@ def memory(rounds: int, size: int = 64) -> list[Ratio]:
     for _ in range(rounds):
         for variant, found in peaks.items():
             code = f"from benchmarks.resources import *; print(step_memory({variant!r}, {size}))"
-            found.append(float(_output([sys.executable, "-c", code])))
+            found.append(float(output([sys.executable, "-c", code])))
     values = quotients(peaks["ours"], peaks["limit"])
     remark = f"batch {size}, ours {peaks['ours'][0] / 2**20:.0f} MiB"
     what, against = "peak memory of a search step", "the dense limit's"
@@ -104,7 +104,7 @@ def fixed_cost(rounds: int) -> list[Ratio]:
         cell = root / "results" / "cells" / ticket(0.2).path / Selection.BEST_VAL
         data = root / "digits.json"
         dataset = [str(data), *to_flags(DIGITS)]
-        _output([sys.executable, "-m", "rst_core", "data", *dataset])
+        output([sys.executable, "-m", "rst_core", "data", *dataset])
         _save_some_ticket(cell / "ticket.pt")
         spec = AttackSpec(
             name="fgsm", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=1, step_size=8,
@@ -118,7 +118,7 @@ def fixed_cost(rounds: int) -> list[Ratio]:
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
-                times[name].append(_cpu_seconds(command))
+                times[name].append(cpu_seconds(command))
     remark = f"{times['job'][0]:.1f} CPU seconds"
     values = quotients(times["job"], times["import"])
     against = 'python -c "import torch"'
@@ -132,9 +132,10 @@ def _save_some_ticket(path: Path) -> None:
     save_model(path, ticket(0.2), settings, Head.of(DIGITS), trainee.contents(), {})
 
 
-def _cpu_seconds(command: list[str]) -> float:
+def cpu_seconds(command: list[str]) -> float:
+    """CPU seconds, user's and system's, of a command and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    _output(command)
+    output(command)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
@@ -145,7 +146,7 @@ def _cpu_seconds(command: list[str]) -> float:
 def dry_run() -> list[Ratio]:
     """The full matrix's dry run, in seconds and gigabytes: bounds, not ratios."""
     command = [sys.executable, "-m", "snakemake", "all_cells", "-n", "--quiet", "rules"]
-    wall = seconds(lambda: _output(command))
+    wall = seconds(lambda: output(command))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     what = "dry run of the full matrix"
     return [
@@ -154,7 +155,12 @@ def dry_run() -> list[Ratio]:
     ]
 
 
-def _output(command: list[str]) -> str:
+def output(command: list[str]) -> str:
+    """What a command prints.
+
+    Raises:
+        RuntimeError: if it fails, with the end of what it said.
+    """
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")

@@ -58,7 +58,7 @@ def pgd20(eps: float, *, stop_at_success: bool = True) -> AttackSpec:
     )
 
 
-def train_victim(device: torch.device, width: float = 0.25, epochs: int = 6) -> Victim:
+def train_victim(device: torch.device, width: float = 0.125, epochs: int = 6) -> Victim:
     """Train briefly with FGSM-RS, then find the eps at which half of the images stand."""
     splits = load_splits(DIGITS).to(device)
     model = network(Architecture.PREACT_RESNET18, width, device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rst_core.features import feature_distances
 from rst_core.files import remove_parts, sha256, write_json
 from rst_core.finished import Finished, key_of
 from rst_core.flags import from_flags
+from rst_core.loaded import Loaded, stamp
 from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count
 from rst_core.progress import Progress, say
 from rst_core.r2s import adversary_view
@@ -196,11 +197,9 @@ def make_evaluation(
     session: Session | None = None,
 ) -> None:
     """Attack one model, or all members of a candidate set at once, and write the cell."""
-    work = Provenance()
-    device = default_device()
-    source, members = _attacked(root, cell, spec.method, device)
-    images = _test_images(dataset, workers).first(spec.images)
-    job = session or Session()
+    work, job = Provenance(), session or Session()
+    source, members = _attacked(root, cell, spec.method, job.loaded)
+    images = _test_images(dataset, workers, job.loaded).first(spec.images)
     _attack_and_write(root, cell, source, members, dataset, images, spec, batch_size, work, job)
 
 
@@ -215,19 +214,15 @@ def make_transfer_row(
     session: Session | None = None,
 ) -> None:
     """Make adversarial images on one source once and evaluate all targets on them [6.1]."""
-    work = Provenance()
-    device = default_device()
-    source, _ = _attacked(root, cell, spec.method, device)
-    judges = {
-        model.path: load_trained(root, model, selection).to(device) for model, selection in targets
-    }
-    images = _test_images(dataset, workers).first(spec.images)
-    job = session or Session()
+    work, job = Provenance(), session or Session()
+    source, _ = _attacked(root, cell, spec.method, job.loaded)
+    judges = {model.path: _load(root, model, selection, job.loaded) for model, selection in targets}
+    images = _test_images(dataset, workers, job.loaded).first(spec.images)
     _attack_and_write(root, cell, source, judges, dataset, images, spec, batch_size, work, job)
 
 
 def _attacked(
-    root: Path, cell: Evaluation | TransferRow, method: AttackMethod, device: torch.device
+    root: Path, cell: Evaluation | TransferRow, method: AttackMethod, loaded: Loaded
 ) -> tuple[Any, dict[str, Classifier]]:
     """What the adversary of a cell sees, and the models behind it by path.
 
@@ -236,14 +231,29 @@ def _attacked(
     """
     if isinstance(cell.model, CandidateSet):
         members = {
-            ticket.path: load_trained(root, ticket, cell.selection).to(device)
+            ticket.path: _load(root, ticket, cell.selection, loaded)
             for ticket in cell.model.tickets
         }
         return adversary_view(list(members.values()), method), members
     if method.on_sets:
         raise ValueError(f"{method} attacks a candidate set, not {cell.model.path}")
-    source = load_trained(root, cell.model, cell.selection).to(device)
+    source = _load(root, cell.model, cell.selection, loaded)
     return source, {cell.model.path: source}
+
+
+def _load(root: Path, model: Trained, selection: Selection, loaded: Loaded) -> Classifier:
+    """A trained model on the device; nobody changes it, so cells may share it."""
+    files = [model_path(root, model, selection)]
+    if isinstance(model, Ticket) and model.dense is not None:
+        files += [model_path(root, model.dense, s) for s in Selection]
+    key = ("model", model.path, *(stamp(file) for file in files if file.exists()))
+    return loaded.get(key, lambda: load_trained(root, model, selection).to(default_device()))
+
+
+def _natural(model: Classifier, images: LabelledImages, inputs: Hashable, loaded: Loaded) -> Tensor:
+    """Clean outcomes of a model; ``inputs`` names the images."""
+    key = ("natural", fingerprint(model), inputs)
+    return loaded.get(key, lambda: natural_outcomes(model, images))
 
 
 def _attack_and_write(
@@ -274,10 +284,11 @@ def _attack_and_write(
             unfinished=unfinished,
             session=session,
         )
+    clean = (dataset, spec.images)
     results = [
         {
             "model": name,
-            "natural": pack_outcomes(natural_outcomes(judge, images).numpy()),
+            "natural": pack_outcomes(_natural(judge, images, clean, session.loaded).numpy()),
             "robust": pack_outcomes(found.outcomes[name].numpy()),
             "parameters": parameter_count(judge),
             "parameters_kept": kept_parameters(judge),
@@ -413,8 +424,11 @@ def _counts(labels: Tensor, classes: int) -> list[int]:
     return torch.bincount(labels, minlength=classes).tolist()
 
 
-def _test_images(dataset: DatasetSettings, workers: int) -> LabelledImages:
-    return load_splits(dataset, workers=workers).test.to(default_device())
+def _test_images(dataset: DatasetSettings, workers: int, loaded: Loaded) -> LabelledImages:
+    def load() -> LabelledImages:
+        return load_splits(dataset, workers=workers).test.to(default_device())
+
+    return loaded.get(("test images", dataset), load)
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 Every command takes the path of one cell, which is its identity, and flags, which are its
 settings. Nothing that computes is imported before it is needed, so that help is quick.
+``rst batch FILE`` runs many such commands in one process, which loads what they share once.
 ``--processes N`` spreads a cell over N GPUs of a node through ``torchrun``; training and
 attacks get faster, and results change by rounding only.
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ import rst_core
 from rst_core import extensions
 from rst_core.flags import add_flags, from_flags
 from rst_core.lease import Claim, Sight, held
+from rst_core.loaded import Loaded
 from rst_core.progress import say
 from rst_core.session import UNFINISHED, LeftUnfinished, Session
 from rst_core.settings import AttackSpec, DatasetSettings, NetworkSettings, TrainingSettings
@@ -57,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
             name, help=help_text, description=help_text, epilog=_UNITS, allow_abbrev=False
         )
         _ARGUMENTS[name](command)
-        if name != "data":
+        if name not in _CELL_LESS:
             _job_arguments(command)
     return top
 
@@ -164,6 +167,15 @@ def _features_arguments(command: argparse.ArgumentParser) -> None:
     add_flags(command, NetworkSettings, "network")
 
 
+def _batch_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file",
+        type=Path,
+        help="text file (- is standard input) with a command a line, without the word rst, such "
+        "as: attack CELL --data MANIFEST …; each makes the file that it would make alone",
+    )
+
+
 def _split(path: Path, *kinds: type[Cell]) -> tuple[Path, Cell]:
     root, cell = split_cell_path(path.as_posix())
     if not isinstance(cell, kinds):
@@ -262,6 +274,28 @@ def _features(arguments: argparse.Namespace, session: Session) -> None:
     )
 
 
+def _batch(arguments: argparse.Namespace, session: Session) -> int:
+    """Run every line; the status of the worst, leaving at the first that is left unfinished."""
+    source = sys.stdin if str(arguments.file) == "-" else arguments.file.open(encoding="utf-8")
+    with source as lines:
+        commands = [shlex.split(line, comments=True) for line in lines]
+    commands = [words for words in commands if words]
+    for words in commands:
+        if words[0] in _CELL_LESS or words[0] not in _COMMANDS:
+            allowed = ", ".join(name for name in _COMMANDS if name not in _CELL_LESS)
+            raise ValueError(
+                f"{arguments.file} has a line that starts with {words[0]!r}; allowed is {allowed}"
+            )
+        parser().parse_args(words)  # a wrong line ends all before the first has begun
+    worst = 0
+    for words in commands:
+        status = _one(words, session.loaded)
+        if status == UNFINISHED:
+            return status
+        worst = max(worst, status)
+    return worst
+
+
 _ARGUMENTS = {
     "data": _data_arguments,
     "train": _training_arguments,
@@ -270,9 +304,10 @@ _ARGUMENTS = {
     "attack": _attack_arguments,
     "transfer": _transfer_arguments,
     "features": _features_arguments,
+    "batch": _batch_arguments,
 }
 
-_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+_COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
     "data": (_data, "load (and fetch) a dataset, and write what was found"),
     "train": (lambda *a: _train(*a, Dense), "train a dense network, naturally or adversarially"),
     "search": (lambda *a: _train(*a, Ticket), "search a ticket: an RST or an RTT"),
@@ -280,7 +315,10 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "attack": (_attack, "attack one model, or a candidate set adaptively"),
     "transfer": (_transfer, "attack one model and evaluate others on the same images"),
     "features": (_features, "measure how far noise moves a network's features"),
+    "batch": (_batch, "run several commands in one process, which loads what they share once"),
 }
+#: Commands that make no cell.
+_CELL_LESS = ("data", "batch")
 
 
 #: Set for the processes that share a cell: the claim of the one that started them.
@@ -322,7 +360,7 @@ def _spread(words: list[str], processes: int, session: Session, claim: Claim) ->
 @contextmanager
 def _lease(arguments: argparse.Namespace, session: Session) -> Iterator[Claim | None]:
     """Hold the cell's lease, or watch that of the process that started this one."""
-    if arguments.command == "data":
+    if arguments.command in _CELL_LESS:
         yield None
         return
     if _CLAIM in os.environ:
@@ -349,10 +387,15 @@ def _lease(arguments: argparse.Namespace, session: Session) -> Iterator[Claim | 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; see the top of this module for the exit status."""
-    session = Session()
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] not in _COMMANDS and (entry := extensions.find(words[0])):
         return extensions.run(entry, words[1:])
+    return _one(words, Loaded())
+
+
+def _one(words: list[str], loaded: Loaded) -> int:
+    """Run one command with what this process has loaded so far."""
+    session = Session(loaded=loaded)
     arguments = parser().parse_args(words)
     session.minutes = getattr(arguments, "minutes", None)
     session.keep = getattr(arguments, "keep", None)
@@ -383,8 +426,7 @@ def _run(
     from rst_core.distributed import processes
 
     with processes():
-        _COMMANDS[arguments.command][0](arguments, session)
-    return 0
+        return _COMMANDS[arguments.command][0](arguments, session) or 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from rst_core.loaded import Loaded
+
 #: Exit status of a job that left its cell unfinished and may be started again (EX_TEMPFAIL).
 UNFINISHED = 75
 #: Seconds of the budget left for what happens before this process starts and after it ends:
@@ -61,6 +63,7 @@ class Session:
         interval: seconds between two checkpoints within an epoch.
         clock: monotonic seconds.
         continued: from where this and earlier sessions continued, for the records.
+        loaded: what this process has loaded, also for cells before this one.
     """
 
     minutes: float | None = None
@@ -70,6 +73,7 @@ class Session:
     interval: float = INTERVAL
     clock: Callable[[], float] = time.monotonic
     continued: list[str] = field(default_factory=list)
+    loaded: Loaded = field(default_factory=Loaded)
     _told: bool = field(default=False, init=False)
     _listening: bool = field(default=False, init=False)
     _done: int = field(default=0, init=False)

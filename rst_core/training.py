@@ -276,7 +276,7 @@ def step(
     """
     weights = trainee.weights()
     if attack is not None:
-        fixed = {name: weight.detach() for name, weight in weights.items()}
+        fixed = {name: _constant(weight) for name, weight in weights.items()}
         clean = images
         images = pgd(
             lambda x: functional_call(trainee.model, fixed, (x,)),
@@ -295,6 +295,14 @@ def step(
     optimiser.step()
     accuracy = (logits.detach().argmax(1) == labels).float().mean()
     return torch.stack([loss.detach(), accuracy])
+
+
+def _constant(weight: Tensor) -> Tensor:
+    """A weight for the attack steps, in what autocast would cast it to at every one of them."""
+    device = weight.device.type
+    if torch.is_autocast_enabled(device):
+        return weight.detach().to(torch.get_autocast_dtype(device))
+    return weight.detach()
 
 
 def _measure(trainee: Trainee, images: LabelledImages, run: Run, split: str) -> dict[str, float]:

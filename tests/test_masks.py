@@ -23,6 +23,17 @@ def test_a_mask_keeps_exactly_its_count_of_the_largest(shape, keep_ratio, seed, 
         assert scores.abs()[mask].min() >= scores.abs()[~mask].max()
 
 
+@given(shapes, ratios, st.integers(0, 2**31), st.booleans())
+def test_the_quick_selection_gives_the_mask_of_a_plain_stable_sort(shape, keep_ratio, seed, ties):
+    scores = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    if ties:
+        scores = scores.round()
+    order = scores.abs().flatten().argsort(descending=True, stable=True)
+    plain = torch.zeros(scores.numel(), dtype=torch.bool)
+    plain[order[: kept_count(scores.numel(), keep_ratio)]] = True
+    assert torch.equal(top_k_mask(scores, keep_ratio), plain.view(shape))
+
+
 @given(st.integers(1, 10**7), ratios)
 def test_the_count_is_the_nearest_to_the_ratio_and_never_zero(groups, keep_ratio):
     kept = kept_count(groups, keep_ratio)

@@ -236,6 +236,34 @@ def test_bfloat16_training_stays_near_float32(run, few_digits):
     assert rough["train_loss"] != exact["train_loss"]
 
 
+def test_weights_cast_once_give_the_attack_of_weights_cast_at_every_step(few_digits, monkeypatch):
+    images, labels = few_digits.train.pixels[:16] / 255, few_digits.train.labels[:16]
+
+    def scores_after_a_step() -> dict[str, torch.Tensor]:
+        trainee = search()
+        optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+        trainee.model.train()
+        rng = torch.Generator().manual_seed(3)
+        with torch.autocast("cpu", torch.bfloat16):
+            step(trainee, optimiser, images, labels, PGD7, rng, torch.tensor(-1.0))
+        return {name: v.detach() for name, v in trainee.variables.items()}
+
+    cast_once = scores_after_a_step()
+    monkeypatch.setattr("rst_core.training._constant", lambda weight: weight.detach())
+    assert_equal(cast_once, scores_after_a_step())
+
+
+def test_attacks_that_measure_are_in_float32_whatever_the_search_is_in(run, few_digits):
+    trainee = search()
+    seen: set[tuple[bool, torch.dtype]] = set()
+    trainee.model.network.blocks[0].conv1.register_forward_hook(
+        lambda module, inputs, output: seen.add((module.training, output.dtype))
+    )
+    half = dataclasses.replace(BRIEF, epochs=1, decay_epochs=(), precision=Precision.BFLOAT16)
+    train(trainee, few_digits, dataclasses.replace(run, settings=half))
+    assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+
+
 @pytest.mark.slow
 def test_a_searched_ticket_beats_a_random_mask_by_far(digits, run):
     """Learning tested as learning: real digits, robust and natural accuracy, same keep ratio."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if isinstance(cell.model, CandidateSet):
         common["candidates"] = "+".join(f"{k:g}" for k in cell.model.keep_ratios)
     for result in record["results"]:
-        judge = model_columns(parse_model(result["model"]))
+        judge = _judge_columns(result["model"])
         counts = {k: result.get(k) for k in ("parameters", "parameters_kept")}
         for measure in ("natural", "robust"):
             correct, total = result[measure]["correct"], result[measure]["total"]
@@ -121,6 +122,12 @@ def cell_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "outcomes": result[measure].get("outcomes"),
                 "flags": check_codes(record.get("checks")) if measure == "robust" else "",
             }
+
+
+@cache
+def _judge_columns(path: str) -> dict[str, Any]:
+    # Few models are in many files; parsing their names again was most of reading those.
+    return model_columns(parse_model(path))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
