@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -111,20 +110,26 @@ def _scale(*matrices: pd.DataFrame) -> tuple[float, float]:
 def _heatmap(ax: Axes, drawn: _Map) -> None:
     """An annotated matrix with its diagonal outlined."""
     size = len(drawn.values)
-    sns.heatmap(
-        drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
-        annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
-    )  # fmt: skip
-    for i in range(size):
-        if not drawn.values.iloc[i].isna().all():
-            ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
-        else:
+    low, high = drawn.scale
+    ax.imshow(drawn.values, cmap="cividis", vmin=low, vmax=high)
+    for i, (_, row) in enumerate(drawn.values.iterrows()):
+        if row.isna().all():
             ax.text(
-                size / 2, i + 0.5, drawn.absent, ha="center", va="center", color="0.4",
-                fontsize=style.SMALL, style="italic",
+                (size - 1) / 2, i, drawn.absent, ha="center", va="center", color="0.4",
+                style="italic",
             )  # fmt: skip
+            continue
+        for j, value in enumerate(row):
+            if not np.isnan(value):
+                # cividis is dark in its lower half.
+                ink = "white" if 2 * value < low + high else "0.15"
+                ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink)
+        ax.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
+    ratios = [f"{ratio:g}" for ratio in drawn.values.columns]
+    ax.set_xticks(range(size), ratios)
+    ax.set_yticks(range(size), ratios)
     ax.set_xlabel("evaluated on the ticket with ratio")
     ax.set_ylabel("made against the ticket with ratio")
     ax.set_facecolor("0.92")
     ax.grid(False)
-    ax.tick_params(rotation=0)
+    ax.spines[:].set_visible(False)

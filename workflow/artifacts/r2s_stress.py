@@ -60,8 +60,7 @@ class _Seed:
 
     def add(self, row: str, source: object, rows: pd.DataFrame) -> None:
         self.attacks[row, str(source)] = expected_outcomes(rows)
-        both = pd.DataFrame({"flags": [self.flags.get(row, ""), carried_flags(rows)]})
-        self.flags[row] = carried_flags(both)
+        self.flags[row] = carried_flags([self.flags.get(row), *rows["flags"]])
 
     def mean(self, row: str, images: int) -> Shares | None:
         """The row's shares: the mean over sources, one of which the adversary draws."""
@@ -133,7 +132,7 @@ def _column(here: pd.DataFrame, network: str, dataset: str, matrix: Matrix) -> l
                 **over_seeds(pd.Series([100 * v.mean() for v in complete.values()], dtype=float)),
                 "error": _error([*complete.values()]),
                 "images": images,
-                "flags": carried_flags(pd.DataFrame({"flags": flags})),
+                "flags": carried_flags(flags),
                 "verdict": "",
             }
         )
