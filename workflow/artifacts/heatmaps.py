@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from workflow.artifacts import style
@@ -61,7 +62,8 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
     rows = -(-len(maps) // 2)
     size = (style.TEXT_WIDTH, 2.85 * rows + 0.3)
-    picture, axes = plt.subplots(rows, 2, figsize=size, layout="constrained", squeeze=False)
+    spaces = ConstrainedLayoutEngine(h_pad=0.06)
+    picture, axes = plt.subplots(rows, 2, figsize=size, layout=spaces, squeeze=False)
     for ax, drawn in zip(axes.flat, maps, strict=False):
         ax.set_title(drawn.title)
         if len(drawn.values):
@@ -111,25 +113,30 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
     """An annotated matrix with its diagonal outlined."""
     size = len(drawn.values)
     low, high = drawn.scale
-    ax.imshow(drawn.values, cmap="cividis", vmin=low, vmax=high)
+    ax.pcolormesh(
+        drawn.values, cmap="cividis", vmin=low, vmax=high, edgecolors="white", linewidth=0.4
+    )
     for i, (_, row) in enumerate(drawn.values.iterrows()):
         if row.isna().all():
-            ax.text(
-                (size - 1) / 2, i, drawn.absent, ha="center", va="center", color="0.4",
-                style="italic",
-            )  # fmt: skip
+            _write(ax, size / 2, i + 0.5, drawn.absent, color="0.4", style="italic")
             continue
+        ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
         for j, value in enumerate(row):
             if not np.isnan(value):
                 # cividis is dark in its lower half.
                 ink = "white" if 2 * value < low + high else "0.15"
-                ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink)
-        ax.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
-    ratios = [f"{ratio:g}" for ratio in drawn.values.columns]
-    ax.set_xticks(range(size), ratios)
-    ax.set_yticks(range(size), ratios)
+                _write(ax, j + 0.5, i + 0.5, f"{value:.1f}", color=ink)
+    places, ratios = np.arange(size) + 0.5, [f"{ratio:g}" for ratio in drawn.values.columns]
+    ax.set_xticks(places, ratios)
+    ax.set_yticks(places, ratios)
+    ax.set_aspect("equal")
+    ax.invert_yaxis()
     ax.set_xlabel("evaluated on the ticket with ratio")
     ax.set_ylabel("made against the ticket with ratio")
     ax.set_facecolor("0.92")
     ax.grid(False)
     ax.spines[:].set_visible(False)
+
+
+def _write(ax: Axes, x: float, y: float, text: str, **look: str) -> None:
+    ax.text(x, y, text, ha="center", va="center", **look)  # type: ignore[arg-type]

@@ -123,9 +123,11 @@ def absent(ax: Axes, text: str) -> None:
 
 def footnote(figure: Figure, text: str) -> None:
     """A remark under the whole figure, wrapped to its width."""
-    figure.supxlabel(
-        fill(text, characters(figure)), fontsize=SMALL, color="0.35", x=0.01, ha="left"
+    # Neither a word nor a mark and its dataset are torn apart.
+    lines = fill(
+        text.replace("† ", "†\N{NO-BREAK SPACE}"), characters(figure), break_on_hyphens=False
     )
+    figure.supxlabel(lines, fontsize=SMALL, color="0.35", x=0.01, ha="left")
 
 
 def characters(figure: Figure) -> int:
