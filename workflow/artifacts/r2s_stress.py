@@ -347,7 +347,5 @@ def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> No
     network, role = rows[0]["network_role"], rows[0]["role"]
     where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}".replace("\n", " ")
     verdict = next(r["verdict"] for r in rows if r["verdict"])
-    for torn in (" %", " ± "):
-        verdict = verdict.replace(torn, torn.replace(" ", "\N{NO-BREAK SPACE}"))
-    verdict = fill(verdict, 70)
+    verdict = fill(style.whole(verdict), 70)
     ax.set_title(f"{where}\n{verdict}", loc="left", fontsize=8)

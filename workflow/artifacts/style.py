@@ -123,11 +123,15 @@ def absent(ax: Axes, text: str) -> None:
 
 def footnote(figure: Figure, text: str) -> None:
     """A remark under the whole figure, wrapped to its width."""
-    # Neither a word nor a mark and its dataset are torn apart.
-    lines = fill(
-        text.replace("† ", "†\N{NO-BREAK SPACE}"), characters(figure), break_on_hyphens=False
-    )
+    lines = fill(whole(text), characters(figure), break_on_hyphens=False)
     figure.supxlabel(lines, fontsize=SMALL, color="0.35", x=0.01, ha="left")
+
+
+def whole(text: str) -> str:
+    """The text so that no line ends between a mark or a number and what it belongs to."""
+    for torn in ("† ", " ± ", " %"):
+        text = text.replace(torn, torn.replace(" ", "\N{NO-BREAK SPACE}"))
+    return text
 
 
 def characters(figure: Figure) -> int:
