@@ -375,7 +375,7 @@ def test_a_series_that_the_config_lacks_is_named_with_its_panels(demo, matrix, b
     picture = figure.draw(figure.build(made_up(narrow, figure.experiments), narrow), narrow)
     note = picture._supxlabel.get_text().replace("\n", " ")
     assert "not in this matrix: natural RTT (c, d); adversarial RTT (c, d); " in note
-    (wide,) = [ax for title, ax in named(picture.axes).items() if title.startswith("(c)")]
+    (wide,) = [ax for title, ax in named(picture.axes).items() if title.startswith("(c) W")]
     assert any(len(line.get_xdata()) > 1 and line.get_marker() == "o" for line in wide.lines)
     assert "not in this matrix" not in figure.draw(built("fig3"), matrix)._supxlabel.get_text()
 
