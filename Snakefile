@@ -38,7 +38,7 @@ rule all:
         rules.all_tables.input,
         rules.all_figures.input,
         rules.claims.output,
-        rules.all_pages.input,
+        rules.protocol.output,
         rules.all_cells.input,
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -53,23 +52,6 @@ def adversary_view(members: Sequence[LogitFunction], method: AttackMethod) -> Lo
     if method is AttackMethod.ENSEMBLE:
         return lambda images: each(images).mean(0)
     return each
-
-
-def expected_accuracy(matrix: np.ndarray) -> float:
-    """R2S's accuracy when attacker and defender each draw uniformly from the set [6.2, B].
-
-    Args:
-        matrix: accuracy of each defender (column) on the images made for each attacker (row).
-
-    Returns:
-        The mean of all entries: the expectation is exact, nothing is sampled.
-
-    Raises:
-        ValueError: if the matrix is not square and complete.
-    """
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or np.isnan(matrix).any():
-        raise ValueError(f"expected a complete square matrix, got shape {matrix.shape}")
-    return float(matrix.mean())
 
 
 class RandomSwitch(nn.Module):

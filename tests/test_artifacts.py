@@ -1,5 +1,8 @@
 """What holds of every table and figure, and what a reader of a stand-in is told."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -87,3 +90,16 @@ def test_a_damaged_cell_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"cell.json is damaged.*delete it"):
         read_cells([path])
     assert list(read_cells([]).columns) == COLUMNS
+
+
+def test_making_an_artifact_loads_neither_torch_nor_scipy(tmp_path):
+    """Each is a process of its own, whose start would be most of its work."""
+    code = (
+        "import importlib, sys\n"
+        "from workflow.artifacts.registry import FIGURES, TABLES\n"
+        "import workflow.artifacts.make, workflow.artifacts.page\n"
+        "for artifact in (*TABLES.values(), *FIGURES.values()):\n"
+        "    importlib.import_module(f'workflow.artifacts.{artifact.module}')\n"
+        "bad = {'torch', 'scipy'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

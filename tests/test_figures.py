@@ -333,7 +333,10 @@ def test_a_point_without_cells_is_a_gap_and_the_figure_says_so(matrix):
 
 @pytest.mark.parametrize("name", ["fig2", "fig4", "fig12"])
 def test_an_empty_panel_says_why(name, demo):
-    figure = FIGURES[name]
+    figure, one = FIGURES[name], {"networks": ["resnet18"], "datasets": ["cifar10"]}
+    narrow = {n: e.model_copy(update=one) for n, e in demo.config.experiments.items()}
+    demo = Matrix(demo.config.model_copy(update={"experiments": narrow}))
+    assert name == "fig4" or not all(panel.planned(demo) for panel in figure.panels)
     picture = figure.draw(figure.build(made_up(demo, []), demo), demo, "of today")
     for panel in figure.panels:
         (ax,) = [ax for title, ax in named(picture.axes).items()
@@ -344,6 +347,19 @@ def test_an_empty_panel_says_why(name, demo):
     assert picture._supxlabel.get_text().startswith("of today; ")
 
 
+def test_a_series_that_the_config_lacks_is_named_with_its_panels(demo, matrix, built):
+    figure = FIGURES["fig3"]
+    only = {"rtts": demo.config.experiments["rtts"].model_copy(update={"networks": ["resnet18"]})}
+    experiments = demo.config.experiments | only
+    narrow = Matrix(demo.config.model_copy(update={"experiments": experiments}))
+    picture = figure.draw(figure.build(made_up(narrow, figure.experiments), narrow), narrow)
+    note = picture._supxlabel.get_text().replace("\n", " ")
+    assert "not in this matrix: natural RTT (c, d); adversarial RTT (c, d); " in note
+    (wide,) = [ax for title, ax in named(picture.axes).items() if title.startswith("(c) W")]
+    assert any(len(line.get_xdata()) > 1 and line.get_marker() == "o" for line in wide.lines)
+    assert "not in this matrix" not in figure.draw(built("fig3"), matrix)._supxlabel.get_text()
+
+
 def test_flags_of_all_seeds_are_in_the_data_and_counted(matrix):
     figure = FIGURES["fig5"]
     frame = made_up(matrix, figure.experiments)
@@ -351,7 +367,8 @@ def test_flags_of_all_seeds_are_in_the_data_and_counted(matrix):
     frame["flags"] = frame["flags"].astype(object)
     frame.loc[one, "flags"] = "masked;weak"
     data = figure.build(frame, matrix)
-    assert data.set_index("row")["flags"].dropna().to_dict() == {"resnet18/rst@0.2": "masked;weak"}
+    flags = data.set_index("row")["flags"]
+    assert flags[flags != ""].to_dict() == {"resnet18/rst@0.2": "masked;weak"}
     note = figure.draw(data, matrix)._supxlabel.get_text().replace("\n", " ")
     assert "1 flagged (masked, weak), see the CSV" in note
 

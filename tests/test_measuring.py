@@ -6,10 +6,11 @@ import torch
 
 from rst_core.attacks.gradient import input_gradient
 from rst_core.evaluation import attack_outcomes, natural_outcomes
+from rst_core.expected import expected_accuracy
 from rst_core.features import feature_distances, last_convolution
 from rst_core.masks import top_k_mask
 from rst_core.networks import prunable_weights
-from rst_core.r2s import RandomSwitch, adversary_view, expected_accuracy, load_random_switch
+from rst_core.r2s import RandomSwitch, adversary_view, load_random_switch
 from rst_core.settings import AttackSpec
 from rst_core.tickets import Head, batch_norm_statistics, load_model, model_path, save_model
 from rst_core.trainee import MaskTrainee

@@ -14,7 +14,7 @@ from workflow.plan.project import Project
 pytestmark = pytest.mark.e2e
 
 #: Rules that make no cell.
-_OTHERS = {"all", "data", "table", "figure", "page", "claims", "claims_page", "protocol"}
+_OTHERS = {"all", "data", "table", "figure", "claims", "protocol"}
 
 
 def test_the_plan_of_the_demo_is_snakemakes_and_has_every_kind_of_cell(project: Copy) -> None:

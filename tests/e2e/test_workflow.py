@@ -37,6 +37,8 @@ def test_the_artifacts_exist_and_say_what_they_are(finished):
         assert f"results/{name}" in made
     for name in ("fig1", "fig7"):
         assert {f"results/figures/{name}.{s}" for s in ("csv", "png", "pdf")} <= made
+    pages = {f"results/pages/{page}" for page in ("table3/Table 3.html", "fig7/Figure 7.html")}
+    assert pages <= finished.files("results/pages/*/*")
     table = pd.read_csv(finished.folder / "results/tables/table3.csv")
     table = table[(table["network"] == "tiny") & (table["role"] == "cifar10")]
     assert table["mean"].notna().all()

@@ -15,6 +15,7 @@ from workflow.artifacts.claims_judge import ALPHA, Group, Judge, Place
 from workflow.artifacts.claims_numbers import Address, Numbers, keep_ratios, measured, planned
 from workflow.artifacts.frame import read_cells
 from workflow.artifacts.summary import stands_in
+from workflow.artifacts.suspicion import carried_flags
 from workflow.config import DatasetEntry
 from workflow.matrix import Matrix
 
@@ -96,7 +97,7 @@ def _row(claim: Claim, tree: Place | Group, plan: Numbers, matrix: Matrix) -> di
         "keep_ratios": _keep_ratios(claim, here, matrix),
         "seeds_planned": min((place.seeds_planned for place in here), default=0),
         "selection": matrix.config.selection.value,
-        "flags": ";".join(sorted({f for p in done for f in p.flags})) or None,
+        "flags": carried_flags(f for p in done for f in p.flags) or None,
         **_played_by(every, matrix),
     }
     if present is None:

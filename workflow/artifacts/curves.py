@@ -103,7 +103,20 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     _name_axes(axes)
     published = data["difference"].notna().any()
     notes = ["the paper's points: its text and the diagonal of its Figure 7"] if published else []
+    notes += _lacking(figure, matrix)
     return footed(picture, [remark, *notes, *bands(data)], figure, data, matrix)
+
+
+def _lacking(figure: PanelFigure, matrix: Matrix) -> list[str]:
+    """Which entries of the legend have no curve in which panels, because the config has none."""
+    where: dict[str, list[str]] = {}
+    for panel in figure.panels:
+        for series in panel.lacking(matrix):
+            where.setdefault(_look(panel, series, matrix).label, []).append(panel.letter)
+    named = [
+        f"{label} ({', '.join(letters)})".replace(" ()", "") for label, letters in where.items()
+    ]
+    return [f"not in this matrix: {'; '.join(named)}"] if named else []
 
 
 def _name_axes(axes: dict[Slot, Axes]) -> None:

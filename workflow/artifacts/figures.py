@@ -6,11 +6,15 @@ counts on through the appendix; ``alias`` is the supplement's.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from enum import StrEnum
 from itertools import product
 
 from rst_core.vocabulary import Init, Pattern, SearchMethod
 from workflow.artifacts.artifact import Figure, ModuleFigure
 from workflow.artifacts.panels import Panel, PanelFigure, Series
+from workflow.config import ModelKind
 
 _NETWORKS = ("resnet18", "wideresnet32")
 _DATASETS = ("cifar10", "cifar100")
@@ -18,67 +22,61 @@ _DATASETS = ("cifar10", "cifar100")
 _FOUR = list(zip("abcd", product(_NETWORKS, _DATASETS), strict=True))
 
 
+def _series(experiment: str, *models: ModelKind, network: str = "resnet18") -> tuple[Series, ...]:
+    """An experiment's models, each by the config's word for it."""
+    return tuple(Series(model, experiment, model, network) for model in models)
+
+
 def _dense(*networks: str) -> tuple[Series, ...]:
-    return tuple(
-        Series("dense_adversarial", "dense", "dense_adversarial", network) for network in networks
-    )
+    return tuple(s for n in networks for s in _series("dense", "dense_adversarial", network=n))
+
+
+def _rst(network: str = "resnet18", name: str = "rst") -> Series:
+    """RSTs with the paper's defaults: one curve, measured once, whatever it is compared with."""
+    return Series(name, "existence", network=network)
 
 
 def _tuned(network: str = "resnet18") -> tuple[Series, ...]:
     """RSTs with their own weights and with fine-tuned ones [5.1]."""
-    return (
-        Series("rst", "finetuning", "rst", network),
-        Series("finetuned_inherited", "finetuning", "finetuned_inherited", network),
-        Series("finetuned_reinitialised", "finetuning", "finetuned_reinitialised", network),
-    )
+    tuned: tuple[ModelKind, ...] = ("finetuned_inherited", "finetuned_reinitialised")
+    return (_rst(network), *_series("finetuning", *tuned, network=network))
 
 
 def _trained(network: str = "resnet18") -> tuple[Series, ...]:
     """RSTs and tickets drawn from trained networks [5.2]."""
-    return (
-        Series("rst", "rtts", "rst", network),
-        Series("rtt_natural", "rtts", "rtt_natural", network),
-        Series("rtt_adversarial", "rtts", "rtt_adversarial", network),
-    )
+    drawn: tuple[ModelKind, ...] = ("rtt_natural", "rtt_adversarial")
+    return (_rst(network), *_series("rtts", *drawn, network=network))
 
 
 def _existence(letter: str, dataset: str, measure: str) -> Panel:
-    series = tuple(Series("rst", "existence", network=network) for network in _NETWORKS)
-    return Panel(letter, dataset, series, measure, _dense(*_NETWORKS))
+    return Panel(letter, dataset, tuple(map(_rst, _NETWORKS)), measure, _dense(*_NETWORKS))
 
 
-def _inits(letter: str, dataset: str, measure: str) -> Panel:
-    series = tuple(Series(init.value, "inits", init=init) for init in Init)
+def _by(
+    axis: str, values: Iterable[StrEnum], letter: str, dataset: str, measure: str = "robust"
+) -> Panel:
+    """RSTs by one axis, of which one value is the default; its experiment is called alike."""
+    default = getattr(_rst(), axis)
+    series = tuple(
+        _rst(name=value.value)
+        if value is default
+        else replace(_rst(name=value.value), experiment=f"{axis}s", **{axis: value})  # type: ignore[arg-type]
+        for value in values
+    )
     return Panel(letter, dataset, series, measure, _dense("resnet18"))
 
 
-def _patterns(letter: str) -> Panel:
-    series = tuple(Series(pattern.value, "patterns", pattern=pattern) for pattern in Pattern)
-    return Panel(letter, "cifar10", series, dense=_dense("resnet18"))
-
-
-def _methods(letter: str) -> Panel:
-    series = tuple(Series(method.value, "methods", method=method) for method in SearchMethod)
-    return Panel(letter, "cifar10", series, dense=_dense("resnet18"))
-
-
-def _tuning(measure: str) -> tuple[Panel, ...]:
+def _compared(series: Callable[[str], tuple[Series, ...]], measure: str) -> tuple[Panel, ...]:
+    """Both networks on both datasets, with the low ratios enlarged."""
     return tuple(
-        Panel(letter, dataset, _tuned(network), measure, _dense(network), zoom=True)
-        for letter, (network, dataset) in _FOUR
-    )
-
-
-def _training(measure: str) -> tuple[Panel, ...]:
-    return tuple(
-        Panel(letter, dataset, _trained(network), measure, _dense(network), zoom=True)
+        Panel(letter, dataset, series(network), measure, _dense(network), zoom=True)
         for letter, (network, dataset) in _FOUR
     )
 
 
 def _larger_eps(letter: str, models: tuple[Series, ...], eps: float) -> Panel:
     def at(series: Series) -> Series:
-        return Series(series.name, "larger_eps", series.model, eps=eps)
+        return replace(series, experiment="larger_eps", eps=eps)
 
     dense = Series("dense_adversarial", "larger_eps", "dense_adversarial", eps=eps)
     return Panel(letter, "cifar10", tuple(map(at, models)), dense=(dense,))
@@ -112,10 +110,10 @@ _ENTRIES = (
         _existence("b", "cifar10", "natural"),
         _existence("c", "cifar100", "robust"),
         _existence("d", "cifar100", "natural"),
-        _inits("e", "cifar10", "robust"),
-        _inits("f", "cifar100", "robust"),
-        _patterns("g"),
-        _methods("h"),
+        _by("init", Init, "e", "cifar10", "robust"),
+        _by("init", Init, "f", "cifar100", "robust"),
+        _by("pattern", Pattern, "g", "cifar10"),
+        _by("method", SearchMethod, "h", "cifar10"),
     ),
     _figure(
         "fig2",
@@ -123,7 +121,7 @@ _ENTRIES = (
         "PGD-20 accuracy of RSTs, of RSTs fine-tuned from inherited weights (FT_RST_Inherit) and "
         "from re-initialised ones (FT_RST_Reinit), with the low ratios enlarged [5.1].",
         "curves",
-        *_tuning("robust"),
+        *_compared(_tuned, "robust"),
     ),
     _figure(
         "fig3",
@@ -131,7 +129,7 @@ _ENTRIES = (
         "PGD-20 accuracy of RSTs and of RTTs drawn from naturally (Natural_RTT) and adversarially "
         "(Adv_RTT) trained networks, with the low ratios enlarged [5.2].",
         "curves",
-        *_training("robust"),
+        *_compared(_trained, "robust"),
     ),
     _figure(
         "fig4",
@@ -142,10 +140,7 @@ _ENTRIES = (
         Panel(
             "",
             "cifar10",
-            tuple(
-                Series(model, "features", model)
-                for model in ("untrained", "dense_natural", "dense_adversarial")
-            ),
+            _series("features", "untrained", "dense_natural", "dense_adversarial"),
             "feature_distance",
         ),
     ),
@@ -185,10 +180,7 @@ _ENTRIES = (
         Panel(
             "",
             "cifar100",
-            tuple(
-                Series(model, "transferred_cifar100", model)
-                for model in ("rst", "rtt_adversarial", "rtt_transferred")
-            ),
+            (_rst(), *_series("transferred_cifar100", "rtt_adversarial", "rtt_transferred")),
             dense=_dense("resnet18"),
         ),
     ),
@@ -198,8 +190,8 @@ _ENTRIES = (
         "Natural accuracy of RSTs of ResNet18 by initialisation, the companion of Figure 1 "
         "(e, f) [D].",
         "curves",
-        _inits("a", "cifar10", "natural"),
-        _inits("b", "cifar100", "natural"),
+        _by("init", Init, "a", "cifar10", "natural"),
+        _by("init", Init, "b", "cifar100", "natural"),
     ),
     _figure(
         "fig10",
@@ -207,7 +199,7 @@ _ENTRIES = (
         "Natural accuracy of RSTs, of RSTs fine-tuned from inherited weights (FT_RST_Inherit) and "
         "from re-initialised ones (FT_RST_Reinit), with the low ratios enlarged [D].",
         "curves",
-        *_tuning("natural"),
+        *_compared(_tuned, "natural"),
     ),
     _figure(
         "fig11",
@@ -215,7 +207,7 @@ _ENTRIES = (
         "Natural accuracy of RSTs and of RTTs drawn from naturally (Natural_RTT) and adversarially "
         "(Adv_RTT) trained networks, with the low ratios enlarged [D].",
         "curves",
-        *_training("natural"),
+        *_compared(_trained, "natural"),
     ),
     _figure(
         "fig12",
@@ -242,19 +234,13 @@ _ENTRIES = (
         Panel(
             "a",
             "svhn",
-            (
-                Series("rst", "transferred_svhn"),
-                Series("rtt_transferred", "transferred_svhn", "rtt_transferred"),
-            ),
-            dense=(Series("dense_adversarial", "transferred_svhn", "dense_adversarial"),),
+            _series("transferred_svhn", "rst", "rtt_transferred"),
+            dense=_series("transferred_svhn", "dense_adversarial"),
         ),
         Panel(
             "b",
             "cifar10",
-            (
-                Series("rst", "transferred_cifar10"),
-                Series("rtt_transferred", "transferred_cifar10", "rtt_transferred"),
-            ),
+            (_rst(), *_series("transferred_cifar10", "rtt_transferred")),
             dense=_dense("resnet18"),
         ),
     ),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from workflow.artifacts import style
@@ -61,8 +61,9 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
     maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
     rows = -(-len(maps) // 2)
-    size = (style.TEXT_WIDTH, 2.85 * rows + 0.3)
-    picture, axes = plt.subplots(rows, 2, figsize=size, layout="constrained", squeeze=False)
+    size = (style.TEXT_WIDTH, 2.85 * rows + 0.6)
+    spaces = ConstrainedLayoutEngine(h_pad=0.08)
+    picture, axes = plt.subplots(rows, 2, figsize=size, layout=spaces, squeeze=False)
     for ax, drawn in zip(axes.flat, maps, strict=False):
         ax.set_title(drawn.title)
         if len(drawn.values):
@@ -111,20 +112,31 @@ def _scale(*matrices: pd.DataFrame) -> tuple[float, float]:
 def _heatmap(ax: Axes, drawn: _Map) -> None:
     """An annotated matrix with its diagonal outlined."""
     size = len(drawn.values)
-    sns.heatmap(
-        drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
-        annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
-    )  # fmt: skip
-    for i in range(size):
-        if not drawn.values.iloc[i].isna().all():
-            ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
-        else:
-            ax.text(
-                size / 2, i + 0.5, drawn.absent, ha="center", va="center", color="0.4",
-                fontsize=style.SMALL, style="italic",
-            )  # fmt: skip
+    low, high = drawn.scale
+    ax.pcolormesh(
+        drawn.values, cmap="cividis", vmin=low, vmax=high, edgecolors="white", linewidth=0.4
+    )
+    for i, (_, row) in enumerate(drawn.values.iterrows()):
+        if row.isna().all():
+            _write(ax, size / 2, i + 0.5, drawn.absent, color="0.4", style="italic")
+            continue
+        ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
+        for j, value in enumerate(row):
+            if not np.isnan(value):
+                # cividis is dark in its lower half.
+                ink = "white" if 2 * value < low + high else "0.15"
+                _write(ax, j + 0.5, i + 0.5, f"{value:.1f}", color=ink)
+    places, ratios = np.arange(size) + 0.5, [f"{ratio:g}" for ratio in drawn.values.columns]
+    ax.set_xticks(places, ratios)
+    ax.set_yticks(places, ratios)
+    ax.set_aspect("equal")
+    ax.invert_yaxis()
     ax.set_xlabel("evaluated on the ticket with ratio")
     ax.set_ylabel("made against the ticket with ratio")
     ax.set_facecolor("0.92")
     ax.grid(False)
-    ax.tick_params(rotation=0)
+    ax.spines[:].set_visible(False)
+
+
+def _write(ax: Axes, x: float, y: float, text: str, **look: str) -> None:
+    ax.text(x, y, text, ha="center", va="center", **look)  # type: ignore[arg-type]

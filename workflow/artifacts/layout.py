@@ -24,7 +24,9 @@ def table_remarks(data: pd.DataFrame, grid: Grid, matrix: Matrix) -> str:
     """The line under a table: what its numbers are, and what they were made on."""
     roles = list(dict.fromkeys(data["role"]))
     paper = " (the paper's number in brackets)" if grid.compares else ""
-    parts = [f"Mean ± deviation over seeds{paper}", remarks(matrix, roles)]
+    parts = [f"Mean ± deviation over seeds{paper}"]
+    parts += ["–: not measured"] if data["mean"].isna().any() else []
+    parts.append(remarks(matrix, roles))
     unnamed = data[data["candidates"].notna() & ~data["row"].str.contains("@")]
     for candidates in dict.fromkeys(unnamed["candidates"]):
         keep_ratios = tuple(float(k) for k in candidates.split("+"))

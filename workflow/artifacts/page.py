@@ -45,6 +45,11 @@ def label(artifact: Artifact) -> str:
     return number if colon else artifact.name.replace("_", " ").capitalize()
 
 
+def page_name(artifact: Artifact) -> str:
+    """The file name of its page, ``Table 3.html``."""
+    return f"{label(artifact)}.html"
+
+
 def sortable(title: str) -> str:
     """The title so that the report, which sorts by letters, has Figure 2 before Figure 10.
 

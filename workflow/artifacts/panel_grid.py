@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 from workflow.artifacts import style
 from workflow.artifacts.panels import Panel, PanelFigure
-from workflow.artifacts.selection import union
 from workflow.artifacts.summary import network_label, remarks, short_label
+from workflow.artifacts.suspicion import carried_flags
 from workflow.matrix import Matrix
 
 #: Panels side by side, with the width and height of each, in inches.
@@ -147,7 +147,7 @@ def incomplete(data: pd.DataFrame, matrix: Matrix) -> list[str]:
     absent = int(data["mean"].isna().sum())
     fewer = int(data["n"].between(1, len(matrix.config.seeds) - 1).sum())
     flagged = int(data["flags"].fillna("").ne("").sum())
-    codes = (union(data["flags"]) or "").replace(";", ", ")
+    codes = carried_flags(data["flags"]).replace(";", ", ")
     found = {
         f"{absent} of {len(data)} numbers not measured yet": absent,
         f"{fewer} from some of the seeds only": fewer,

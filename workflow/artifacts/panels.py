@@ -84,6 +84,11 @@ class Panel:
         found = self._planned(self.series, matrix)
         return found + self._planned(self.dense, matrix) if found else []
 
+    def lacking(self, matrix: Matrix) -> list[Series]:
+        """The series that the config's matrix lacks, of a panel of which it has some."""
+        planned = [series for series, _ in self.planned(matrix)]
+        return [s for s in self.series if s not in planned] if planned else []
+
     def _planned(
         self, series: tuple[Series, ...], matrix: Matrix
     ) -> list[tuple[Series, Experiment]]:

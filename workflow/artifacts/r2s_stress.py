@@ -60,8 +60,7 @@ class _Seed:
 
     def add(self, row: str, source: object, rows: pd.DataFrame) -> None:
         self.attacks[row, str(source)] = expected_outcomes(rows)
-        both = pd.DataFrame({"flags": [self.flags.get(row, ""), carried_flags(rows)]})
-        self.flags[row] = carried_flags(both)
+        self.flags[row] = carried_flags([self.flags.get(row), *rows["flags"]])
 
     def mean(self, row: str, images: int) -> Shares | None:
         """The row's shares: the mean over sources, one of which the adversary draws."""
@@ -133,7 +132,7 @@ def _column(here: pd.DataFrame, network: str, dataset: str, matrix: Matrix) -> l
                 **over_seeds(pd.Series([100 * v.mean() for v in complete.values()], dtype=float)),
                 "error": _error([*complete.values()]),
                 "images": images,
-                "flags": carried_flags(pd.DataFrame({"flags": flags})),
+                "flags": carried_flags(flags),
                 "verdict": "",
             }
         )
@@ -303,13 +302,18 @@ def draw(data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     note = (
         f"expected accuracy over the candidate set (%), exact; the first {shared} test images, on "
         "which all attacks were run; ± and bars: standard error over images, bars twice that; "
-        "in brackets and as rings: the paper's Tables 3 and 5; blue: the paper's attacks; red: "
-        "harder ones; "
+        f"{_paper_shown(data)}: the paper's Tables 3 and 5; blue: the paper's attacks; red: harder "
+        "ones; "
     )
     marked = "".join(f" [{_letter(code, codes)}] {FOOTNOTES[code]}" for code in codes)
     note += remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked
     style.footnote(figure, "; ".join(filter(None, [remark, note])))
     return figure
+
+
+def _paper_shown(data: pd.DataFrame) -> str:
+    """How the paper's numbers are shown; those that cannot be compared have no ring."""
+    return "in brackets and as rings" if data["difference"].notna().any() else "in brackets"
 
 
 def _letter(code: str, codes: list[str]) -> str:
@@ -327,9 +331,10 @@ def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> No
             shown = "–" + paper
         else:
             error = 0.0 if pd.isna(row["error"]) else row["error"]
-            ax.errorbar(
-                row["mean"], y, xerr=_ERRORS * error, fmt="o", ms=5, color=colour, capsize=2
-            )
+            ax.errorbar(row["mean"], y, xerr=_ERRORS * error, color=colour)
+            ax.plot(
+                row["mean"], y, "o", ms=5, color=colour, clip_on=False, zorder=3
+            )  # whole at 100
             shown = f"{row['mean']:.1f} ± {error:.1f}{paper}" + (f" [{marks}]" if marks else "")
         if not pd.isna(row["difference"]):
             ax.plot(row["paper"], y, "o", ms=7, mfc="none", color=colour)
@@ -342,5 +347,5 @@ def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> No
     network, role = rows[0]["network_role"], rows[0]["role"]
     where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}".replace("\n", " ")
     verdict = next(r["verdict"] for r in rows if r["verdict"])
-    verdict = fill(verdict.replace(" %", "\N{NO-BREAK SPACE}%"), 70)
+    verdict = fill(style.whole(verdict), 70)
     ax.set_title(f"{where}\n{verdict}", loc="left", fontsize=8)

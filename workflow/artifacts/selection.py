@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from rst_core.expected import expected_accuracy
 from workflow.artifacts.summary import over_seeds, with_paper
+from workflow.artifacts.suspicion import carried_flags
 from workflow.config import Experiment
 from workflow.matrix import Matrix
 
@@ -290,7 +292,7 @@ def tidy(
             row["dataset"] = roles.datasets[row["role"]]
             row["network"] = roles.networks[row["network_role"]]
             values = number.selector.values(cells, matrix)
-        row |= over_seeds(values["value"]) | {"flags": union(values["flags"])}
+        row |= over_seeds(values["value"]) | {"flags": carried_flags(values["flags"])}
         row["comparable"] = number.comparable
         rows.append(row)
     return with_paper(rows, artifact, matrix)
@@ -313,12 +315,6 @@ def experiment_axes(experiment: Experiment) -> dict[str, Any]:
 def candidates(keep_ratios: Iterable[float]) -> str:
     """A candidate set as keys and the tidy frame write it: ``0.05+0.1``."""
     return "+".join(f"{k:g}" for k in keep_ratios)
-
-
-def union(flags: Iterable[Any]) -> str | None:
-    """Codes of several rows, each once, joined by semicolons; None if there are none."""
-    codes = {code for one in flags if isinstance(one, str) for code in one.split(";") if code}
-    return ";".join(sorted(codes)) or None
 
 
 def matching(cells: pd.DataFrame, **axes: Any) -> pd.DataFrame:
@@ -347,8 +343,6 @@ def _complete(rows: pd.DataFrame, count: int) -> pd.DataFrame:
 
 def _expected(rows: pd.DataFrame) -> float:
     """R2S's accuracy from the rows of one seed's transfer matrix."""
-    from rst_core.r2s import expected_accuracy  # here, because it loads torch
-
     matrix = rows.pivot(index="source_keep_ratio", columns="keep_ratio", values="value")
     return expected_accuracy(matrix.to_numpy(dtype=np.float64))
 
@@ -362,7 +356,7 @@ def _mean_by_seed(
 ) -> pd.DataFrame:
     """One value for what remains within a seed, with the flags of all of it."""
     found = [
-        {"seed": int(str(seed)), "value": mean(own), "flags": union(own["flags"])}
+        {"seed": int(str(seed)), "value": mean(own), "flags": carried_flags(own["flags"])}
         for seed, own in rows.groupby("seed")
     ]
     return pd.DataFrame(found, columns=COLUMNS)

@@ -55,7 +55,8 @@ _DEFENCE = [
 
 
 def _joined(codes: set[str]) -> str:
-    return ";".join(code for code in FOOTNOTES if code in codes)
+    """Known codes in the order of :data:`FOOTNOTES`, unknown ones behind them."""
+    return ";".join([*(c for c in FOOTNOTES if c in codes), *sorted(codes - FOOTNOTES.keys())])
 
 
 def check_codes(checks: Mapping[str, Any] | None) -> str:
@@ -74,9 +75,9 @@ def check_codes(checks: Mapping[str, Any] | None) -> str:
     return _joined({code for code, shown in found.items() if shown})
 
 
-def carried_flags(rows: pd.DataFrame) -> str:
-    """The codes of a number that is made of these rows of the frame: the union of theirs."""
-    return _joined({code for flags in rows["flags"].dropna() for code in flags.split(";")})
+def carried_flags(flags: Iterable[Any]) -> str:
+    """The codes of a number that is made of rows with these ``flags``, each once; may be empty."""
+    return _joined({c for one in flags if isinstance(one, str) for c in one.split(";") if c})
 
 
 def outcomes(row: Mapping[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -155,8 +156,7 @@ def flagged(cells: pd.DataFrame) -> pd.DataFrame:
         for white in attacked:
             found = _codes(white, attacked)
             for row in white.rows if found else []:
-                before = set(row["flags"].split(";"))
-                cells.loc[row["index"], "flags"] = _joined(before | found)
+                cells.loc[row["index"], "flags"] = carried_flags([row["flags"], *found])
     return cells
 
 

@@ -1,5 +1,6 @@
-# Tables and figures, each an entry of workflow/artifacts/registry.py. They run where
-# Snakemake runs, and only read cell files.
+# Tables and figures, each an entry of workflow/artifacts/registry.py, and their pages in the
+# report. They run where Snakemake runs, and only read cell files. A page is in a folder of its
+# own because its name, Table 3.html, has no wildcard in common with table3.csv.
 localrules:
     table,
     figure,
@@ -13,6 +14,13 @@ rule table:
         md="results/tables/{artifact}.md",
         tex="results/tables/{artifact}.tex",
         png="results/tables/{artifact}.png",
+        page=report(
+            directory("results/pages/{artifact}"),
+            patterns=["{label}.html"],
+            caption="../report/artifact.rst",
+            category=page_category,
+            labels=page_labels,
+        ),
     log:
         "results/logs/tables/{artifact}.log",
     wildcard_constraints:
@@ -22,6 +30,7 @@ rule table:
     params:
         code=artifact_code(),
         config=shown_config(),
+        caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
         "../scripts/artifact.py"
 
@@ -33,6 +42,13 @@ rule figure:
         csv="results/figures/{artifact}.csv",
         png="results/figures/{artifact}.png",
         pdf="results/figures/{artifact}.pdf",
+        page=report(
+            directory("results/pages/{artifact}"),
+            patterns=["{label}.html"],
+            caption="../report/artifact.rst",
+            category=page_category,
+            labels=page_labels,
+        ),
     log:
         "results/logs/figures/{artifact}.log",
     wildcard_constraints:
@@ -42,6 +58,7 @@ rule figure:
     params:
         code=artifact_code(),
         config=shown_config(),
+        caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
         "../scripts/artifact.py"
 

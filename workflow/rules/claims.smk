@@ -1,4 +1,5 @@
-# The verdict on every statement of workflow/paper/claims.yaml. Only reads cell files, here.
+# The verdict on every statement of workflow/paper/claims.yaml, and its page in the report. Only
+# reads cell files, here.
 localrules:
     claims,
 
@@ -12,6 +13,12 @@ rule claims:
         md="results/claims.md",
         html="results/claims.html",
         png="results/claims.png",
+        page=report(
+            f"results/pages/{CLAIMS}.html",
+            caption="../report/claims.rst",
+            category="1 Claims",
+            labels={"title": CLAIMS},
+        ),
     log:
         "results/logs/claims.log",
     conda:

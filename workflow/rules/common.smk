@@ -450,25 +450,15 @@ def end():
         shutil.rmtree(holes.HOLES, ignore_errors=True)
 
 
-# All artifacts by what people call them, which is also the name of their page.
-ARTIFACTS = {
-    label(artifact): artifact
-    for artifact in (registry.TABLES | registry.FIGURES).values()
-}
-
-
-def artifact_files(name):
-    """The files of an artifact, by what people call it."""
-    artifact = ARTIFACTS[name].name
-    made = rules.table if artifact in registry.TABLES else rules.figure
-    return expand(made.output, artifact=artifact)
+ARTIFACTS = registry.TABLES | registry.FIGURES
+LABELLED = {label(artifact): artifact for artifact in ARTIFACTS.values()}
 
 
 def page_category(wildcards):
     """Where the report shows a page; it sorts categories by name."""
     name = getattr(wildcards, "label", PROTOCOL)
-    if name in ARTIFACTS:
-        is_table = ARTIFACTS[name].name in registry.TABLES
+    if name in LABELLED:
+        is_table = LABELLED[name].name in registry.TABLES
         return "2 Tables" if is_table else "3 Figures"
     return {PROGRESS: "0 Progress", CLAIMS: "1 Claims", PROTOCOL: "4 Protocol"}[name]
 
@@ -476,9 +466,9 @@ def page_category(wildcards):
 def page_labels(wildcards):
     """What the report shows of a page in its list."""
     name = getattr(wildcards, "label", PROTOCOL)
-    if name not in ARTIFACTS:
+    if name not in LABELLED:
         return {"title": name}
-    artifact = ARTIFACTS[name]
+    artifact = LABELLED[name]
     shown = {cell.model.network.dataset for cell in artifact.cells(MATRIX)}
     foreign = any(MATRIX.config.datasets[d].stand_in_for for d in shown)
     return {"title": sortable(artifact.title) + (" †" if foreign else "")}

@@ -1,52 +1,8 @@
-# The pages of the report, and everything from the cells that exist now. They run where
-# Snakemake runs, and only read cells and artifacts.
+# The protocol's page, and everything from the cells that exist now. They run where Snakemake
+# runs, and only read cells.
 localrules:
-    page,
-    claims_page,
     protocol,
     partial,
-    all_pages,
-
-
-rule page:
-    input:
-        lambda wildcards: artifact_files(wildcards.label),
-    output:
-        report(
-            "results/pages/{label}.html",
-            caption="../report/artifact.rst",
-            category=page_category,
-            labels=page_labels,
-        ),
-    log:
-        "results/logs/pages/{label}.log",
-    wildcard_constraints:
-        label="|".join(map(re.escape, ARTIFACTS)),
-    conda:
-        "../envs/rst.yaml"
-    params:
-        code=artifact_code(),
-        caption=lambda wildcards: ARTIFACTS[wildcards.label].caption,
-    script:
-        "../scripts/page.py"
-
-
-rule claims_page:
-    input:
-        rules.claims.output.html,
-    output:
-        report(
-            f"results/pages/{CLAIMS}.html",
-            caption="../report/claims.rst",
-            category="1 Claims",
-            labels={"title": CLAIMS},
-        ),
-    log:
-        "results/logs/pages/claims.log",
-    conda:
-        "../envs/rst.yaml"
-    shell:
-        "cp {input} {output} 2> {log}"
 
 
 rule protocol:
@@ -69,14 +25,6 @@ rule protocol:
         config=config_digest(MATRIX.config),
     script:
         "../scripts/protocol.py"
-
-
-# Everything that the report shows.
-rule all_pages:
-    input:
-        expand(rules.page.output, label=ARTIFACTS),
-        rules.claims_page.output,
-        rules.protocol.output,
 
 
 rule partial:

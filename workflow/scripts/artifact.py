@@ -1,4 +1,4 @@
-"""Snakemake's way into ``workflow.artifacts.make``: one artifact, its cells, its files."""
+"""Snakemake's way into ``workflow.artifacts.make``: an artifact, its files, its page."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from workflow.artifacts.make import make_figure, make_table
+from workflow.artifacts.page import page_name, write_page
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
-name = snakemake.wildcards.artifact  # type: ignore[name-defined]  # noqa: F821
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
+name = job.wildcards.artifact
 
 with open(job.log[0], "w", encoding="utf-8") as log:
     sys.stderr = log
@@ -22,3 +23,6 @@ with open(job.log[0], "w", encoding="utf-8") as log:
         make_table(TABLES[name], cells, matrix, stem)
     else:
         make_figure(FIGURES[name], cells, matrix, stem)
+    artifact = (TABLES | FIGURES)[name]
+    made = [Path(path) for which, path in job.output.items() if which != "page"]
+    write_page(artifact, made, Path(job.output.page) / page_name(artifact))
