@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rst_core.spec import Cell
 from workflow.plan.calibration import Calibration, NotCalibratedError, PlanError
 from workflow.plan.cost import CostModel
-from workflow.plan.finished import exists, natural_shares, read_records
+from workflow.plan.finished import natural_shares, read_records, there
 from workflow.plan.needs import Graph, kind_of, parts_of, whole
 from workflow.plan.project import Project
 from workflow.plan.text import table
@@ -37,10 +37,10 @@ class Comparison:
 
 def compare(project: Project, targets: Sequence[str], calibration: Calibration) -> list[Comparison]:
     """Every finished cell of the targets whose time is known and can be predicted."""
-    graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
+    graph = Graph(project.matrix, there(project.root))
     asked = (cell for part in parts_of(targets, project.matrix) for cell in part.cells)
-    there = [job.cell for job in whole(graph.jobs(asked)) if job.there]
-    records = read_records(project.root, there)
+    finished = [job.cell for job in whole(graph.jobs(asked)) if job.there]
+    records = read_records(project.root, finished)
     shares = natural_shares(records)
     model = CostModel(
         project.matrix, calibration, project.images, lambda name: shares.get(name, 1.0)

@@ -400,6 +400,12 @@ def check_scheduler():
     preflight.put_first(patient)
 
 
+def check_disk():
+    """Stop before the first job if its results would find no room."""
+    if full := preflight.disk_problem(Path("results")):
+        raise WorkflowError(full)
+
+
 def say_who_works():
     """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
     for folder, holder in leases(CHECKPOINTS):
@@ -430,8 +436,11 @@ def summarise_failures():
     for job in workflow.dag.jobs:
         if job in holed or not found.keys().isdisjoint(map(Path, job.output)):
             workflow.persistence.started(job)
+    failures.record(failed)
     lacking, gaps = ([str(job.output[0]) for job in jobs] for jobs in (unmade, holed))
     logger.error(failures.summary(failed, list(lacking), sys.argv, list(gaps)))
+    if full := preflight.disk_problem(Path("results")):
+        logger.error(full)
 
 
 def holes_of_this_run():
@@ -446,6 +455,7 @@ def end():
         summarise_failures()
         raise WorkflowError("some cells failed; see above")
     shutil.rmtree(FINISHED, ignore_errors=True)
+    shutil.rmtree(failures.FAILED, ignore_errors=True)
     if not holes.holes():
         shutil.rmtree(holes.HOLES, ignore_errors=True)
 
