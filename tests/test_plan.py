@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rst_core import cli
+from rst_core import cli, suspicion
 from rst_core.attacks import run_attack
 from rst_core.settings import AttackSpec, NetworkSettings
 from rst_core.spec import Ticket, TrainingCell, TransferRow
@@ -31,7 +31,7 @@ from workflow.plan.calibration import (
     write_calibration,
 )
 from workflow.plan.check import compare
-from workflow.plan.cost import CostModel, attack_calls
+from workflow.plan.cost import CHECK_STEPS, CHECKED_IMAGES, CostModel, attack_calls
 from workflow.plan.needs import parts_of
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
@@ -136,17 +136,36 @@ def test_a_transfer_row_done_by_hand(project: Project, calibration: Calibration)
     # 360 images, of which a quarter stands after the first of 20 steps; three tickets to
     # build, and each looks at adversarial and at clean images.
     attack = (1 + 19 / 4) * 360 * 0.003
+    # The checks look at 100 of them thrice and take two steps; then one stands.
+    checks = 3 * 100 * 0.001 + (2 * 100 + 19) * 0.003
     model = CostModel(project.matrix, calibration, project.images, lambda _: 0.25)
-    assert model.cost(cell).work == pytest.approx(3 * 1.0 + attack + 3 * 2 * 360 * 0.001)
+    assert model.cost(cell).work == pytest.approx(3 * 1.0 + attack + 3 * 2 * 360 * 0.001 + checks)
 
 
 def test_an_adaptive_attack_done_by_hand(project: Project, calibration: Calibration) -> None:
     jobs = jobs_of(project, "cells_r2s_adaptive")
     cell = next(j.cell for j in jobs if "eot_pgd20" in j.cell.path)
-    # Three members, each of which is attacked with all steps, however few images stand.
-    each = 1.0 + 20 * 360 * 0.003 + 2 * 360 * 0.001
+    # Three members, each of which is attacked with all steps, however few images stand, and
+    # computed once more for every gradient; the checks take all steps, too.
+    each = 1.0 + 20 * 360 * (0.003 + 0.001) + 2 * 360 * 0.001
+    each += 3 * 100 * 0.001 + 21 * 100 * (0.003 + 0.001)
     model = CostModel(project.matrix, calibration, project.images, lambda _: 0.25)
     assert model.cost(cell).work == pytest.approx(3 * each)
+
+
+def test_the_checks_are_those_that_attacks_make() -> None:
+    assert (suspicion.IMAGES, suspicion.LARGE.steps) == (CHECKED_IMAGES, CHECK_STEPS)
+
+
+def test_carlini_and_wagner_pay_for_importing_their_library(
+    project: Project, calibration: Calibration
+) -> None:
+    cells = [j.cell for j in jobs_of(project, "cells_attacks")]
+    dear = calibration.model_copy(update={"libraries": {"advertorch": 5.0}})
+    free, paid = (CostModel(project.matrix, c, project.images) for c in (calibration, dear))
+    for cell in cells:
+        more = paid.cost(cell).work - free.cost(cell).work
+        assert more == pytest.approx(5.0 if "/cw_" in cell.path else 0.0)
 
 
 def test_more_epochs_cost_proportionally_more(project: Project, calibration: Calibration) -> None:

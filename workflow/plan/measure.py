@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from rst_core.attacks.gradient import pgd
+from rst_core.compat import import_advertorch_losses
 from rst_core.data import load_splits
 from rst_core.distributed import default_device
 from rst_core.evaluation import fingerprint
@@ -42,6 +43,7 @@ from workflow.plan.calibration import (
     NetworkTimes,
     TrainingTimes,
 )
+from workflow.plan.cost import ADVERTORCH
 from workflow.plan.wanted import Wanted, WantedNetwork
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -146,6 +148,7 @@ def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
     watch = Stopwatch(default_device(), limit)
     start = _start_seconds(watch)
     data = _data(watch, wanted.datasets)
+    libraries = _libraries(watch, set().union(*wanted.attacks.values()))
     networks = [_network(watch, network, wanted.batch) for network in wanted.networks]
     attacks = [_attacks(watch, side, names, wanted.batch) for side, names in wanted.attacks.items()]
     return Calibration(
@@ -156,6 +159,7 @@ def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
         assumed="",
         start=start,
         data=data,
+        libraries=libraries,
         networks=networks,
         attacks=attacks,
         notes=watch.notes,
@@ -188,6 +192,13 @@ def _data(watch: Stopwatch, datasets: dict[str, DatasetSettings]) -> dict[str, f
         except OSError:
             watch.notes.append(f"{name} is not here to be loaded: loading it counts as nothing")
     return found
+
+
+def _libraries(watch: Stopwatch, attacks: set[str]) -> dict[str, float]:
+    """Imports that a job's start does not have and that take more than a moment."""
+    if not attacks & ADVERTORCH:
+        return {}
+    return {"advertorch": watch.seconds(import_advertorch_losses)}
 
 
 def _images(count: int, side: int, classes: int, device: torch.device) -> tuple[Tensor, Tensor]:
