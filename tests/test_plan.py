@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,14 @@ from workflow.plan.calibration import (
     write_calibration,
 )
 from workflow.plan.check import compare
-from workflow.plan.cost import CHECK_STEPS, CHECKED_IMAGES, CostModel, attack_calls
+from workflow.plan.cost import (
+    ADVERTORCH,
+    CHECK_STEPS,
+    CHECKED_IMAGES,
+    RECOMPUTING,
+    CostModel,
+    attack_calls,
+)
 from workflow.plan.needs import parts_of
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
@@ -157,15 +165,28 @@ def test_the_checks_are_those_that_attacks_make() -> None:
     assert (suspicion.IMAGES, suspicion.LARGE.steps) == (CHECKED_IMAGES, CHECK_STEPS)
 
 
-def test_carlini_and_wagner_pay_for_importing_their_library(
-    project: Project, calibration: Calibration
+@pytest.mark.parametrize(
+    ("library", "target", "pays"),
+    [
+        (ADVERTORCH, "cells_attacks", lambda path: "/cw_" in path),
+        (RECOMPUTING, "cells_r2s_stress", lambda path: "/r2s_" in path),
+    ],
+)
+def test_who_uses_a_library_pays_for_its_import(
+    project: Project,
+    calibration: Calibration,
+    library: str,
+    target: str,
+    pays: Callable[[str], bool],
 ) -> None:
-    cells = [j.cell for j in jobs_of(project, "cells_attacks")]
-    dear = calibration.model_copy(update={"libraries": {"advertorch": 5.0}})
+    dear = calibration.model_copy(update={"libraries": {library: 5.0}})
     free, paid = (CostModel(project.matrix, c, project.images) for c in (calibration, dear))
-    for cell in cells:
-        more = paid.cost(cell).work - free.cost(cell).work
-        assert more == pytest.approx(5.0 if "/cw_" in cell.path else 0.0)
+    found = set()
+    for job in jobs_of(project, target):
+        more = paid.cost(job.cell).work - free.cost(job.cell).work
+        assert more == pytest.approx(5.0 if pays(job.cell.path) else 0.0)
+        found.add(pays(job.cell.path))
+    assert found == {True, False}
 
 
 def test_more_epochs_cost_proportionally_more(project: Project, calibration: Calibration) -> None:

@@ -36,8 +36,10 @@ from workflow.plan.sizes import ImageCounts
 EVALUATION_BATCH = 500
 #: Images and PGD steps by which an attack is checked for symptoms of failing (rst_core.suspicion).
 CHECKED_IMAGES, CHECK_STEPS = 100, 20
-#: Arithmetic of AdverTorch's attacks; importing it takes as long as a short attack.
-ADVERTORCH = {"cw_inf", "cw_l2"}
+#: Of the calibration's libraries, those of which a job's first use takes as long as a short
+#: attack: AdverTorch, and torch's recomputation of a candidate set's activations.
+ADVERTORCH, RECOMPUTING = "advertorch", "torch.utils.checkpoint"
+_OF_ADVERTORCH = {"cw_inf", "cw_l2"}
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,8 @@ class CostModel:
                 times, calls, sources, n, standing
             ) + judges * times.forward.seconds(n)
 
-        imports = self.calibration.libraries.get("advertorch", 0.0)
+        libraries = [RECOMPUTING] if sources > 1 else []
+        libraries += [ADVERTORCH] if _OF_ADVERTORCH & calls.arithmetic.keys() else []
         loaded = len(self.matrix.loaded(self.matrix.sources(cell)))
         if isinstance(cell, TransferRow):
             loaded = len(
@@ -245,7 +248,7 @@ class CostModel:
             + _batches(images, self.matrix.config.attack_batch_size, batch)
             + judges * _batches(images, EVALUATION_BATCH, times.forward.seconds)
             + _checks(times, sources, min(images, CHECKED_IMAGES))
-            + (imports if ADVERTORCH & calls.arithmetic.keys() else 0.0)
+            + sum(self.calibration.libraries.get(name, 0.0) for name in libraries)
         )
 
     def _attack(
