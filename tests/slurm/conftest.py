@@ -71,7 +71,7 @@ def local_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
     log = project.folder / "snakemake.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            ["nice", *command, DEMO, SMALL],
+            [*command, DEMO, SMALL],
             cwd=project.folder,
             stdin=subprocess.DEVNULL,
             stdout=out,

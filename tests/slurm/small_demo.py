@@ -38,7 +38,11 @@ def small_demo() -> dict[str, Any]:
     return {
         "roles": {"networks": {"wideresnet32": demo["roles"]["networks"]["resnet18"]}},
         "datasets": {name: {"images": images} for name in demo["datasets"]},
-        "networks": {name: {"build": {"width": 0.0625}} for name in demo["networks"]},
+        "networks": {
+            name: {"build": {"width": 0.0625}}
+            for name, network in demo["networks"].items()
+            if network["build"]["width"] < 1  # torchvision's have no other width
+        },
         "training": dict.fromkeys(demo["training"], settings),
         "attacks": {name: _few(name, paper["attacks"].get(name, {})) for name in attacks},
         "transfer_targets": list(_PAIR),
