@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rst_core import cli, suspicion
 from rst_core.attacks import run_attack
 from rst_core.settings import AttackSpec, NetworkSettings
-from rst_core.spec import Ticket, TrainingCell, TransferRow
+from rst_core.spec import Cell, Ticket, TrainingCell, TransferRow
 from rst_core.vocabulary import Architecture, AttackMethod, Norm, Precision
 from tests.plan_examples import ROOT, finish, jobs_of, line, made_up, project_in
 from workflow.plan import cli as plan_cli
@@ -31,7 +31,7 @@ from workflow.plan.calibration import (
     read_calibration,
     write_calibration,
 )
-from workflow.plan.check import compare
+from workflow.plan.check import BEGIN, END, Comparison, compare, fill_in, outside
 from workflow.plan.cost import (
     ADVERTORCH,
     CHECK_STEPS,
@@ -404,6 +404,41 @@ def test_a_tiny_calibration_prices_a_tiny_matrix(project: Project) -> None:
     (one,) = compare(project, ["fig7", "cells_attacks"], found)
     assert (one.cell, one.measured) == (cell, 7.0)
     assert one.factor == pytest.approx(7.0 / one.predicted)
+
+
+def _took(cell: Cell, predicted: float, measured: float) -> Comparison:
+    return Comparison(cell, predicted, measured, "made up")
+
+
+def test_the_whole_and_long_kinds_are_held_to_a_factor_and_short_kinds_are_not(
+    project: Project,
+) -> None:
+    jobs = jobs_of(project, "fig7")
+    search = next(j.cell for j in jobs if isinstance(j.cell, TrainingCell))
+    row = next(j.cell for j in jobs if isinstance(j.cell, TransferRow))
+    assert outside([_took(search, 100, 140), _took(row, 1, 5)], 1.5) == []
+    (said,) = outside([_took(search, 1000, 1000), _took(row, 100, 160)], 1.5)
+    assert said == "transfer pgd20 took 1.60 times what was predicted"
+    (said,) = outside([_took(search, 1, 0.5)], 1.5)
+    assert said == "everything took 0.50 times what was predicted"
+    with pytest.raises(PlanError, match="no finished cell has a time"):
+        outside([], 1.5)
+
+
+def test_the_comparison_fills_in_its_place_in_the_docs_and_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "plan.md"
+    page.write_text((ROOT / "docs/plan.md").read_text())
+    before = page.read_text()
+    fill_in(page, "comparison 1\n")
+    fill_in(page, "comparison 2\n")
+    after = page.read_text()
+    assert "comparison 2" in after
+    assert "comparison 1" not in after
+    assert after.partition(BEGIN)[0] == before.partition(BEGIN)[0]
+    assert after.rpartition(END)[2] == before.rpartition(END)[2]
+    page.write_text("nothing")
+    with pytest.raises(PlanError, match="has no <!-- measured"):
+        fill_in(page, "third\n")
 
 
 def test_a_damaged_calibration_is_one_sentence(tmp_path: Path) -> None:
