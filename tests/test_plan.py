@@ -406,6 +406,16 @@ def test_a_tiny_calibration_prices_a_tiny_matrix(project: Project) -> None:
     assert one.factor == pytest.approx(7.0 / one.predicted)
 
 
+def test_a_calibration_of_something_else_promises_no_time(
+    project: Project, calibration: Calibration
+) -> None:
+    other = calibration.model_copy(update={"networks": []})
+    text = plan_text(make_plan(project, ["fig7"], other), "", [1, 8], AXES)
+    assert "the calibration knows none of these cells" in text
+    assert "With 8 GPUs" not in text
+    assert "With 8 GPUs" in plan_text(make_plan(project, ["fig7"], calibration), "", [1, 8], AXES)
+
+
 def _took(cell: Cell, predicted: float, measured: float) -> Comparison:
     return Comparison(cell, predicted, measured, "made up")
 
