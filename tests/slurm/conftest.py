@@ -47,7 +47,6 @@ def cluster() -> Iterator[Cluster]:
     made = Cluster(Path(f"/tmp/rst-cluster-{os.getpid()}"))
     # Told to stop, pytest takes the cluster down as it does at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     made.start()
     try:
         yield made
@@ -58,6 +57,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session", autouse=True)
 def _beside_the_others(request: pytest.FixtureRequest) -> None:
     """Start the local demo early if it is wanted at all: most tests mostly wait."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if any("submitted_demo" in item.fixturenames for item in request.session.items):
         request.getfixturevalue("local_demo")
 

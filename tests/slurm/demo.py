@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 from itertools import combinations
@@ -29,7 +30,9 @@ def through_slurm(folder: Path, cluster: Cluster) -> int:
         FileExistsError: if there is such a folder.
     """
     folder.mkdir(parents=True)
+    # Told to stop, it takes the cluster down as it does at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     cluster.start()
     try:
         submitter = Submitter(copy_project(folder), cluster)
