@@ -44,6 +44,7 @@ rule all:
 
 onstart:
     check_data_folders()
+    check_disk()
     check_scheduler()
     say_who_works()
 

@@ -7,8 +7,12 @@ import yaml
 
 from rst_core.spec import parse_cell
 from tests.conftest import ROOT
+from tests.plan_examples import made_up, project_in
 from workflow.config import ConfigError
 from workflow.machine import KINDS, kind_of, may_share, read_machine, resources
+from workflow.plan.calibration import PlanError, write_calibration
+from workflow.plan.cost import CostModel
+from workflow.plan.limits import predicted_minutes
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")
 SEED = "signed_kaiming_constant-seed0"
@@ -63,6 +67,39 @@ def test_cells_that_share_a_job_fit_into_the_partition_at_any_attempt():
     assert search + sharing * attack <= MACHINE.longest
     assert may_share(CELLS["attack"], MACHINE)
     assert not may_share(cell(f"{RST}/best_val/auto_attack-eps8.json"), MACHINE)
+
+
+def test_minutes_follow_from_a_calibration_where_it_knows_a_cell():
+    def runtime(minutes, name="attack", **where):
+        asked = resources(cell(CELLS[name].path.split("/", 3)[3], **where), MACHINE, 1, 1, minutes)
+        return asked["runtime"]
+
+    assert runtime(lambda _: 7.0) == 21
+    assert runtime(lambda _: 0.1) == MACHINE.least
+    assert runtime(lambda _: 1e6, "search") == MACHINE.longest - MACHINE.batched
+    assert runtime(lambda _: None) == resources(CELLS["attack"], MACHINE)["runtime"]
+    # What one GPU computes in 40 minutes, four do in 10.
+    assert runtime(lambda _: 40.0, dataset="imagenet", network="resnet50") == 30
+    # How long a cell takes decides whether it shares a job.
+    assert may_share(CELLS["attack"], MACHINE, lambda _: 10.0)
+    assert not may_share(CELLS["attack"], MACHINE, lambda _: 11.0)
+
+
+def test_a_measured_device_gives_its_minutes_and_the_table_the_rest(tmp_path):
+    project = project_in(tmp_path)
+    calibration = made_up(project)
+    narrow = {"networks": [n for n in calibration.networks if n.width == 0.25]}
+    write_calibration(tmp_path / "c.json", calibration.model_copy(update=narrow))
+    minutes = predicted_minutes(tmp_path / "c.json", project.matrix, tmp_path)
+    search, wide = (
+        parse_cell(f"digits/{network}/{SEED}/{RST}/best_val/ticket.pt")
+        for network in ("resnet18_narrow", "wideresnet32_narrow")
+    )
+    cost = CostModel(project.matrix, calibration, project.images).cost(search)
+    assert minutes(search) == pytest.approx(cost.total / 60)
+    assert minutes(wide) is None
+    with pytest.raises(PlanError, match="does not exist; 'rst calibrate' makes it"):
+        predicted_minutes(tmp_path / "none.json", project.matrix, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rst_core import cli
+from rst_core import cli, suspicion
 from rst_core.attacks import run_attack
 from rst_core.settings import AttackSpec, NetworkSettings
-from rst_core.spec import Ticket, TrainingCell, TransferRow
+from rst_core.spec import Cell, Ticket, TrainingCell, TransferRow
 from rst_core.vocabulary import Architecture, AttackMethod, Norm, Precision
 from tests.plan_examples import ROOT, finish, jobs_of, line, made_up, project_in
 from workflow.plan import cli as plan_cli
@@ -30,8 +31,15 @@ from workflow.plan.calibration import (
     read_calibration,
     write_calibration,
 )
-from workflow.plan.check import compare
-from workflow.plan.cost import CostModel, attack_calls
+from workflow.plan.check import BEGIN, END, Comparison, compare, fill_in, outside
+from workflow.plan.cost import (
+    ADVERTORCH,
+    CHECK_STEPS,
+    CHECKED_IMAGES,
+    RECOMPUTING,
+    CostModel,
+    attack_calls,
+)
 from workflow.plan.needs import parts_of
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
@@ -136,17 +144,49 @@ def test_a_transfer_row_done_by_hand(project: Project, calibration: Calibration)
     # 360 images, of which a quarter stands after the first of 20 steps; three tickets to
     # build, and each looks at adversarial and at clean images.
     attack = (1 + 19 / 4) * 360 * 0.003
+    # The checks look at 100 of them thrice and take two steps; then one stands.
+    checks = 3 * 100 * 0.001 + (2 * 100 + 19) * 0.003
     model = CostModel(project.matrix, calibration, project.images, lambda _: 0.25)
-    assert model.cost(cell).work == pytest.approx(3 * 1.0 + attack + 3 * 2 * 360 * 0.001)
+    assert model.cost(cell).work == pytest.approx(3 * 1.0 + attack + 3 * 2 * 360 * 0.001 + checks)
 
 
 def test_an_adaptive_attack_done_by_hand(project: Project, calibration: Calibration) -> None:
     jobs = jobs_of(project, "cells_r2s_adaptive")
     cell = next(j.cell for j in jobs if "eot_pgd20" in j.cell.path)
-    # Three members, each of which is attacked with all steps, however few images stand.
-    each = 1.0 + 20 * 360 * 0.003 + 2 * 360 * 0.001
+    # Three members, each of which is attacked with all steps, however few images stand, and
+    # computed once more for every gradient; the checks take all steps, too.
+    each = 1.0 + 20 * 360 * (0.003 + 0.001) + 2 * 360 * 0.001
+    each += 3 * 100 * 0.001 + 21 * 100 * (0.003 + 0.001)
     model = CostModel(project.matrix, calibration, project.images, lambda _: 0.25)
     assert model.cost(cell).work == pytest.approx(3 * each)
+
+
+def test_the_checks_are_those_that_attacks_make() -> None:
+    assert (suspicion.IMAGES, suspicion.LARGE.steps) == (CHECKED_IMAGES, CHECK_STEPS)
+
+
+@pytest.mark.parametrize(
+    ("library", "target", "pays"),
+    [
+        (ADVERTORCH, "cells_attacks", lambda path: "/cw_" in path),
+        (RECOMPUTING, "cells_r2s_stress", lambda path: "/r2s_" in path),
+    ],
+)
+def test_who_uses_a_library_pays_for_its_import(
+    project: Project,
+    calibration: Calibration,
+    library: str,
+    target: str,
+    pays: Callable[[str], bool],
+) -> None:
+    dear = calibration.model_copy(update={"libraries": {library: 5.0}})
+    free, paid = (CostModel(project.matrix, c, project.images) for c in (calibration, dear))
+    found = set()
+    for job in jobs_of(project, target):
+        more = paid.cost(job.cell).work - free.cost(job.cell).work
+        assert more == pytest.approx(5.0 if pays(job.cell.path) else 0.0)
+        found.add(pays(job.cell.path))
+    assert found == {True, False}
 
 
 def test_more_epochs_cost_proportionally_more(project: Project, calibration: Calibration) -> None:
@@ -364,6 +404,51 @@ def test_a_tiny_calibration_prices_a_tiny_matrix(project: Project) -> None:
     (one,) = compare(project, ["fig7", "cells_attacks"], found)
     assert (one.cell, one.measured) == (cell, 7.0)
     assert one.factor == pytest.approx(7.0 / one.predicted)
+
+
+def test_a_calibration_of_something_else_promises_no_time(
+    project: Project, calibration: Calibration
+) -> None:
+    other = calibration.model_copy(update={"networks": []})
+    text = plan_text(make_plan(project, ["fig7"], other), "", [1, 8], AXES)
+    assert "the calibration knows none of these cells" in text
+    assert "With 8 GPUs" not in text
+    assert "With 8 GPUs" in plan_text(make_plan(project, ["fig7"], calibration), "", [1, 8], AXES)
+
+
+def _took(cell: Cell, predicted: float, measured: float) -> Comparison:
+    return Comparison(cell, predicted, measured, "made up")
+
+
+def test_the_whole_and_long_kinds_are_held_to_a_factor_and_short_kinds_are_not(
+    project: Project,
+) -> None:
+    jobs = jobs_of(project, "fig7")
+    search = next(j.cell for j in jobs if isinstance(j.cell, TrainingCell))
+    row = next(j.cell for j in jobs if isinstance(j.cell, TransferRow))
+    assert outside([_took(search, 100, 140), _took(row, 1, 5)], 1.5) == []
+    (said,) = outside([_took(search, 1000, 1000), _took(row, 100, 160)], 1.5)
+    assert said == "transfer pgd20 took 1.60 times what was predicted"
+    (said,) = outside([_took(search, 1, 0.5)], 1.5)
+    assert said == "everything took 0.50 times what was predicted"
+    with pytest.raises(PlanError, match="no finished cell has a time"):
+        outside([], 1.5)
+
+
+def test_the_comparison_fills_in_its_place_in_the_docs_and_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "plan.md"
+    page.write_text((ROOT / "docs/plan.md").read_text())
+    before = page.read_text()
+    fill_in(page, "comparison 1\n")
+    fill_in(page, "comparison 2\n")
+    after = page.read_text()
+    assert "comparison 2" in after
+    assert "comparison 1" not in after
+    assert after.partition(BEGIN)[0] == before.partition(BEGIN)[0]
+    assert after.rpartition(END)[2] == before.rpartition(END)[2]
+    page.write_text("nothing")
+    with pytest.raises(PlanError, match="has no <!-- measured"):
+        fill_in(page, "third\n")
 
 
 def test_a_damaged_calibration_is_one_sentence(tmp_path: Path) -> None:

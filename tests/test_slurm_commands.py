@@ -3,18 +3,19 @@
 import os
 import shutil
 import subprocess
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from workflow.machine import read_machine
-from workflow.preflight import problems
+from workflow.preflight import LEAST_FREE, disk_problem, problems
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")
 GOOD = {
     "sbatch": "exit 0",
-    "sinfo": 'case "$*" in *%R*) echo gpu; echo cpu;; *) echo gpu:4;; esac',
+    "sinfo": "echo 'gpu|gpu:4'; echo 'cpu|(null)'",
     "sacctmgr": "echo rst; echo other",
 }
 
@@ -47,6 +48,7 @@ def test_a_cluster_that_fits_has_no_problem(commands):
     ("change", "message"),
     [
         ({"partition": "gpus"}, "partition is 'gpus' in slurm/machine.yaml, but this cluster has"),
+        ({"partition": "cpu"}, "partition is 'cpu' in slurm/machine.yaml, but its nodes have no"),
         ({"account": "wrong"}, "account is 'wrong' in slurm/machine.yaml, which user"),
     ],
 )
@@ -57,16 +59,23 @@ def test_a_wrong_name_is_one_sentence_that_says_what_is_allowed(commands, change
     assert "allowed is one of" in sentence
 
 
-def test_a_missing_sbatch_and_a_partition_without_gpus_are_one_sentence(commands):
+def test_a_missing_sbatch_and_a_cluster_without_gpus_are_one_sentence(commands):
     commands(**{k: v for k, v in GOOD.items() if k != "sbatch"})
     (sentence,) = found()
     assert sentence.startswith("sbatch is not on the PATH")
-    commands(
-        **GOOD,
-    )
-    commands(sinfo='case "$*" in *%R*) echo gpu;; *) echo "(null)";; esac')
+    commands(**GOOD | {"sinfo": "echo 'gpu|(null)'"})
     (sentence,) = found()
-    assert "no GPUs" in sentence
+    assert "no partition has any" in sentence
+
+
+def test_a_disk_without_room_is_one_sentence_also_for_a_folder_to_be(monkeypatch, tmp_path):
+    usage = namedtuple("usage", "free")
+    for free, said in ((LEAST_FREE - 1, True), (LEAST_FREE, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda place, free=free: usage(free))
+        for folder in (tmp_path, tmp_path / "not" / "yet"):
+            sentence = disk_problem(folder)
+            assert sentence.startswith(f"the disk of {folder} is full: 100 MB") == said
+            assert bool(sentence) == said
 
 
 def test_a_slurm_that_does_not_answer_is_no_problem_jobs_wait_for_it(commands):

@@ -12,6 +12,10 @@ import pytest
 from rst_core.files import write_json
 from rst_core.spec import Cell, TrainingCell, TransferRow
 from tests.plan_examples import finish, jobs_of, made_up, project_in
+from workflow.failures import Failure, record
+from workflow.holes import dig
+from workflow.matrix import cell_file
+from workflow.plan.planner import make_plan
 from workflow.plan.project import Project
 from workflow.plan.signs import CHECKPOINT_AGE, CLAIM_AGE, folder_of, slurm_jobs
 from workflow.plan.status import Progress, look, status_text
@@ -77,10 +81,13 @@ def test_an_attack_that_is_begun_counts_for_itself_alone(project: Project) -> No
     assert all(states[cell] == "waiting" for cell in [*others, *_cells(project, TrainingCell)])
 
 
-def test_what_needs_a_failed_cell_is_blocked(project: Project) -> None:
+def test_what_needs_a_failed_cell_is_blocked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed = _cells(project, TrainingCell)[0]
-    record = project.root / "results/failed" / f"{failed.path}.json"
-    write_json(record, {"message": "the disk is full", "log": "results/logs/x.log"})
+    monkeypatch.chdir(project.root)
+    Path("x.log").write_text("loading\nthe disk is full\n")
+    record([Failure("search", [cell_file(failed)], ["x.log"])])
     progress = _look(project, "fig7")
     states = _states(progress)
     assert states[failed] == "failed"
@@ -91,6 +98,37 @@ def test_what_needs_a_failed_cell_is_blocked(project: Project) -> None:
     _claim(project, failed, 1, 1)
     assert _states(_look(project, "fig7"))[failed] == "running"
     assert set(_states(_look(project, "fig7")).values()) == {"running", "waiting"}
+
+
+def test_a_hole_has_failed_and_is_to_do_until_it_is_filled(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hole, other, *_ = _cells(project, TransferRow)
+    for cell in (hole, other):
+        finish(project, cell, at=NOW - HOUR)
+    monkeypatch.chdir(project.root)
+    Path("x.log").write_text("out of memory\n")
+    dig(Path(cell_file(hole)), Path("x.log"))
+    progress = _look(project, "fig7")
+    assert (_states(progress)[hole], _states(progress)[other]) == ("failed", "done")
+    assert "out of memory" in status_text(progress, "fig7")
+    plan = make_plan(project, ["fig7"], None)
+    assert hole in plan.to_do
+    assert other not in plan.to_do
+    Path(cell_file(hole)).unlink()
+    finish(project, hole, at=NOW)
+    assert _states(_look(project, "fig7"))[hole] == "done"
+
+
+def test_the_failures_of_the_run_before_are_forgotten(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, _ = _cells(project, TrainingCell)
+    monkeypatch.chdir(project.root)
+    for failed in (one, other):
+        record([Failure("search", [cell_file(failed)], ["no.log"])])
+    states = _states(_look(project, "fig7"))
+    assert (states[one], states[other]) == ("waiting", "failed")
 
 
 def test_every_cell_has_one_state_and_files_decide(project: Project) -> None:

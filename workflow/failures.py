@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+#: Records of the last run's failures, for 'rst status': a file a cell, of a hole's format.
+FAILED = Path("results/failed")
 
 #: Lines of a log that are shown.
 LINES = 5
@@ -57,12 +62,38 @@ def summary(
     return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
 
 
-def _end_of(log: str) -> str:
+def record(failures: Sequence[Failure], folder: Path = FAILED) -> None:
+    """Write down what failed, and forget what failed in runs before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for failure in failures:
+        if not failure.outputs:
+            continue
+        path = folder / f"{failure.outputs[0]}.json"
+        lines = [line for log in failure.logs for line in _lines(log)]
+        contents = {
+            "failed": lines[-1].strip() if lines else "it wrote no log",
+            "log": next(iter(failure.logs), ""),
+        }
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(contents) + "\n", encoding="utf-8")
+        except OSError:
+            return  # a full disk: the summary says so
+
+
+def _lines(log: str) -> list[str]:
+    """Lines of a log that say something; none if it cannot be read."""
     try:
         text = Path(log).read_text(encoding="utf-8", errors="replace")
     except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def _end_of(log: str) -> str:
+    if not Path(log).is_file():
         return f"  {log}: no log; the job never started, or was killed before it wrote\n"
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = _lines(log)
     if not lines:
         return f"  {log}: empty; the job was killed before it wrote\n"
     return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines[-LINES:])

@@ -41,12 +41,16 @@ def dig(cell: Path, log: Path, folder: Path = HOLES) -> None:
     os.link(second, cell)
 
 
-def holes(folder: Path = HOLES) -> dict[Path, Path]:
-    """Every hole's cell file with its log; one that was filled since is none."""
+def holes(root: Path = Path()) -> dict[Path, Path]:
+    """Every hole's cell file with its log; one that was filled since is none.
+
+    Args:
+        root: folder of the project; the paths are below it.
+    """
     found = {}
-    for second in sorted(folder.rglob("*.json")):
-        cell = second.relative_to(folder)
-        if cell.is_file() and is_hole(json.loads(cell.read_text(encoding="utf-8"))):
+    for second in sorted((root / HOLES).rglob("*.json")):
+        cell = second.relative_to(root / HOLES)
+        if (root / cell).is_file() and is_hole(json.loads((root / cell).read_text("utf-8"))):
             found[cell] = Path(json.loads(second.read_text(encoding="utf-8"))["log"])
     return found
 

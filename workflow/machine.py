@@ -6,6 +6,7 @@ here makes a finished cell run again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from rst_core.spec import (
     TransferRow,
 )
 from workflow.config import ConfigError
+
+#: Minutes that a calibration predicts for a cell on one GPU; None where it says nothing.
+Predicted = Callable[[Cell], float | None]
 
 
 class _Section(BaseModel):
@@ -52,7 +56,12 @@ class Machine(_Section):
     partition: str = ""
     gpu_type: str = Field(default="", description="TYPE in --gpus=TYPE:N; empty: any")
     device: str = Field(default="", description="cuda: a job whose node has no GPU fails at once")
-    time: float = Field(default=1, gt=0, description="factor on all minutes")
+    time: float = Field(default=1, gt=0, description="factor on the table's minutes")
+    calibration: str = Field(
+        default="", description="file of 'rst calibrate': minutes follow from it; empty: the table"
+    )
+    margin: float = Field(default=3, ge=1, description="factor on the calibration's minutes")
+    least: int = Field(default=10, gt=0, description="minutes of the shortest cells then")
     longest: int = Field(gt=0, description="the partition's time limit in minutes")
     batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
     kinds: dict[str, Kind]
@@ -117,19 +126,27 @@ def kind_of(cell: Cell) -> str:
     return "features"
 
 
-def resources(cell: Cell, machine: Machine, attempt: int = 1, sharing: int = 1) -> dict[str, int]:
+def resources(
+    cell: Cell,
+    machine: Machine,
+    attempt: int = 1,
+    sharing: int = 1,
+    predicted: Predicted = lambda cell: None,
+) -> dict[str, int]:
     """Snakemake's resources of a cell.
 
-    Minutes, memory and CPUs of its kind times the factors of its attack, its network and its
-    dataset; the second attempt gets twice the time and memory, and so on. No job asks for
-    more time than the partition gives: a search that needs more saves its state before that
-    and goes on in the next attempt, and leaves room for the evaluations that share its job.
+    Memory and CPUs of its kind times the factors of its attack, its network and its dataset;
+    minutes likewise, or as a calibration predicts them, with a margin. The second attempt gets
+    twice the time and memory, and so on. No job asks for more time than the partition gives: a
+    search that needs more saves its state before that and goes on in the next attempt, and
+    leaves room for the evaluations that share its job.
 
     Args:
         cell: what is made.
         machine: the table.
         attempt: counted from 1.
         sharing: evaluations that may share a job.
+        predicted: minutes on one GPU; by default nobody knows.
     """
     kind, network = machine.kinds[kind_of(cell)], cell.model.network
     scales = [
@@ -141,19 +158,24 @@ def resources(cell: Cell, machine: Machine, attempt: int = 1, sharing: int = 1) 
     minutes, mem_mb, cpus = machine.time * kind.minutes, float(kind.mem_mb), float(kind.cpus)
     for scale in scales:
         minutes, mem_mb, cpus = minutes * scale.minutes, mem_mb * scale.mem_mb, cpus * scale.cpus
+    gpus = max(scale.gpus for scale in scales)
+    if (known := predicted(cell)) is not None:
+        minutes = max(machine.least, machine.margin * known / gpus)
     longest = machine.longest
     if isinstance(cell, TrainingCell):
         longest = max(longest // 2, longest - sharing * machine.batched)
     elif minutes <= machine.batched:
         longest = machine.batched
     return {
-        "gpu": max(scale.gpus for scale in scales),
+        "gpu": gpus,
         "cpus_per_task": ceil(cpus),
         "mem_mb": ceil(mem_mb * attempt),
         "runtime": min(ceil(minutes * attempt), longest),
     }
 
 
-def may_share(cell: Cell, machine: Machine) -> bool:
+def may_share(cell: Cell, machine: Machine, predicted: Predicted = lambda cell: None) -> bool:
     """Whether a cell may share a job: it makes a model, or is too short for one of its own."""
-    return isinstance(cell, TrainingCell) or resources(cell, machine)["runtime"] <= machine.batched
+    if isinstance(cell, TrainingCell):
+        return True
+    return resources(cell, machine, predicted=predicted)["runtime"] <= machine.batched

@@ -12,6 +12,8 @@ from pathlib import Path
 from workflow.machine import Machine
 
 _TIMEOUT = 30
+#: Bytes that are free where a workflow may begin: some logs and a checkpoint.
+LEAST_FREE = 100_000_000
 
 
 def problems(machine: Machine, file: str) -> Iterator[str]:
@@ -30,23 +32,47 @@ def problems(machine: Machine, file: str) -> Iterator[str]:
             "of the cluster, or without one use --profile workstation"
         )
         return
-    partitions = _answer("sinfo", "--noheader", "--format=%R")
-    if machine.partition and partitions and machine.partition not in partitions:
-        yield (
-            f"partition is {machine.partition!r} in {file}, but this cluster has no such "
-            f"partition; allowed is one of {', '.join(sorted(partitions))}"
-        )
-    elif machine.partition and not _has_gpus(machine.partition):
-        yield (
-            f"partition is {machine.partition!r} in {file}, but its nodes have no GPUs that SLURM "
-            "knows of (sinfo --format='%R %G'); choose one that has"
-        )
+    yield from _partition_problems(machine, file)
     yield from _account_problems(machine, file)
 
 
 def put_first(folder: Path) -> None:
     """Let programs of a folder stand before all others of this process's commands."""
     os.environ["PATH"] = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
+
+
+def disk_problem(folder: Path) -> str:
+    """A sentence if there is no room for results below a folder; empty if there is.
+
+    A quota that the file system doesn't show is not seen; jobs meet it and say so themselves.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
+    if free >= LEAST_FREE:
+        return ""
+    return (
+        f"the disk of {folder} is full: {free / 1e6:.0f} MB are left, and "
+        f"{LEAST_FREE / 1e6:.0f} MB are the least to begin with; make room and run the same "
+        "command again ('rst plan' says what is needed in all)"
+    )
+
+
+def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
+    """What is wrong with the partition; its nodes' GPUs are those that SLURM knows of."""
+    lines = [line.partition("|") for line in _answer("sinfo", "--noheader", "--format=%R|%G")]
+    with_gpus = {name for name, _, resources in lines if "gpu" in resources}
+    if not machine.partition or not lines or machine.partition in with_gpus:
+        return
+    found = f"partition is {machine.partition!r} in {file}, but "
+    allowed = (
+        f"allowed is one of {', '.join(sorted(with_gpus))}"
+        if with_gpus
+        else "no partition has any (sinfo --format='%R %G'), so ask your site how it names GPUs"
+    )
+    if machine.partition in {name for name, _, _ in lines}:
+        yield f"{found}its nodes have no GPUs that SLURM knows of; {allowed}"
+    else:
+        yield f"{found}this cluster has no such partition; {allowed}"
 
 
 def _account_problems(machine: Machine, file: str) -> Iterator[str]:
@@ -60,11 +86,6 @@ def _account_problems(machine: Machine, file: str) -> Iterator[str]:
             f"account is {machine.account!r} in {file}, which user {user} may not use; "
             f"allowed is one of {', '.join(sorted(accounts))}"
         )
-
-
-def _has_gpus(partition: str) -> bool:
-    found = _answer("sinfo", "--noheader", f"--partition={partition}", "--format=%G")
-    return not found or any("gpu" in resources for resources in found)
 
 
 def _answer(*command: str) -> set[str]:

@@ -1,9 +1,5 @@
 """A SLURM of one machine in one temporary folder: what ``make test-slurm`` runs on.
 
-    python -m tests.slurm.cluster start     # prints the line that points a shell at it
-    python -m tests.slurm.cluster status
-    python -m tests.slurm.cluster stop      # ends its processes and removes the folder
-
 munge, MariaDB, slurmdbd, slurmctld and slurmd, with accounting and two pretended GPUs, as root
 on Debian, without systemd and without cgroups. Configuration, state, sockets, keys and device
 nodes lie in the folder and every port is a free one, so that a SLURM that is installed and
@@ -12,38 +8,26 @@ running is neither touched nor seen.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
-import secrets
 import shutil
 import signal
-import socket
-import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.slurm.configuration import ACCOUNT, PARTITION, ports, write_configuration
+from tests.slurm.packages import SBIN, ClusterError, install
+from tests.slurm.processes import alive, command_line, listens, of_jobs, tail, until
+
 #: Short, because the paths of sockets in it may have 107 characters at most.
 FOLDER = Path("/tmp/rst-cluster")
-PARTITION, ACCOUNT = "gpu", "rst"
 #: Minutes that a step of the start may take on a busy machine of two cores.
 PATIENCE = 3
 
-_PACKAGES = ("munge", "mariadb-server", "slurmdbd", "slurmctld", "slurmd", "slurm-client")
-_PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd")
-_CLIENTS = (
-    "sbatch", "srun", "scancel", "scontrol", "squeue", "sinfo", "sacct", "sacctmgr", "sshare",
-)  # fmt: skip
-_SBIN = "/usr/sbin:/sbin"
 _DAEMONS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd")
-
-
-class ClusterError(RuntimeError):
-    """The cluster cannot be what is asked; the message is one sentence."""
+_OWNERS = {"munged": "munge", "mariadbd": "mysql"}
 
 
 class Cluster:
@@ -70,16 +54,16 @@ class Cluster:
         """
         if self.folder.exists():
             raise ClusterError(f"{self.folder} exists; stop that cluster first")
-        _install()
+        install()
         self.folder.mkdir(mode=0o755)
         try:
-            self._configure()
+            write_configuration(self.folder)
             for daemon in ("munged", "mariadbd"):
                 self.start_daemon(daemon)
             self.wait_for("munged", lambda: (self.folder / "munge/socket").exists())
-            self.wait_for("mariadbd", lambda: _listens(self._ports["mariadbd"]))
+            self.wait_for("mariadbd", lambda: listens(ports(self.folder)["mariadbd"]))
             self.start_daemon("slurmdbd")
-            self.wait_for("slurmdbd", lambda: _listens(self._ports["slurmdbd"]))
+            self.wait_for("slurmdbd", lambda: listens(ports(self.folder)["slurmdbd"]))
             self.wait_for("slurmdbd", self._account)
             for daemon in ("slurmctld", "slurmd"):
                 self.start_daemon(daemon)
@@ -104,7 +88,7 @@ class Cluster:
             self.stop_daemon(daemon)
         if keep_logs:
             for log in sorted((self.folder / "log").glob("*.log")):
-                print(f"== {log.name}\n{_tail(log)}", file=sys.stderr)
+                print(f"== {log.name}\n{tail(log)}", file=sys.stderr)
         shutil.rmtree(self.folder)
 
     def status(self) -> str:
@@ -141,7 +125,7 @@ class Cluster:
         if pid is not None:
             for patience in (20, None):
                 os.kill(pid, how if patience else signal.SIGKILL)
-                if _until(lambda: not _alive(pid), patience or 60):
+                if until(lambda: not alive(pid), patience or 60):
                     break
         (self.folder / "pids" / daemon).unlink(missing_ok=True)
 
@@ -154,7 +138,7 @@ class Cluster:
 
         Without a word, killing them is what the end of a node does.
         """
-        pids = [pid for pid in self._job_processes() if word in _command_line(pid)]
+        pids = [pid for pid in of_jobs(self.folder) if word in command_line(pid)]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
@@ -218,15 +202,10 @@ class Cluster:
     def _clean_environment(self) -> dict[str, str]:
         """This process's variables without another SLURM's, and with this cluster's."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH"))}
-        return kept | self.environment | {"PATH": f"{self.environment['PATH']}:{_SBIN}"}
-
-    @property
-    def _ports(self) -> dict[str, int]:
-        ports: dict[str, int] = json.loads((self.folder / "ports.json").read_text())
-        return ports
+        return kept | self.environment | {"PATH": f"{self.environment['PATH']}:{SBIN}"}
 
     def _commands(self) -> dict[str, list[str]]:
-        at, port = self.folder, self._ports["mariadbd"]
+        at, port = self.folder, ports(self.folder)["mariadbd"]
         munge = [f"--{n}={at}/munge/{n.split('-')[0]}" for n in ("key-file", "socket", "seed-file")]
         database = [f"--{n}={at}/database/{n}" for n in ("socket", "pid-file")]
         return {
@@ -240,44 +219,6 @@ class Cluster:
             "slurmctld": ["slurmctld", "-D", "-f", f"{at}/slurm.conf"],
             "slurmd": ["slurmd", "-D", "-f", f"{at}/slurm.conf"],
         }  # fmt: skip
-
-    def _configure(self) -> None:
-        at = self.folder
-        for name in ("pids", "log", "state", "spool", "bin"):
-            (at / name).mkdir(mode=0o755)
-        for name, owner in (("munge", "munge"), ("database", "mysql")):
-            (at / name).mkdir(mode=0o755)
-            shutil.chown(at / name, owner, owner)
-        names = ("mariadbd", "slurmdbd", "slurmctld", "slurmd")
-        (at / "ports.json").write_text(json.dumps(dict(zip(names, _free_ports(4), strict=True))))
-        password = secrets.token_hex(16)
-        _write(at / "munge/key", secrets.token_bytes(128), "munge")
-        _write(at / "database/accounts.sql", _DATABASE.format(password=password).encode(), "mysql")
-        values = {
-            "at": at,
-            "node": socket.gethostname().split(".")[0],
-            "password": password,
-            "partition": PARTITION,
-            **self._ports,
-        }
-        _write(at / "slurmdbd.conf", _SLURMDBD_CONF.format(**values).encode())
-        _write(at / "slurm.conf", _SLURM_CONF.format(**values).encode(), mode=0o644)
-        _write(at / "gres.conf", _GRES_CONF.format(**values).encode(), mode=0o644)
-        for name in _CLIENTS:
-            command = f'#!/bin/sh\nSLURM_CONF={at}/slurm.conf exec {shutil.which(name)} "$@"\n'
-            _write(at / "bin" / name, command.encode(), mode=0o755)
-        for gpu in ("gpu0", "gpu1"):  # the numbers of /dev/null
-            os.mknod(at / gpu, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-        install = [
-            "mariadb-install-db",
-            "--no-defaults",
-            "--user=mysql",
-            "--skip-test-db",
-            "--force",
-        ]
-        with (at / "log" / "mariadb-install-db.log").open("wb") as log:
-            command = [*install, f"--datadir={at}/database/data"]
-            subprocess.run(command, stdout=log, stderr=log, check=True)
 
     def _account(self) -> bool:
         """Enter cluster, account and user; False while slurmdbd does not answer yet."""
@@ -297,8 +238,8 @@ class Cluster:
         Raises:
             ClusterError: with the end of the daemon's log, if it is not so in time.
         """
-        if not _until(lambda: ready() or not self.is_up(daemon), PATIENCE * 60) or not ready():
-            log = _tail(self.folder / "log" / f"{daemon}.log")
+        if not until(lambda: ready() or not self.is_up(daemon), PATIENCE * 60) or not ready():
+            log = tail(self.folder / "log" / f"{daemon}.log")
             raise ClusterError(
                 f"{daemon} was not ready within {PATIENCE} minutes; its log ends with:\n{log}"
             )
@@ -306,201 +247,4 @@ class Cluster:
     def _pid(self, daemon: str) -> int | None:
         file = self.folder / "pids" / daemon
         pid = int(file.read_text()) if file.exists() else None
-        return pid if pid is not None and _alive(pid) else None
-
-    def _job_processes(self) -> list[int]:
-        """Processes of jobs: their environment names this cluster and a job; and their steps'."""
-        found = []
-        mine = f"SLURM_CONF={self.folder}/slurm.conf"
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-                step = (process / "comm").read_text().startswith("slurmstepd")
-            except (OSError, ProcessLookupError):
-                continue
-            of_job = step or any(v.startswith("SLURM_JOB_ID=") for v in variables)
-            if mine in variables and of_job:
-                found.append(int(process.name))
-        return found
-
-
-_OWNERS = {"munged": "munge", "mariadbd": "mysql"}
-
-_DATABASE = """\
-CREATE DATABASE IF NOT EXISTS accounting;
-CREATE USER IF NOT EXISTS 'slurm'@'127.0.0.1' IDENTIFIED BY '{password}';
-GRANT ALL ON accounting.* TO 'slurm'@'127.0.0.1';
-"""
-
-_SLURMDBD_CONF = """\
-AuthType=auth/munge
-AuthInfo=socket={at}/munge/socket
-DbdHost=localhost
-DbdPort={slurmdbd}
-SlurmUser=root
-LogFile={at}/log/slurmdbd.own.log
-PidFile={at}/slurmdbd.pid
-StorageType=accounting_storage/mysql
-StorageHost=127.0.0.1
-StoragePort={mariadbd}
-StorageUser=slurm
-StoragePass={password}
-StorageLoc=accounting
-"""
-
-# A job that is requeued may start again at once, and a node that does not answer is down after
-# seconds: minutes are for real clusters. config_overrides pretends more CPUs than there are.
-_SLURM_CONF = """\
-ClusterName=rst
-SlurmctldHost={node}(127.0.0.1)
-SlurmctldPort={slurmctld}
-SlurmdPort={slurmd}
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-AuthInfo=socket={at}/munge/socket
-CredType=cred/munge
-StateSaveLocation={at}/state
-SlurmdSpoolDir={at}/spool
-SlurmctldPidFile={at}/slurmctld.pid
-SlurmdPidFile={at}/slurmd.pid
-SlurmctldLogFile={at}/log/slurmctld.own.log
-SlurmdLogFile={at}/log/slurmd.own.log
-SlurmdParameters=config_overrides
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/linux
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=localhost
-AccountingStoragePort={slurmdbd}
-AccountingStoragePass={at}/munge/socket
-AccountingStorageEnforce=associations
-SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
-SchedulerParameters=sched_interval=5,bf_interval=5
-MpiDefault=none
-GresTypes=gpu
-JobRequeue=1
-ReturnToService=2
-SlurmdTimeout=15
-SlurmctldTimeout=30
-MessageTimeout=10
-KillWait=5
-MinJobAge=300
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
-NodeName={node} NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:2
-PartitionName={partition} Nodes={node} Default=YES State=UP MaxTime=INFINITE PriorityTier=1
-PartitionName=urgent Nodes={node} State=UP MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
-"""
-
-_GRES_CONF = """\
-AutoDetect=off
-Name=gpu File={at}/gpu[0-1]
-"""
-
-
-def _install() -> None:
-    """Install what is missing where that is possible.
-
-    Raises:
-        ClusterError: naming what is missing where it is not.
-    """
-    path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
-    missing = [p for p in (*_PROGRAMS, *_CLIENTS) if not shutil.which(p, path=path)]
-    if os.geteuid() != 0:
-        raise ClusterError(
-            "the cluster's daemons need root, to start jobs and to make device nodes"
-        )
-    if not missing:
-        return
-    packages = " ".join(_PACKAGES)
-    if not shutil.which("apt-get"):
-        raise ClusterError(
-            f"{', '.join(missing)} not found and this is no Debian; "
-            f"install what Debian calls {packages}"
-        )
-    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True}
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", *_PACKAGES]):
-        done = subprocess.run(["apt-get", *words], text=True, check=False, **quiet)  # type: ignore[call-overload]
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise ClusterError(f"{packages} could not be installed: {reason}")
-
-
-def _write(path: Path, content: bytes, owner: str = "root", mode: int = 0o600) -> None:
-    path.touch(mode=mode)
-    path.chmod(mode)
-    path.write_bytes(content)
-    shutil.chown(path, owner, owner)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as attempt:
-        return attempt.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for a condition; False if it does not come true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
-
-
-def _tail(file: Path, lines: int = 40) -> str:
-    text = file.read_text(errors="replace") if file.exists() else ""
-    return "\n".join(text.splitlines()[-lines:])
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run one command; expected failures end in one sentence and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["start", "stop", "status"])
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="default: %(default)s")
-    arguments = parser.parse_args(argv)
-    cluster = Cluster(arguments.folder)
-    try:
-        if arguments.command == "start":
-            cluster.start()
-            print(f"export SLURM_CONF={cluster.folder}/slurm.conf PATH={cluster.folder}/bin:$PATH")
-        elif arguments.command == "stop":
-            cluster.stop()
-        else:
-            print(cluster.status())
-    except (ClusterError, OSError, subprocess.SubprocessError) as error:
-        print(f"cluster: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return pid if pid is not None and alive(pid) else None

@@ -7,26 +7,32 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from rst_core.files import load_tensors
-from tests.e2e.conftest import CELLS, TINY, Project, copy_project
+from tests.e2e.conftest import CELLS, TINY, copy_project
 from tests.slurm.cluster import Cluster
+from tests.slurm.demo import DEMO, TARGETS
+from tests.slurm.small_demo import write_small_demo
+from tests.slurm.submitter import RECIPE, TICKET, Submitter
 
-#: Seconds that anything may take on two cores that others use, too.
-PATIENCE = 420
-
-#: One RST whose search can be interrupted several times, and its evaluation.
-RECIPE = "rst-keep0.2-element-pgd7-eps8"
-TICKET = f"{CELLS}/{RECIPE}/best_val/ticket.pt"
 EPOCHS = 10
+#: The config of the small demo, in a copy of the project.
+SMALL = "small.yaml"
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A Snakemake without SLURM, at work or done."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    log: Path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,104 +42,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slurm)
 
 
-@dataclass
-class Run:
-    """A Snakemake at work."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    cluster: Cluster
-
-    @property
-    def text(self) -> str:
-        """Everything it has said so far."""
-        return self.log.read_text(errors="replace")
-
-    def wait(self, condition: Callable[[], object], what: str) -> None:
-        """Wait for a condition while the workflow runs."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert self.process.poll() is None, f"ended before {what}:\n{self.text[-6000:]}"
-            assert time.monotonic() < end, f"no {what} in {PATIENCE} s:\n{self.text[-6000:]}"
-            self.cluster.release()
-            time.sleep(0.2)
-
-    def finish(self) -> int:
-        """Wait for its end; the exit status."""
-        end = time.monotonic() + PATIENCE
-        while self.process.poll() is None:
-            assert time.monotonic() < end, f"no end in {PATIENCE} s:\n{self.text[-6000:]}"
-            self.cluster.release()
-            time.sleep(0.5)
-        return self.process.returncode
-
-
-@dataclass
-class Submitter:
-    """A project and the cluster that its jobs go to."""
-
-    project: Project
-    cluster: Cluster
-    runs: list[Run] = field(default_factory=list)
-
-    def machine(self, **changes: Any) -> None:
-        """Write the machine file: small jobs, and what a test wants otherwise."""
-        file = self.project.folder / "slurm" / "machine.yaml"
-        machine = yaml.safe_load(file.read_text()) | {"device": ""}  # the GPUs are pretended
-        for kind in machine["kinds"].values():
-            kind |= {"mem_mb": 1000, "cpus": 1, "minutes": 20}
-        file.write_text(yaml.safe_dump(machine | changes))
-
-    def start(self, *words: str) -> Run:
-        """Start Snakemake with the slurm profile, looking at its jobs every few seconds."""
-        log = self.project.folder / f"snakemake{len(list(self.project.folder.glob('*.log')))}.log"
-        command = [
-            sys.executable, "-m", "snakemake", *words, "--profile", "slurm",
-            "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20",
-            "--configfile", "tiny.yaml",
-        ]  # fmt: skip
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                command,
-                cwd=self.project.folder,
-                env=os.environ | self.cluster.environment | {"RST_SLURM_PAUSE": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.runs.append(Run(process, log, self.cluster))
-        return self.runs[-1]
-
-    def end(self) -> None:
-        """Kill what is still at work."""
-        for run in self.runs:
-            if run.process.poll() is None:
-                os.killpg(run.process.pid, signal.SIGKILL)
-                run.process.wait()
-
-    def epochs(self, recipe: str = RECIPE) -> int:
-        """Epochs that a search has finished so far."""
-        metrics = self.project.folder / CELLS / recipe / "metrics.jsonl"
-        return len(metrics.read_text().splitlines()) if metrics.exists() else 0
-
-    def read_log(self, name: str = f"{RECIPE}/search.log") -> str:
-        """A job's log."""
-        folder = CELLS.replace("results/cells", "results/logs")
-        return (self.project.folder / folder / name).read_text(errors="replace")
-
-
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     made = Cluster(Path(f"/tmp/rst-cluster-{os.getpid()}"))
     # Told to stop, pytest takes the cluster down as it does at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     made.start()
     try:
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _beside_the_others(request: pytest.FixtureRequest) -> None:
+    """Start the local demo early if it is wanted at all: most tests mostly wait."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if any("submitted_demo" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("local_demo")
+
+
+@pytest.fixture(scope="session")
+def local_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    """The small demo, being made on this machine."""
+    project = copy_project(tmp_path_factory.mktemp("local"))
+    write_small_demo(project.folder / SMALL)
+    command = [sys.executable, "-m", "snakemake", *TARGETS, "--cores", "1", "--configfile"]
+    log = project.folder / "snakemake.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, DEMO, SMALL],
+            cwd=project.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    yield LocalRun(project.folder, process, log)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.fixture

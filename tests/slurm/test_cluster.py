@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Cluster, ClusterError
+from tests.slurm.cluster import Cluster
+from tests.slurm.packages import ClusterError
 
 
 def processes_of(folder: Path) -> list[str]:

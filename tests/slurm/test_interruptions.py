@@ -7,14 +7,21 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.slurm.cluster import ACCOUNT, Cluster
-from tests.slurm.conftest import EPOCHS, TICKET, assert_same_ticket, one_search
+from tests.slurm.cluster import Cluster
+from tests.slurm.configuration import ACCOUNT
+from tests.slurm.conftest import EPOCHS, assert_same_ticket, one_search
+from tests.slurm.submitter import TICKET
 
 
 def preempt(cluster: Cluster) -> None:
     """A job of a partition that goes first takes both GPUs."""
     urgent = ("--partition=urgent", f"--account={ACCOUNT}", "--gpus=2", "--output=/dev/null")
     cluster.run("sbatch", *urgent, "--wrap=true")
+
+
+def requeue(cluster: Cluster) -> None:
+    """What an administrator does who wants the node back."""
+    cluster.run("scontrol", "requeue", cluster.run("squeue", "--noheader", "--format=%A").strip())
 
 
 def kill_the_job(cluster: Cluster) -> None:
@@ -30,7 +37,7 @@ def fail_the_node(cluster: Cluster) -> None:
     cluster.start_daemon("slurmd")
 
 
-@pytest.mark.parametrize("interrupt", [preempt, kill_the_job, fail_the_node])
+@pytest.mark.parametrize("interrupt", [preempt, requeue, kill_the_job, fail_the_node])
 def test_an_interrupted_search_continues(
     submitter, undisturbed, interrupt: Callable[[Cluster], None]
 ):

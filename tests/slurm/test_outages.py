@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 from rst_core.files import load_tensors
-from tests.slurm.conftest import TICKET, assert_same_ticket, one_search
+from tests.slurm.conftest import assert_same_ticket, one_search
+from tests.slurm.submitter import TICKET
 
 
 def test_a_killed_snakemake_is_started_again_while_its_job_runs(submitter, undisturbed):

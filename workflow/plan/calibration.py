@@ -154,6 +154,7 @@ class Calibration(_Section):
         assumed: empty if everything was measured; else what was assumed instead.
         start: seconds from a command line to the first line of work: imports, the device.
         data: seconds to load a dataset, by name, where it was there to be loaded.
+        libraries: seconds to import what only some attacks need, by name.
         networks: see there.
         attacks: see there.
         notes: what a reader must know, such as a batch that did not fit.
@@ -167,6 +168,7 @@ class Calibration(_Section):
     assumed: str
     start: Seconds
     data: dict[str, Seconds]
+    libraries: dict[str, Seconds] = {}
     networks: list[NetworkTimes]
     attacks: list[AttackTimes]
     notes: list[str]

@@ -1,7 +1,8 @@
 """Predicted against measured seconds of finished cells: ``python -m workflow.plan check``.
 
 Attack cells say themselves how long their work took; training cells have Snakemake's
-benchmark, which counts the whole job with its start.
+benchmark, which counts the whole job with its start. Both are times of the clock, so that
+cells which had to share their processor with others look dearer than they are.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from rst_core.files import write_text
 from rst_core.spec import Cell
 from workflow.plan.calibration import Calibration, NotCalibratedError, PlanError
 from workflow.plan.cost import CostModel
-from workflow.plan.finished import exists, natural_shares, read_records
+from workflow.plan.finished import natural_shares, read_records, there
 from workflow.plan.needs import Graph, kind_of, parts_of, whole
 from workflow.plan.project import Project
 from workflow.plan.text import table
+
+#: Seconds that a kind's cells took, from which on it is judged by itself.
+LONG = 60.0
+#: Where a page shows the last comparison.
+BEGIN, END = "<!-- measured: predicted against measured -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,10 @@ class Comparison:
 
 def compare(project: Project, targets: Sequence[str], calibration: Calibration) -> list[Comparison]:
     """Every finished cell of the targets whose time is known and can be predicted."""
-    graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
+    graph = Graph(project.matrix, there(project.root))
     asked = (cell for part in parts_of(targets, project.matrix) for cell in part.cells)
-    there = [job.cell for job in whole(graph.jobs(asked)) if job.there]
-    records = read_records(project.root, there)
+    finished = [job.cell for job in whole(graph.jobs(asked)) if job.there]
+    records = read_records(project.root, finished)
     shares = natural_shares(records)
     model = CostModel(
         project.matrix, calibration, project.images, lambda name: shares.get(name, 1.0)
@@ -66,11 +74,7 @@ def check_text(
     Raises:
         PlanError: if there is nothing to compare.
     """
-    if not comparisons:
-        raise PlanError(
-            "no finished cell has a time to compare with; make some first, or name their "
-            "config with --configfile"
-        )
+    _some(comparisons)
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for one in comparisons:
         groups.setdefault((kind_of(one.cell), one.cell.model.network.name), []).append(one)
@@ -92,8 +96,55 @@ def check_text(
     return "\n".join(lines) + "\n"
 
 
+def outside(comparisons: list[Comparison], within: float) -> list[str]:
+    """What is predicted worse than within a factor, either way: the whole, and long kinds.
+
+    A kind of which all cells together took less than :data:`LONG` seconds is left to the
+    whole: a moment in which the machine did something else would decide about it.
+
+    Raises:
+        PlanError: if there is nothing to compare.
+    """
+    _some(comparisons)
+    kinds: dict[str, list[Comparison]] = {"everything": comparisons}
+    for one in comparisons:
+        kinds.setdefault(kind_of(one.cell), []).append(one)
+    found = []
+    for name, group in kinds.items():
+        predicted, measured = _sums(group)
+        factor = measured / predicted
+        if max(factor, 1 / factor) > within and (name == "everything" or measured >= LONG):
+            found.append(f"{name} took {factor:.2f} times what was predicted")
+    return found
+
+
+def fill_in(page: Path, text: str) -> None:
+    """Replace what stands between a page's marks.
+
+    Raises:
+        PlanError: if the page has no such marks.
+    """
+    head, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise PlanError(f"{page} has no {BEGIN} … {END} to fill in")
+    write_text(page, f"{head}{begin}\n{text}{end}{tail}")
+
+
+def _some(comparisons: list[Comparison]) -> None:
+    if not comparisons:
+        raise PlanError(
+            "no finished cell has a time to compare with; make some first, or name their "
+            "config with --configfile"
+        )
+
+
+def _sums(found: list[Comparison]) -> tuple[float, float]:
+    return sum(c.predicted for c in found), sum(c.measured for c in found)
+
+
 def _numbers(found: list[Comparison]) -> list[str]:
-    predicted, measured = sum(c.predicted for c in found), sum(c.measured for c in found)
+    predicted, measured = _sums(found)
     median = statistics.median(c.factor for c in found)
     return [
         f"{len(found):,}", f"{predicted:,.1f}", f"{measured:,.1f}",

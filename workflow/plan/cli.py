@@ -99,6 +99,13 @@ def check(argv: Sequence[str]) -> int:
     _targets(command)
     _calibration(command)
     command.add_argument("--markdown", action="store_true", help="tables in Markdown")
+    command.add_argument(
+        "--within", type=_margin, metavar="F",
+        help="fail if everything together, or a kind of cell that took long, is off by more",
+    )  # fmt: skip
+    command.add_argument(
+        "--into", type=Path, metavar="FILE", help="also fill in this page, such as docs/plan.md"
+    )
     return _run(command, argv, _check)
 
 
@@ -218,14 +225,21 @@ def _calibrate(arguments: argparse.Namespace) -> str:
 
 def _check(arguments: argparse.Namespace) -> str:
     from workflow.plan.calibration import read_calibration
-    from workflow.plan.check import check_text, compare
+    from workflow.plan.check import check_text, compare, fill_in, outside
     from workflow.plan.project import Project
 
     project = Project(Path(), arguments.configfile)
     calibration = read_calibration(arguments.calibration or PLACE)
-    return check_text(
-        compare(project, arguments.targets, calibration), calibration, markdown=arguments.markdown
-    )
+    found = compare(project, arguments.targets, calibration)
+    if arguments.into is not None:
+        fill_in(arguments.into, check_text(found, calibration, markdown=True))
+    text = check_text(found, calibration, markdown=arguments.markdown)
+    if arguments.within is not None and (wrong := outside(found, arguments.within)):
+        raise PlanError(
+            f"not within a factor of {arguments.within:g}: {'; '.join(wrong)}; either the machine "
+            f"was busy, or the calibration is another device's\n\n{text}"
+        )
+    return text
 
 
 def _found(arguments: argparse.Namespace) -> Calibration | None:

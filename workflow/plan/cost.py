@@ -34,6 +34,12 @@ from workflow.plan.sizes import ImageCounts
 
 #: Images at a time where nobody is attacked (rst_core.evaluation, rst_core.features).
 EVALUATION_BATCH = 500
+#: Images and PGD steps by which an attack is checked for symptoms of failing (rst_core.suspicion).
+CHECKED_IMAGES, CHECK_STEPS = 100, 20
+#: Of the calibration's libraries, those of which a job's first use takes as long as a short
+#: attack: AdverTorch, and torch's recomputation of a candidate set's activations.
+ADVERTORCH, RECOMPUTING = "advertorch", "torch.utils.checkpoint"
+_OF_ADVERTORCH = {"cw_inf", "cw_l2"}
 
 
 @dataclass(frozen=True)
@@ -230,6 +236,8 @@ class CostModel:
                 times, calls, sources, n, standing
             ) + judges * times.forward.seconds(n)
 
+        libraries = [RECOMPUTING] if sources > 1 else []
+        libraries += [ADVERTORCH] if _OF_ADVERTORCH & calls.arithmetic.keys() else []
         loaded = len(self.matrix.loaded(self.matrix.sources(cell)))
         if isinstance(cell, TransferRow):
             loaded = len(
@@ -239,15 +247,23 @@ class CostModel:
             loaded * times.build
             + _batches(images, self.matrix.config.attack_batch_size, batch)
             + judges * _batches(images, EVALUATION_BATCH, times.forward.seconds)
+            + _checks(times, sources, min(images, CHECKED_IMAGES))
+            + sum(self.calibration.libraries.get(name, 0.0) for name in libraries)
         )
 
     def _attack(
         self, times: NetworkTimes, calls: Calls, sources: int, images: int, standing: float
     ) -> float:
-        """One batch: the first call sees all images, the others those that stand."""
+        """One batch: the first call sees all images, the others those that stand.
+
+        A candidate set's members are computed once more for every gradient, so that their
+        activations need not fit a device together (:func:`rst_core.r2s.adversary_view`).
+        """
         left = standing * images
         seconds = _calls(times.forward, calls.forward, calls.images, images, left)
         seconds += _calls(times.gradient, calls.gradient, 1, images, left)
+        if sources > 1:
+            seconds += _calls(times.forward, calls.gradient, 1, images, left)
         for name, steps in calls.arithmetic.items():
             step = self.calibration.attack_step(name, times.image_size)
             seconds += steps * step.seconds(left)
@@ -265,6 +281,18 @@ class CostModel:
             # Its batch norms get their statistics from one pass over the training images.
             passes += _batches(counts.train, EVALUATION_BATCH, times.forward.seconds)
         return times.build + passes
+
+
+def _checks(times: NetworkTimes, sources: int, images: int) -> float:
+    """The symptoms of :mod:`rst_core.suspicion`, on the model that was attacked.
+
+    Three looks, a gradient, and PGD in a ball so large that hardly an image of a single model
+    stands after its first step; a candidate set has no first success, and takes all steps.
+    """
+    look, gradient = times.forward.seconds(images), times.gradient.seconds(images)
+    if sources == 1:
+        return 3 * look + 2 * gradient + (CHECK_STEPS - 1) * times.gradient.seconds(1)
+    return sources * (3 * look + (1 + CHECK_STEPS) * (gradient + look))
 
 
 def _masking(cell: TrainingCell, times: TrainingTimes) -> float:

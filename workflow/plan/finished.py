@@ -6,12 +6,13 @@ import csv
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from rst_core.spec import Cell, Dense, Ticket, TrainingCell
+from workflow.holes import holes
 from workflow.matrix import cell_file
 
 
@@ -92,6 +93,7 @@ def natural_shares(records: Iterable[Record]) -> dict[str, float]:
     return {dataset: statistics.median(found) for dataset, found in shares.items()}
 
 
-def exists(root: Path, cell: Cell) -> bool:
-    """Whether a cell's file is there."""
-    return (root / cell_file(cell)).is_file()
+def there(root: Path) -> Callable[[Cell], bool]:
+    """Whether a cell's file is there; a hole is none, as the next run makes it again."""
+    failed = {str(path) for path in holes(root)}
+    return lambda cell: cell_file(cell) not in failed and (root / cell_file(cell)).is_file()

@@ -42,6 +42,7 @@ from workflow.plan.calibration import (
     NetworkTimes,
     TrainingTimes,
 )
+from workflow.plan.cost import ADVERTORCH, RECOMPUTING
 from workflow.plan.wanted import Wanted, WantedNetwork
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -50,6 +51,12 @@ KEEP_RATIO = 0.2
 _GROWTH = 8
 #: Batch norms in training mode need two values a channel, which one small image may not give.
 _FEWEST = 2
+#: What some jobs import besides, or make torch import, before they compute anything.
+_LIBRARIES = {
+    ADVERTORCH: "from rst_core.compat import import_advertorch_losses as f; f(); ",
+    RECOMPUTING: "from torch.utils.checkpoint import checkpoint; "
+    "checkpoint(torch.neg, torch.ones(1, requires_grad=True), use_reentrant=False); ",
+}
 Work = Callable[[], object]
 
 
@@ -146,6 +153,10 @@ def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
     watch = Stopwatch(default_device(), limit)
     start = _start_seconds(watch)
     data = _data(watch, wanted.datasets)
+    libraries = {
+        name: max(0.0, _start_seconds(watch, program) - start)
+        for name, program in _LIBRARIES.items()
+    }
     networks = [_network(watch, network, wanted.batch) for network in wanted.networks]
     attacks = [_attacks(watch, side, names, wanted.batch) for side, names in wanted.attacks.items()]
     return Calibration(
@@ -156,21 +167,27 @@ def calibrate(wanted: Wanted, limit: float = 1.0) -> Calibration:
         assumed="",
         start=start,
         data=data,
+        libraries=libraries,
         networks=networks,
         attacks=attacks,
         notes=watch.notes,
     )
 
 
-def _start_seconds(watch: Stopwatch) -> float:
-    """From a command line to the first line of work, in a process of its own."""
+def _start_seconds(watch: Stopwatch, then: str = "") -> float:
+    """From a command line to the first line of work, in a process of its own.
+
+    Args:
+        watch: a stopwatch.
+        then: more statements, each ended by a semicolon.
+    """
     program = (
         "import rst_core.cells, torch; from rst_core.distributed import default_device; "
-        "torch.zeros(1, device=default_device()).item()"
+        "torch.zeros(1, device=default_device()).item(); "
     )
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     root = str(Path(__file__).resolve().parents[2])
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program + then]
 
     def run() -> None:
         subprocess.run(command, check=True, cwd=root, env=os.environ | threads)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rst_core.spec import CandidateSet, Cell, Evaluation, TrainingCell, TransferRow
 from workflow.plan.calibration import Calibration, NotCalibratedError
 from workflow.plan.cost import CostModel
-from workflow.plan.finished import exists, natural_shares, read_records
+from workflow.plan.finished import natural_shares, read_records, there
 from workflow.plan.needs import Graph, Job, Part, kind_of, missing, parts_of, whole
 from workflow.plan.project import Project
 from workflow.plan.schedule import longest_chain, wall_seconds
@@ -122,7 +122,7 @@ def make_plan(
         ConfigError: if a cell asks for what the config does not have.
     """
     parts = parts_of(targets, project.matrix)
-    graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
+    graph = Graph(project.matrix, there(project.root))
     asked = [graph.jobs(part.cells) for part in parts]
     jobs = whole(job for some in asked for job in some)
     standing = natural_shares(read_records(project.root, _measured(jobs)))

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rst_core.spec import Cell, TrainingCell
+from workflow.failures import FAILED
+from workflow.holes import KEY, holes, is_hole
+from workflow.matrix import CELLS
 
 #: Seconds after which an untouched claim is no sign of life: holders touch theirs every
 #: twenty seconds, file servers may show it a minute late, and clocks differ.
@@ -93,31 +96,26 @@ def _claim(folder: Path, files: list[str], now: float) -> Sign | None:
 
 
 def failures(root: Path) -> dict[str, str]:
-    """Cells that failed, by path without suffix, with the reason on record (perhaps empty)."""
-    top = root / "results/failed"
-    found = {}
-    for path in top.rglob("*.json"):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            record = {}
-        key = path.relative_to(top).as_posix().removesuffix(".json").removesuffix(".pt")
-        found[key] = _reason(record)
+    """Cells that failed when they were tried last, by path, with the reason on record.
+
+    Holes of shared jobs, and what the summary at the end of the last run wrote down.
+    """
+    below = root / FAILED / CELLS
+    found = {
+        path.relative_to(below).as_posix().removesuffix(".json"): _reason(path)
+        for path in below.rglob("*.json")
+    }
+    for cell in holes(root):
+        found[cell.relative_to(CELLS).as_posix()] = _reason(root / cell)
     return found
 
 
-def _reason(record: object) -> str:
-    if not isinstance(record, dict):
+def _reason(path: Path) -> str:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return ""
-    for key in ("reason", "error", "message", "sentence"):
-        if isinstance(record.get(key), str):
-            return str(record[key])
-    return ""
-
-
-def failure_of(cell: Cell) -> str:
-    """The key of a cell in :func:`failures`."""
-    return cell.path.removesuffix(".json").removesuffix(".pt")
+    return str(record[KEY]) if is_hole(record) else ""
 
 
 def slurm_jobs() -> str | None:

@@ -12,13 +12,14 @@ from rst_core.spec import Cell
 from workflow.matrix import cell_file
 from workflow.plan.calibration import Calibration, NotCalibratedError
 from workflow.plan.cost import CostModel
-from workflow.plan.finished import Record, exists, natural_shares, read_records
+from workflow.plan.finished import Record, natural_shares, read_records, there
 from workflow.plan.needs import Graph, Job, Part, kind_of, missing, parts_of, whole
 from workflow.plan.project import Project
-from workflow.plan.signs import Sign, failure_of, failures, folder_of, signs, slurm_jobs
+from workflow.plan.signs import Sign, failures, folder_of, signs, slurm_jobs
 from workflow.plan.text import duration, table
 
-#: done: the file is there. running: a job works on it. failed: its job ended with an error.
+#: done: the file is there and no hole. running: a job works on it. failed: it failed when it
+#: was tried last.
 #: stopped: begun, and nobody works on it. blocked: needs one that failed. waiting: the rest.
 STATES = ("done", "running", "failed", "stopped", "blocked", "waiting")
 #: Cells of a state that are named.
@@ -78,7 +79,7 @@ def look(
         PlanError: if a target names nothing.
     """
     now = time.time() if now is None else now
-    graph = Graph(project.matrix, lambda cell: exists(project.root, cell))
+    graph = Graph(project.matrix, there(project.root))
     parts = [(part, whole(graph.jobs(part.cells))) for part in parts_of(targets, project.matrix)]
     jobs = list(dict.fromkeys(job for _, under in parts for job in under))
     to_do = missing(jobs)
@@ -95,7 +96,7 @@ def look(
         states=states,
         parts=parts,
         signs={job: seen[folder_of(job.cell)] for job in jobs if folder_of(job.cell) in seen},
-        reasons={job: reasons.get(failure_of(job.cell), "") for job in jobs},
+        reasons={job: reasons.get(job.cell.path, "") for job in jobs},
         recent=recent,
         elapsed=elapsed,
         left=sum(known),
@@ -115,7 +116,7 @@ def _states(jobs: list[Job], seen: dict[str, Sign], reasons: dict[str, str]) -> 
             states[job] = "done"
         elif sign is not None and sign.alive:
             states[job] = "running"
-        elif failure_of(job.cell) in reasons:
+        elif job.cell.path in reasons:
             states[job] = "failed"
         elif sign is not None:
             states[job] = "stopped"

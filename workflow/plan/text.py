@@ -78,6 +78,8 @@ def plan_text(
         parts.append(_additions(plan, markdown))
     if not total.to_do:
         parts.append("Nothing is to do: all files are there.")
+    elif sum(plan.uncalibrated.values()) == total.to_do:
+        parts.append("No hours: the calibration knows none of these cells.")
     elif plan.calibration is not None:
         parts.append("\n".join(_wall(plan, count) for count in devices) + "\n" + _disk(plan))
     remarks = _remarks(plan)

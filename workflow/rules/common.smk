@@ -24,13 +24,20 @@ from workflow.artifacts import registry
 from workflow.artifacts.claims_data import claim_cells
 from workflow.artifacts.page import CLAIMS, PROGRESS, PROTOCOL, label, sortable
 from workflow.artifacts.protocol import config_digest
+from workflow.plan.calibration import PlanError
+from workflow.plan.limits import predicted_minutes
 
 try:
     # Profiles for schedulers name a machine file; without one a job asks for a GPU only.
     MACHINE_FILE = config.pop("machine", None)
     MACHINE = read_machine(Path(MACHINE_FILE)) if MACHINE_FILE else None
     MATRIX = Matrix(read_config(config))
-except ConfigError as error:
+    PREDICTED = lambda cell: None
+    if MACHINE and MACHINE.calibration:
+        PREDICTED = predicted_minutes(
+            Path(MACHINE.calibration), MATRIX, Path("results/data")
+        )
+except (ConfigError, PlanError) as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
 # rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
@@ -119,7 +126,7 @@ def needs(cell_of):
 
     def resource(name):
         return lambda wildcards, attempt: resources_of(
-            cell_of(wildcards), MACHINE, attempt, sharing
+            cell_of(wildcards), MACHINE, attempt, sharing, PREDICTED
         )[name]
 
     sharing = workflow.group_settings.group_components.get("evaluations", 1)
@@ -149,7 +156,7 @@ def batch(cell_of, inputs_of=None):
 
     def group(wildcards):
         cell = cell_of(wildcards)
-        if MACHINE is None or not may_share(cell, MACHINE):
+        if MACHINE is None or not may_share(cell, MACHINE, PREDICTED):
             return None
         if isinstance(cell, spec.TrainingCell):
             return in_one_word(cell.model)
@@ -199,7 +206,9 @@ def if_failed(cell_of):
     """
 
     def command(wildcards, resources):
-        shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
+        shared = MACHINE is not None and may_share(
+            cell_of(wildcards), MACHINE, PREDICTED
+        )
         if not shared or resources.tries == 1:
             return "exit $? #"
         return f"{words([sys.executable, holes.__file__])} $?"
@@ -400,6 +409,12 @@ def check_scheduler():
     preflight.put_first(patient)
 
 
+def check_disk():
+    """Stop before the first job if its results would find no room."""
+    if full := preflight.disk_problem(Path("results")):
+        raise WorkflowError(full)
+
+
 def say_who_works():
     """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
     for folder, holder in leases(CHECKPOINTS):
@@ -430,8 +445,11 @@ def summarise_failures():
     for job in workflow.dag.jobs:
         if job in holed or not found.keys().isdisjoint(map(Path, job.output)):
             workflow.persistence.started(job)
+    failures.record(failed)
     lacking, gaps = ([str(job.output[0]) for job in jobs] for jobs in (unmade, holed))
     logger.error(failures.summary(failed, list(lacking), sys.argv, list(gaps)))
+    if full := preflight.disk_problem(Path("results")):
+        logger.error(full)
 
 
 def holes_of_this_run():
@@ -446,6 +464,7 @@ def end():
         summarise_failures()
         raise WorkflowError("some cells failed; see above")
     shutil.rmtree(FINISHED, ignore_errors=True)
+    shutil.rmtree(failures.FAILED, ignore_errors=True)
     if not holes.holes():
         shutil.rmtree(holes.HOLES, ignore_errors=True)
 
