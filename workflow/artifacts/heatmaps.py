@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -112,31 +113,20 @@ def _scale(*matrices: pd.DataFrame) -> tuple[float, float]:
 def _heatmap(ax: Axes, drawn: _Map) -> None:
     """An annotated matrix with its diagonal outlined."""
     size = len(drawn.values)
-    low, high = drawn.scale
-    ax.pcolormesh(
-        drawn.values, cmap="cividis", vmin=low, vmax=high, edgecolors="white", linewidth=0.4
-    )
-    for i, (_, row) in enumerate(drawn.values.iterrows()):
-        if row.isna().all():
-            _write(ax, size / 2, i + 0.5, drawn.absent, color="0.4", style="italic")
-            continue
-        ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
-        for j, value in enumerate(row):
-            if not np.isnan(value):
-                # cividis is dark in its lower half.
-                ink = "white" if 2 * value < low + high else "0.15"
-                _write(ax, j + 0.5, i + 0.5, f"{value:.1f}", color=ink)
-    places, ratios = np.arange(size) + 0.5, [f"{ratio:g}" for ratio in drawn.values.columns]
-    ax.set_xticks(places, ratios)
-    ax.set_yticks(places, ratios)
-    ax.set_aspect("equal")
-    ax.invert_yaxis()
+    sns.heatmap(
+        drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
+        annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
+    )  # fmt: skip
+    for i in range(size):
+        if not drawn.values.iloc[i].isna().all():
+            ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
+        else:
+            ax.text(
+                size / 2, i + 0.5, drawn.absent, ha="center", va="center", color="0.4",
+                fontsize=style.SMALL, style="italic",
+            )  # fmt: skip
     ax.set_xlabel("evaluated on the ticket with ratio")
     ax.set_ylabel("made against the ticket with ratio")
     ax.set_facecolor("0.92")
     ax.grid(False)
-    ax.spines[:].set_visible(False)
-
-
-def _write(ax: Axes, x: float, y: float, text: str, **look: str) -> None:
-    ax.text(x, y, text, ha="center", va="center", **look)  # type: ignore[arg-type]
+    ax.tick_params(rotation=0)

@@ -71,7 +71,8 @@ _TEXTS = (
     "legend.fontsize",
 )  # fmt: skip
 _DARK, _LIGHT = "0.15", "0.8"
-# matplotlib's own and not seaborn's: that loads scipy.stats, half of what a picture costs.
+# seaborn's white grid; seaborn itself, which loads scipy.stats, half of what a picture costs, is
+# left to the heatmaps.
 _SETTINGS: dict[str, Any] = dict.fromkeys(_TEXTS, SMALL) | {
     "axes.axisbelow": True,
     "axes.edgecolor": _LIGHT,
