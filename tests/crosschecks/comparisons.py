@@ -18,11 +18,13 @@ class Comparisons:
     natural: float
 
     @pytest.fixture(scope="class")
-    def ours(self, subject) -> float:
+    @classmethod
+    def ours(cls, subject) -> float:
         return both_ways.our_pgd20(subject)
 
     @pytest.fixture(scope="class")
-    def auto_attacked(self, subject) -> tuple[torch.Tensor, torch.Tensor]:
+    @classmethod
+    def auto_attacked(cls, subject) -> tuple[torch.Tensor, torch.Tensor]:
         """Outcomes of Auto-Attack on a few images, through us and called directly."""
         return both_ways.auto_attack(subject)
 

@@ -13,7 +13,8 @@ class TestCifar10(Comparisons):
     natural = 0.2
 
     @pytest.fixture(scope="class")
-    def subject(self) -> Subject:
+    @classmethod
+    def subject(cls) -> Subject:
         archive = SHARED_DATA / ARCHIVE
         if not archive.is_file():
             pytest.skip(f"no real CIFAR-10 images beside this checkout ({archive.name})")

@@ -13,7 +13,8 @@ class TestDigits(Comparisons):
     natural = 0.8
 
     @pytest.fixture(scope="class")
-    def subject(self) -> Subject:
+    @classmethod
+    def subject(cls) -> Subject:
         return digits_subject()
 
 
