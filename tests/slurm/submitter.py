@@ -18,7 +18,7 @@ from tests.e2e.conftest import CELLS, Project
 from tests.slurm.cluster import Cluster
 
 #: Seconds that anything may take on two cores that others use, too.
-PATIENCE = 420
+PATIENCE = 1200
 
 #: One RST whose search can be interrupted several times, and its evaluation.
 RECIPE = "rst-keep0.2-element-pgd7-eps8"
