@@ -117,6 +117,10 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
         drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
         annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
     )  # fmt: skip
+    middle = sum(drawn.scale) / 2
+    for text in ax.texts:
+        # seaborn writes white up to where cividis is a light brown.
+        text.set_color("white" if float(text.get_text()) < middle else "0.15")
     for i in range(size):
         if not drawn.values.iloc[i].isna().all():
             ax.add_patch(Rectangle((i, i), 1, 1, fill=False, edgecolor="#D55E00", lw=1.8))
