@@ -131,12 +131,14 @@ def test_a_curve_passes_through_its_points_and_never_falls_after_the_last(
 
 def test_a_search_done_by_hand(project: Project, calibration: Calibration) -> None:
     cell = next(j.cell for j in jobs_of(project, "fig7") if isinstance(j.cell, TrainingCell))
-    # 1,237 digits are 19 batches of 64; PGD-7 inside; 200 validation images, 5 steps of PGD.
+    training = project.matrix.training_settings("digits")
+    # 1,237 digits are 19 batches of 64; PGD-7 inside; 200 validation images.
+    assert training.batch_size == 64
     step = 64 * 0.005 + 0.1 + 7 * 64 * 0.004
-    validation = 200 * 0.001 + 5 * 200 * 0.003 + 200 * 0.001
+    validation = 200 * 0.001 + training.validation_steps * 200 * 0.003 + 200 * 0.001
     cost = CostModel(project.matrix, calibration, project.images).cost(cell)
     assert cost.start == 3.0
-    assert cost.work == pytest.approx(1.0 + 6 * (19 * step + validation))
+    assert cost.work == pytest.approx(1.0 + training.epochs * (19 * step + validation))
 
 
 def test_a_transfer_row_done_by_hand(project: Project, calibration: Calibration) -> None:
