@@ -2,7 +2,7 @@
 # make report install, then write the report on what 'make demo' made, or on what exists of it
 # make test   install, then run the tests
 # make test-slurm   the tests that need a SLURM: starts one in /tmp, needs root on Debian
-# make test-slurm-demo   all of the demo's artifacts through it, small; fails at present
+# make test-slurm-demo   all of the demo's artifacts through it, small
 # make plan   say what TARGETS cost on GPUS GPUs, starting nothing: make plan TARGETS=table3 GPUS=4
 # make bench  measure speed as ratios and fill in docs/performance.md; on an idle machine
 # make lint   ruff, snakefmt, snakemake --lint, mypy

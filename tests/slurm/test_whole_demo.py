@@ -17,8 +17,7 @@ from tests.slurm.small_demo import write_small_demo
 from tests.slurm.submitter import Submitter
 from workflow.artifacts import registry
 
-# Fails at present: where two evaluations of one model share its job, Snakemake's inner step asks
-# for two GPUs of a job that has one. `make test-slurm-demo` runs it.
+# Not part of `make test-slurm`, which is long enough: `make test-slurm-demo`.
 pytestmark = pytest.mark.whole_demo
 
 #: Seconds that the whole demo may take on two cores that others use, too.

@@ -40,6 +40,11 @@ try:
 except (ConfigError, PlanError) as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
 
+# Cells that share a scheduler's job take turns (slurm/config.yaml). The job starts a Snakemake of
+# its own, which is not told of that limit and would ask for the GPUs of all of them at once.
+if MACHINE is not None and not workflow.is_main_process:
+    workflow.global_resources["turn"] = 1
+
 # rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
 PREFIX = "export RST_JOB=${{SLURM_JOB_ID:-}}; "
 if MACHINE is not None and MACHINE.device:
