@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
+from rst_core.optimiser import Sgd
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
 from rst_core.trainee import MaskTrainee
 from rst_core.training import step
@@ -47,9 +49,14 @@ def precision(bfloat16: bool, device: torch.device) -> AbstractContextManager[No
     return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
 
-def _optimiser(parameters: list[Tensor]) -> torch.optim.Optimizer:
-    # No step size: the steps that are compared must not change what the next one does.
-    return torch.optim.SGD(parameters, lr=1e-12, momentum=0.9, weight_decay=5e-4)
+class _Optimiser(TypedDict):
+    lr: float
+    momentum: float
+    weight_decay: float
+
+
+# No step size: the steps that are compared must not change what the next one does.
+OPTIMISER = _Optimiser(lr=1e-12, momentum=0.9, weight_decay=5e-4)
 
 
 def ours(
@@ -62,7 +69,7 @@ def ours(
 ) -> Step:
     """The project's own training step on a mask search."""
     trainee = MaskTrainee(model, keep_ratio, pattern, seed=0)
-    optimiser = _optimiser(list(trainee.variables.values()))
+    optimiser = Sgd(trainee.variables.values(), **OPTIMISER)
     inner = attack or training_attack(SearchMethod.PGD7, 8.0)
     device = next(iter(trainee.variables.values())).device
     rng = torch.Generator(device=device).manual_seed(0)
@@ -79,7 +86,7 @@ def ours(
 def limit(model: Classifier, *, bfloat16: bool = False) -> Step:
     """Adversarial training of plain dense convolutions, with nothing to spare."""
     parameters = list(prunable_weights(model).values())
-    optimiser = _optimiser(list(parameters))
+    optimiser = torch.optim.SGD(parameters, **OPTIMISER)
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
@@ -144,7 +151,7 @@ def released(model: Classifier, keep_ratio: float = 0.2) -> Step:
         mask = _SortedMask(layer.weight, keep_ratio)
         parametrize.register_parametrization(layer, "weight", mask)
         scores.append(mask.scores)
-    optimiser = _optimiser(scores)
+    optimiser = torch.optim.SGD(scores, **OPTIMISER)
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:

@@ -13,6 +13,7 @@ from rst_core.attacks.gradient import LogitFunction
 from rst_core.data import Images, load_splits
 from rst_core.evaluation import correct
 from rst_core.networks import Classifier, prunable_weights
+from rst_core.optimiser import Sgd
 from rst_core.seeding import generator
 from rst_core.settings import AttackSpec, DatasetSettings, training_attack
 from rst_core.trainee import WeightTrainee
@@ -63,7 +64,7 @@ def train_victim(device: torch.device, width: float = 0.125, epochs: int = 6) ->
     splits = load_splits(DIGITS).to(device)
     model = network(Architecture.PREACT_RESNET18, width, device)
     trainee = WeightTrainee(model)
-    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.05, momentum=0.9)
+    optimiser = Sgd(trainee.variables.values(), lr=0.05, momentum=0.9)
     inner = training_attack(SearchMethod.FGSM_RS, 8.0)
     overrun = torch.full((), -1.0, device=device)
     for epoch in range(epochs):

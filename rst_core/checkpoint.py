@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rst_core.files import load_tensors, save_tensors
+from rst_core.optimiser import Sgd
 from rst_core.progress import say
 from rst_core.trainee import Trainee
 
@@ -61,9 +62,7 @@ class State:
         return f"after epoch {self.epoch}{steps}"
 
 
-def save(
-    path: Path, key: str, trainee: Trainee, optimiser: torch.optim.Optimizer, state: State
-) -> None:
+def save(path: Path, key: str, trainee: Trainee, optimiser: Sgd, state: State) -> None:
     """Write a checkpoint, whole or not at all.
 
     Args:
@@ -85,9 +84,7 @@ def save(
     )
 
 
-def resume(
-    path: Path, key: str, name: str, trainee: Trainee, optimiser: torch.optim.Optimizer
-) -> State:
+def resume(path: Path, key: str, name: str, trainee: Trainee, optimiser: Sgd) -> State:
     """Continue a checkpoint if it is of this very run, else start afresh.
 
     Args:

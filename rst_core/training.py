@@ -35,6 +35,7 @@ from rst_core.distributed import (
 )
 from rst_core.evaluation import attack_outcomes, natural_outcomes
 from rst_core.files import write_text
+from rst_core.optimiser import Sgd
 from rst_core.progress import Progress, say
 from rst_core.seeding import generator
 from rst_core.session import Session, Verdict
@@ -111,8 +112,8 @@ def train(
     """
     session = session or Session()
     unite_batch_norms(trainee.model)
-    optimiser = torch.optim.SGD(
-        list(trainee.variables.values()),
+    optimiser = Sgd(
+        trainee.variables.values(),
         lr=run.settings.lr,
         momentum=run.settings.momentum,
         weight_decay=run.settings.weight_decay,
@@ -140,7 +141,7 @@ class _Loop:
     """A run under way: what :func:`train` passes around."""
 
     trainee: Trainee
-    optimiser: torch.optim.Optimizer
+    optimiser: Sgd
     splits: Splits
     run: Run
     session: Session
@@ -151,8 +152,7 @@ class _Loop:
         run, state = self.run, self.state
         began = time.perf_counter() - state.part.seconds
         rate = learning_rate(run.settings, state.epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.lr = rate
         fitted = self.fit(began)
         line = {"epoch": state.epoch + 1, "lr": rate, **fitted}
         with self.session.timed("measurement"):
@@ -255,7 +255,7 @@ def _precision(settings: TrainingSettings, device: torch.device) -> AbstractCont
 
 def step(
     trainee: Trainee,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Sgd,
     images: Tensor,
     labels: Tensor,
     attack: AttackSpec | None,
@@ -289,7 +289,7 @@ def step(
         torch.maximum(overrun, budget.excess(images, clean, attack), out=overrun)
     logits = functional_call(trainee.model, weights, (images,)).float()
     loss = F.cross_entropy(logits, labels)
-    optimiser.zero_grad(set_to_none=True)
+    optimiser.zero_grad()
     torch.autograd.backward(loss)
     average_gradients(trainee.variables.values())
     optimiser.step()

@@ -7,6 +7,7 @@ import torch
 
 from rst_core.masks import kept_count, score_shape
 from rst_core.networks import build_classifier, draw_weights, prunable_weights
+from rst_core.optimiser import Sgd
 from rst_core.settings import NetworkSettings, training_attack
 from rst_core.trainee import MaskTrainee
 from rst_core.training import step
@@ -39,7 +40,7 @@ def test_fgsm_rs_search_step(eps):
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
     trainee = MaskTrainee(model, 0.4, Pattern.ELEMENT, 0)
     before = {name: scores.detach().clone() for name, scores in trainee.variables.items()}
-    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+    optimiser = Sgd(trainee.variables.values(), lr=0.1)
     model.train()
     rng = torch.Generator().manual_seed(0)
     images, labels = torch.rand(6, 3, 16, 16, generator=rng), torch.arange(6) % 5

@@ -6,6 +6,7 @@ import torch
 
 from rst_core.evaluation import attack_outcomes, natural_outcomes
 from rst_core.masks import kept_count, top_k_mask
+from rst_core.optimiser import Sgd
 from rst_core.settings import AttackSpec, TrainingSettings, training_attack
 from rst_core.trainee import MaskTrainee, WeightTrainee
 from rst_core.training import Run, batches_of, step, train
@@ -178,7 +179,7 @@ def test_a_step_is_that_of_plain_autograd(few_digits):
 
     images, labels = few_digits.train.pixels[:16] / 255, few_digits.train.labels[:16]
     trainee, reference = search(), search()
-    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+    optimiser = Sgd(trainee.variables.values(), lr=0.1)
     trainee.model.train()
     step(
         trainee, optimiser, images, labels, PGD7, torch.Generator().manual_seed(3),
@@ -208,7 +209,7 @@ def test_masks_are_computed_once_a_step(few_digits, monkeypatch):
     original = MaskTrainee.weights
     monkeypatch.setattr(MaskTrainee, "weights", lambda self: calls.append(1) or original(self))
     trainee = search()
-    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+    optimiser = Sgd(trainee.variables.values(), lr=0.1)
     images, labels = few_digits.train.pixels[:8] / 255, few_digits.train.labels[:8]
     step(trainee, optimiser, images, labels, PGD7, torch.Generator(), torch.tensor(-1.0))
     assert len(calls) == 1
@@ -241,7 +242,7 @@ def test_weights_cast_once_give_the_attack_of_weights_cast_at_every_step(few_dig
 
     def scores_after_a_step() -> dict[str, torch.Tensor]:
         trainee = search()
-        optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+        optimiser = Sgd(trainee.variables.values(), lr=0.1)
         trainee.model.train()
         rng = torch.Generator().manual_seed(3)
         with torch.autocast("cpu", torch.bfloat16):

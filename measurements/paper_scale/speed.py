@@ -22,6 +22,7 @@ from rst_core.attacks.gradient import input_gradient
 from rst_core.distributed import default_device
 from rst_core.masks import kept_count, top_k_mask
 from rst_core.networks import Classifier, build_classifier, draw_weights
+from rst_core.optimiser import Sgd
 from rst_core.progress import say
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
 from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
@@ -142,7 +143,7 @@ def _one_step(
     """A step of the training loop itself, at the settings of the run."""
     trainee = _trainee(scale, device, keep_ratio)
     prepare(trainee.model)
-    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=1e-12, momentum=0.9)
+    optimiser = Sgd(trainee.variables.values(), lr=1e-12, momentum=0.9)
     images, labels = steps.batch(scale.training.batch_size, scale.dataset.image_size, device)
     rng = torch.Generator(device=device).manual_seed(SEED)
     overrun = torch.full((), -1.0, device=device)

@@ -27,6 +27,7 @@ from rst_core.data import load_splits
 from rst_core.distributed import default_device
 from rst_core.evaluation import fingerprint
 from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
+from rst_core.optimiser import Sgd
 from rst_core.progress import say
 from rst_core.records import device_name
 from rst_core.settings import DatasetSettings, NetworkSettings, training_attack, validation_attack
@@ -297,7 +298,7 @@ def _updates(
     variables = list(trainee.variables.values())
     device = variables[0].device
     # No step size to speak of: what is timed must not change what is timed next.
-    optimiser = torch.optim.SGD(variables, lr=1e-12, momentum=0.9, weight_decay=5e-4)
+    optimiser = Sgd(variables, lr=1e-12, momentum=0.9, weight_decay=5e-4)
     rng = torch.Generator(device=device).manual_seed(0)
     overrun = torch.full((), -1.0, device=device)
 
