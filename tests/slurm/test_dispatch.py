@@ -1,4 +1,4 @@
-"""One failure stays alone."""
+"""Jobs get the GPU that they need and no more, and one failure stays alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import copy
 from pathlib import Path
 
 from tests.e2e.conftest import CELLS, FIGURES, TINY, Project
-from tests.slurm.demo import records
+from tests.slurm.demo import overlaps, provenances, records
+from tests.slurm.submitter import RECIPE, TICKET
 
 
 def block(project: Project, cell: str) -> Path:
@@ -49,3 +50,16 @@ def test_a_cell_that_always_fails_takes_nothing_else_down(submitter):
     made = records(submitter.project.folder)
     assert len(made) == 4
     assert all("results" in record for record in made.values())
+
+
+def test_evaluations_in_the_job_of_their_model_take_turns_on_its_one_gpu(submitter):
+    config = copy.deepcopy(TINY)
+    config["experiments"]["existence"]["evaluate"] = [{"attack": "pgd20", "eps": [4, 8]}]
+    submitter.project.config(config)
+    cells = [f"{CELLS}/{RECIPE}/best_val/pgd20-eps{eps}.json" for eps in (4, 8)]
+    run = submitter.start(*cells, "--retries", "0")
+    assert run.finish() == 0, run.text
+    made = provenances(submitter.project.folder)
+    assert set(made) == {TICKET, *cells}
+    assert len({provenance["job"] for provenance in made.values()}) == 1
+    assert overlaps(submitter.project.folder) == []
