@@ -30,6 +30,7 @@ from benchmarks.ratios import Ratio
 from benchmarks.victim import Victim, train_victim
 from rst_core.files import write_text
 from rst_core.progress import say
+from workflow.measured_page import fill
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
@@ -85,8 +86,7 @@ def main() -> None:
         texts |= {"machine": document.machine(), "ratios": document.ratio_table(ratios)}
         if not any(r.what == demo.WHAT for r in ratios):
             texts["ratios"] += f"\n\nNot measured: {demo.WHAT}; no finished demo was in results/."
-        for name, text in texts.items():
-            document.fill(PAGE, name, text)
+        fill(PAGE, texts)
 
 
 def _part(name: str, rounds: int, out: Path) -> tuple[str, list[Ratio]]:

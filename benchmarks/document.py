@@ -14,10 +14,7 @@ import torch
 
 from benchmarks.growth import Point
 from benchmarks.ratios import Ratio
-from rst_core.files import write_text
 from rst_core.records import source_revision
-
-BEGIN, END = "<!-- measured: {} -->", "<!-- end -->"
 
 
 def machine() -> str:
@@ -105,18 +102,3 @@ def draw_growth(points: Sequence[Point], path: Path) -> None:
         ax.set_xlabel(name)
         ax.set_ylabel("seconds a step" if name != "cell files" else "seconds to all artifacts")
     style.save(figure, path)
-
-
-def fill(page: Path, name: str, text: str) -> None:
-    """Replace what stands between a page's marks for ``name``.
-
-    Raises:
-        ValueError: if the page has no such marks.
-    """
-    old = page.read_text(encoding="utf-8")
-    begin = BEGIN.format(name)
-    head, found, rest = old.partition(begin)
-    _, closed, tail = rest.partition(END)
-    if not (found and closed):
-        raise ValueError(f"{page} has no {begin} … {END} to fill in")
-    write_text(page, f"{head}{begin}\n{text}\n{END}{tail}")

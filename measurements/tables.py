@@ -9,13 +9,13 @@ committed cells.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
 
 import pandas as pd
 
+from workflow import measured_page
 from workflow.artifacts.frame import read_cells
 
 CELLS = Path(__file__).parent / "cells"
@@ -113,12 +113,11 @@ _TABLES: dict[str, Callable[[str], str]] = {
 def filled(text: str) -> str:
     """The document with every marked table made anew."""
 
-    def table(match: re.Match[str]) -> str:
-        made = _TABLES[match["name"]](match["network"])
-        return f"{match['begin']}\n{made}\n{match['end']}"
+    def table(part: str) -> str:
+        name, network = part.split()
+        return _TABLES[name](network)
 
-    pattern = r"(?P<begin><!-- table (?P<name>\w+) (?P<network>\w+) -->)\n.*?(?P<end><!-- end -->)"
-    return re.sub(pattern, table, text, flags=re.DOTALL)
+    return measured_page.filled(text, table)
 
 
 if __name__ == "__main__":

@@ -76,16 +76,6 @@ def test_the_table_shows_median_range_rounds_and_verdict():
     assert rows[-1] == "rows,each,0,3,at least,,"
 
 
-def test_filling_a_page_replaces_what_stands_between_its_marks(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("a\n<!-- measured: x -->\nold\n<!-- end -->\nb\n")
-    document.fill(page, "x", "new")
-    document.fill(page, "x", "newer")
-    assert page.read_text() == "a\n<!-- measured: x -->\nnewer\n<!-- end -->\nb\n"
-    with pytest.raises(ValueError, match="has no <!-- measured: y -->"):
-        document.fill(page, "y", "")
-
-
 def test_the_page_has_a_place_for_every_part():
     text = (ROOT / "docs" / "performance.md").read_text()
     for name in ("machine", "ratios", "precision", "gpu", "profile", "growth"):

@@ -6,7 +6,7 @@ from measurements.tables import DOCUMENT, cells, filled
 def test_no_number_in_the_tables_is_typed_in():
     text = DOCUMENT.read_text(encoding="utf-8")
     assert text == filled(text), "run: python -m measurements.tables"
-    assert text.count("<!-- table") == text.count("<!-- end -->") >= 4
+    assert text.count("<!-- measured:") == text.count("<!-- end -->") >= 4
 
 
 def test_the_real_image_run_makes_sense():

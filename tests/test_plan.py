@@ -31,7 +31,7 @@ from workflow.plan.calibration import (
     read_calibration,
     write_calibration,
 )
-from workflow.plan.check import BEGIN, END, Comparison, compare, fill_in, outside
+from workflow.plan.check import PART, Comparison, compare, outside
 from workflow.plan.cost import (
     ADVERTORCH,
     CHECK_STEPS,
@@ -437,20 +437,8 @@ def test_the_whole_and_long_kinds_are_held_to_a_factor_and_short_kinds_are_not(
         outside([], 1.5)
 
 
-def test_the_comparison_fills_in_its_place_in_the_docs_and_nothing_else(tmp_path: Path) -> None:
-    page = tmp_path / "plan.md"
-    page.write_text((ROOT / "docs/plan.md").read_text())
-    before = page.read_text()
-    fill_in(page, "comparison 1\n")
-    fill_in(page, "comparison 2\n")
-    after = page.read_text()
-    assert "comparison 2" in after
-    assert "comparison 1" not in after
-    assert after.partition(BEGIN)[0] == before.partition(BEGIN)[0]
-    assert after.rpartition(END)[2] == before.rpartition(END)[2]
-    page.write_text("nothing")
-    with pytest.raises(PlanError, match="has no <!-- measured"):
-        fill_in(page, "third\n")
+def test_the_docs_have_a_place_for_the_comparison() -> None:
+    assert f"<!-- measured: {PART} -->" in (ROOT / "docs/plan.md").read_text()
 
 
 def test_a_damaged_calibration_is_one_sentence(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import pandas as pd
 from measurements.paper_scale import parcel
 from measurements.paper_scale.curves import draw, histories, label
 from measurements.paper_scale.scale import PAPER
+from workflow import measured_page
 from workflow.artifacts.frame import read_cells
 
 _HERE, _ROOT = Path(__file__).parent, Path(__file__).parents[2]
@@ -285,12 +285,7 @@ TABLES: dict[str, Callable[[Run], str]] = {
 
 def filled(text: str, run: Run = COMMITTED) -> str:
     """The document with every marked part made anew."""
-
-    def made(match: re.Match[str]) -> str:
-        return f"{match['begin']}\n{TABLES[match['name']](run)}\n{match['end']}"
-
-    pattern = r"(?P<begin><!-- measured (?P<name>\w+) -->)\n.*?(?P<end><!-- end -->)"
-    return re.sub(pattern, made, text, flags=re.DOTALL)
+    return measured_page.filled(text, lambda part: TABLES[part](run))
 
 
 def main() -> None:

@@ -11,9 +11,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from rst_core.files import write_text
 from rst_core.spec import Cell
 from workflow.plan.calibration import Calibration, NotCalibratedError, PlanError
 from workflow.plan.cost import CostModel
@@ -24,8 +22,8 @@ from workflow.plan.text import table
 
 #: Seconds that a kind's cells took, from which on it is judged by itself.
 LONG = 60.0
-#: Where a page shows the last comparison.
-BEGIN, END = "<!-- measured: predicted against measured -->", "<!-- end -->"
+#: Part of a page that shows the last comparison.
+PART = "predicted against measured"
 
 
 @dataclass(frozen=True)
@@ -116,19 +114,6 @@ def outside(comparisons: list[Comparison], within: float) -> list[str]:
         if max(factor, 1 / factor) > within and (name == "everything" or measured >= LONG):
             found.append(f"{name} took {factor:.2f} times what was predicted")
     return found
-
-
-def fill_in(page: Path, text: str) -> None:
-    """Replace what stands between a page's marks.
-
-    Raises:
-        PlanError: if the page has no such marks.
-    """
-    head, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise PlanError(f"{page} has no {BEGIN} … {END} to fill in")
-    write_text(page, f"{head}{begin}\n{text}{end}{tail}")
 
 
 def _some(comparisons: list[Comparison]) -> None:

@@ -224,15 +224,16 @@ def _calibrate(arguments: argparse.Namespace) -> str:
 
 
 def _check(arguments: argparse.Namespace) -> str:
+    from workflow.measured_page import fill
     from workflow.plan.calibration import read_calibration
-    from workflow.plan.check import check_text, compare, fill_in, outside
+    from workflow.plan.check import PART, check_text, compare, outside
     from workflow.plan.project import Project
 
     project = Project(Path(), arguments.configfile)
     calibration = read_calibration(arguments.calibration or PLACE)
     found = compare(project, arguments.targets, calibration)
     if arguments.into is not None:
-        fill_in(arguments.into, check_text(found, calibration, markdown=True))
+        fill(arguments.into, {PART: check_text(found, calibration, markdown=True)})
     text = check_text(found, calibration, markdown=arguments.markdown)
     if arguments.within is not None and (wrong := outside(found, arguments.within)):
         raise PlanError(

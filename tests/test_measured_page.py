@@ -1,0 +1,46 @@
+import pytest
+
+from workflow.measured_page import fill, filled
+
+PAGE = """# Title
+<!-- measured: one -->
+old one
+<!-- end -->
+Typed in.
+<!-- measured: two of them -->
+<!-- end -->
+The end.
+"""
+
+
+def test_filling_replaces_what_stands_between_a_parts_marks_and_nothing_else(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    fill(page, {"one": "new"})
+    fill(page, {"one": "newer", "two of them": "a\nb\n"})
+    expected = PAGE.replace("old one", "newer").replace("them -->\n", "them -->\na\nb\n")
+    assert page.read_text() == expected
+
+
+def test_every_part_can_be_made_from_its_name():
+    assert filled(PAGE, str.upper) == PAGE.replace("old one", "ONE").replace(
+        "them -->\n", "them -->\nTWO OF THEM\n"
+    )
+
+
+def test_what_is_filled_in_is_taken_literally(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    fill(page, {"one": r"\1 \g<begin>"})
+    assert page.read_text() == PAGE.replace("old one", r"\1 \g<begin>")
+    assert filled(PAGE, lambda name: r"\1") == PAGE.replace("old one", r"\1").replace(
+        "them -->\n", "them -->\n\\1\n"
+    )
+
+
+def test_a_page_without_the_part_is_said_and_left_as_it_is(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    with pytest.raises(ValueError, match="has no <!-- measured: three -->"):
+        fill(page, {"one": "new", "three": ""})
+    assert page.read_text() == PAGE
