@@ -15,7 +15,7 @@ from rst_core.data import LabelledImages, Splits, load_splits
 from rst_core.distributed import default_device, share
 from rst_core.evaluation import Unfinished, attack_and_judge, fingerprint, natural_outcomes
 from rst_core.features import feature_distances
-from rst_core.files import remove_parts, sha256, write_json
+from rst_core.files import remove_parts, write_json
 from rst_core.finished import Finished, key_of
 from rst_core.flags import from_flags
 from rst_core.loaded import Loaded, stamp
@@ -48,6 +48,7 @@ from rst_core.suspicion import measure_checks
 from rst_core.tickets import (
     Head,
     load_trained,
+    model_digest,
     model_path,
     save_model,
     set_frozen_weights,
@@ -123,7 +124,7 @@ def make_trained(
         seed=model.network.seed,
         checkpoint=checkpoint_path(root, model),
         metrics=metrics_path(root, model),
-        bases={base.path: sha256(file) for base, file in base_files(root, model, base)},
+        bases={base.path: model_digest(file) for base, file in base_files(root, model, base)},
     )
     key = key_of(json.dumps([run.key, asdict(network)], sort_keys=True))
     finished = Finished(session.keep, root)
@@ -174,7 +175,7 @@ def make_trainee(
         dense_file = None
         if model.dense is not None:
             dense_file = model_path(root, model.dense, base)
-            dense = {"dense_sha256": sha256(dense_file), "dense_selection": base.value}
+            dense = {"dense_digest": model_digest(dense_file), "dense_selection": base.value}
         set_frozen_weights(classifier, model, dense_file)
         classifier.to(device)
         return MaskTrainee(classifier, model.keep_ratio, model.pattern, model.network.seed, dense)

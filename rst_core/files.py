@@ -99,13 +99,27 @@ def load_tensors(path: Path) -> Any:
         raise ValueError(f"{path} is damaged or no file of ours: {reason}") from error
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes.
+def digest(content: Any) -> str:
+    """Hex digest of what :func:`save_tensors` takes: the same for equal values and tensors."""
+    found = hashlib.sha256()
+    _feed(found, content)
+    return found.hexdigest()
 
-    Raises:
-        FileNotFoundError: naming the file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+
+def _feed(found: hashlib._Hash, content: Any) -> None:
+    import torch
+
+    if isinstance(content, dict):
+        found.update(f"dict {len(content)} ".encode())
+        for key in sorted(content):
+            found.update(f"{key!r}: ".encode())
+            _feed(found, content[key])
+    elif isinstance(content, list | tuple):
+        found.update(f"list {len(content)} ".encode())
+        for part in content:
+            _feed(found, part)
+    elif isinstance(content, torch.Tensor):
+        found.update(f"{content.dtype} {tuple(content.shape)} ".encode())
+        found.update(content.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    else:
+        found.update(f"{content!r} ".encode())

@@ -171,7 +171,7 @@ def load_random_switch(
             raise ValueError(f"{path} lies over other weights than {tickets[0]}")
     assert isinstance(first, Ticket)
     model = empty_model(stored[0])
-    set_frozen_weights(model, first, dense, stored[0]["contents"].get("dense_sha256"))
+    set_frozen_weights(model, first, dense, stored[0]["contents"].get("dense_digest"))
     masks = [unpack_masks(one["contents"]["masks"]) for one in stored]
     statistics = [one["contents"]["batch_norm"] for one in stored]
     return RandomSwitch(model, masks, statistics, switch=switch, seed=seed)

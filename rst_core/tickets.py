@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rst_core.files import load_tensors, save_tensors, sha256
+from rst_core.files import digest, load_tensors, save_tensors
 from rst_core.networks import (
     Classifier,
     build_classifier,
@@ -29,7 +29,7 @@ from rst_core.settings import DatasetSettings, NetworkSettings
 from rst_core.spec import Dense, FineTuned, Ticket, Trained, TrainingCell, parse_model
 from rst_core.vocabulary import Architecture, Init, Origin, Selection, Start
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,19 @@ def read_model_file(path: Path) -> dict[str, Any]:
     return stored
 
 
+def model_digest(path: Path) -> str:
+    """Hex digest of a model file but for its provenance.
+
+    A model that is made again, bit for bit the same, keeps it, and with it everything that was
+    made from the model. Raises as :func:`read_model_file` does.
+    """
+    return _digest(read_model_file(path))
+
+
+def _digest(stored: dict[str, Any]) -> str:
+    return digest({name: part for name, part in stored.items() if name != "provenance"})
+
+
 def load_model(path: Path, dense: Path | None = None) -> Classifier:
     """Load a ticket or weights file as a plain module on [0, 1] images.
 
@@ -164,7 +177,7 @@ def load_model(path: Path, dense: Path | None = None) -> Classifier:
     model = empty_model(stored)
     contents = stored["contents"]
     if isinstance(identity, Ticket):
-        set_frozen_weights(model, identity, dense, contents.get("dense_sha256"))
+        set_frozen_weights(model, identity, dense, contents.get("dense_digest"))
         masks = unpack_masks(contents["masks"])
         with torch.no_grad():
             for name, weight in prunable_weights(model).items():
@@ -193,7 +206,7 @@ def set_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def set_frozen_weights(
-    model: Classifier, ticket: Ticket, dense: Path | None, expected_sha256: str | None = None
+    model: Classifier, ticket: Ticket, dense: Path | None, expected_digest: str | None = None
 ) -> None:
     """Put the weights under a ticket's mask into ``model``, in place.
 
@@ -211,13 +224,13 @@ def set_frozen_weights(
         raise ValueError(
             f"{ticket.path} is a mask over {ticket.dense.path}; give that dense's weights file"
         )
-    if expected_sha256 is not None and sha256(dense) != expected_sha256:
-        raise ValueError(
-            f"{dense} is not the file that {ticket.path} was searched on; search the ticket again"
-        )
     stored = read_model_file(dense)
     if stored["identity"] != ticket.dense.path:
         raise ValueError(f"{dense} holds {stored['identity']}, expected {ticket.dense.path}")
+    if expected_digest is not None and _digest(stored) != expected_digest:
+        raise ValueError(
+            f"{dense} is not the model that {ticket.path} was searched on; search the ticket again"
+        )
     if ticket.origin is Origin.RTT_TRANSFERRED:
         weights = dict(stored["contents"]["weights"])
         name = classifier_weight_name(model)
@@ -245,7 +258,7 @@ def set_starting_weights(
     if stored["identity"] != identity.ticket.path:
         raise ValueError(f"{ticket} holds {stored['identity']}, expected {identity.ticket.path}")
     if identity.start is Start.INHERITED:
-        expected = stored["contents"].get("dense_sha256")
+        expected = stored["contents"].get("dense_digest")
         set_frozen_weights(model, identity.ticket, dense, expected)
         set_batch_norm_statistics(model, stored["contents"]["batch_norm"])
     else:

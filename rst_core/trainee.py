@@ -71,7 +71,7 @@ class MaskTrainee:
         keep_ratio: fraction of every layer's groups that stays.
         pattern: granularity of the mask.
         seed: seed of the initial scores.
-        dense: digest and selection of the dense's file, if the frozen weights are a dense's.
+        dense: digest and selection of the dense, if the frozen weights are a dense's.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class Run:
         seed: seed of batches, augmentation and attack starts.
         checkpoint: file of the run's state; removed by the caller once the model is written.
         metrics: JSONL file with a line an epoch.
-        bases: digests of the model files that it starts from, by identity.
+        bases: digests of the models that it starts from, by identity.
     """
 
     identity: str

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rst_core.files import load_tensors, remove_parts, save_tensors
+from rst_core.files import digest, load_tensors, remove_parts, save_tensors
 from rst_core.masks import kept_count
 from rst_core.networks import build_classifier, draw_weights, prunable_weights
 from rst_core.records import pack_outcomes, unpack_outcomes
@@ -18,6 +18,7 @@ from rst_core.tickets import (
     Head,
     load_model,
     load_trained,
+    model_digest,
     model_path,
     pack_masks,
     read_model_file,
@@ -97,13 +98,11 @@ def test_a_ticket_file_is_at_most_a_twentieth_of_its_weights(tmp_path, keep_rati
 
 
 def test_an_rtt_lies_over_its_dense_and_knows_it(tmp_path):
-    from rst_core.files import sha256
-
     dense = Dense(NETWORK, PGD7)
     weights = save_dense(tmp_path, dense).variables
     dense_file = model_path(tmp_path, dense, BEST)
     ticket = dataclasses.replace(rst(0.5), origin=Origin.RTT_ADVERSARIAL)
-    digest = {"dense_sha256": sha256(dense_file), "dense_selection": BEST.value}
+    digest = {"dense_digest": model_digest(dense_file), "dense_selection": BEST.value}
     save_ticket(tmp_path, ticket, digest)
     model = load_trained(tmp_path, ticket, BEST)
     for name, weight in prunable_weights(model).items():
@@ -111,9 +110,36 @@ def test_an_rtt_lies_over_its_dense_and_knows_it(tmp_path):
         assert torch.equal(weight[kept], weights[name].detach()[kept])
     with pytest.raises(ValueError, match="give that dense's weights file"):
         load_model(model_path(tmp_path, ticket, BEST))
-    save_model(dense_file, dense, NARROW, HEAD, {"weights": dict(weights), "batch_norm": 0}, {})
-    with pytest.raises(ValueError, match=r"is not the file that .* was searched on"):
+
+    # Made again, on another day: the same model.
+    made = read_model_file(dense_file)["contents"]
+    save_model(dense_file, dense, NARROW, HEAD, made, {"epochs": 1, "host": "another"})
+    load_trained(tmp_path, ticket, BEST)
+    made["weights"]["network.conv1.weight"][0, 0, 0, 0] += 1e-6
+    save_model(dense_file, dense, NARROW, HEAD, made, {"epochs": 1})
+    with pytest.raises(ValueError, match=r"is not the model that .* was searched on"):
         load_trained(tmp_path, ticket, BEST)
+
+
+def test_a_digest_is_of_values_types_and_places():
+    numbers = torch.arange(6, dtype=torch.float32)
+    different = [
+        {"a": numbers},
+        {"b": numbers},
+        {"a": numbers.view(2, 3)},
+        {"a": numbers.int()},
+        {"a": numbers + 1},
+        {"a": [0.0, 1.0]},
+        {"a": ["0.0", "1.0"]},
+        {"a": [0.0, [1.0]]},
+        {"a": [], "b": []},
+        {"a": {"b": []}},
+        {"a": None},
+        {},
+    ]
+    assert len({digest(content) for content in different}) == len(different)
+    transposed = torch.arange(6.0).view(2, 3).T
+    assert digest({"a": 1, "b": transposed}) == digest({"b": transposed.contiguous(), "a": 1})
 
 
 def test_a_transferred_rtt_draws_its_classifier_anew(tmp_path):
@@ -161,7 +187,7 @@ def test_files_are_inert_and_damage_is_said(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         read_model_file(tmp_path / "cut.pt")
     save_tensors(tmp_path / "old.pt", {"format": 0})
-    with pytest.raises(ValueError, match="reads format 1"):
+    with pytest.raises(ValueError, match="reads format 2"):
         read_model_file(tmp_path / "old.pt")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_model_file(tmp_path / "none.pt")
