@@ -7,7 +7,7 @@ import yaml
 
 from rst_core.spec import parse_cell
 from tests.conftest import ROOT
-from tests.plan_examples import made_up, project_in
+from tests.plan.examples import made_up, project_in
 from workflow.config import ConfigError
 from workflow.machine import KINDS, kind_of, may_share, read_machine, resources
 from workflow.plan.calibration import PlanError, write_calibration

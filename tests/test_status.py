@@ -11,7 +11,7 @@ import pytest
 
 from rst_core.files import write_json
 from rst_core.spec import Cell, TrainingCell, TransferRow
-from tests.plan_examples import finish, jobs_of, made_up, project_in
+from tests.plan.examples import finish, jobs_of, made_up, project_in
 from workflow.failures import Failure, record
 from workflow.holes import dig
 from workflow.matrix import cell_file

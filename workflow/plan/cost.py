@@ -1,6 +1,6 @@
 """Seconds of a cell: numbers of calls, which follow from its settings, times a calibration.
 
-Nothing here measures anything; ``tests/test_plan.py`` counts the calls that the attacks
+Nothing here measures anything; ``tests/plan/test_costs.py`` counts the calls that the attacks
 really make and compares. docs/plan.md has the model in words.
 
 Where an attack leaves fallen images alone, the share of images that still stand is at most

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rst_core.spec import Cell, TrainingCell
+from tests.conftest import ROOT
 from workflow.matrix import cell_file
 from workflow.plan.calibration import (
     AttackTimes,
@@ -19,8 +20,6 @@ from workflow.plan.calibration import (
 from workflow.plan.needs import Graph, Job, parts_of, whole
 from workflow.plan.project import Project
 from workflow.plan.wanted import wanted
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def project_in(folder: Path) -> Project:
