@@ -147,7 +147,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def as_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Rows as the tidy frame, flagged; an empty one has all columns too."""
-    return flagged(pd.DataFrame(list(rows), columns=COLUMNS))
+    frame = pd.DataFrame(list(rows), columns=COLUMNS)
+    # Plain Python strings: an artifact compares them thousands of times, in numpy.
+    words: list[str] = list(frame.select_dtypes("str").columns)
+    return flagged(frame.astype(dict.fromkeys(words, object)))
 
 
 def read_cells(paths: Iterable[Path]) -> pd.DataFrame:

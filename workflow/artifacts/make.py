@@ -73,8 +73,8 @@ def write_figure(
         remark: what else the line under it says.
     """
     data = figure.build(cells, matrix)
-    for suffix in (".png", ".pdf"):
-        style.save(figure.draw(data, matrix, remark), stem.with_suffix(suffix))
+    drawn = figure.draw(data, matrix, remark)
+    style.save(drawn, stem.with_suffix(".png"), stem.with_suffix(".pdf"))
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
 
 

@@ -323,9 +323,8 @@ def matching(cells: pd.DataFrame, **axes: Any) -> pd.DataFrame:
     # number of every artifact would take minutes.
     left = np.arange(len(cells))
     for column, value in axes.items():
-        found = cells[column].take(left)
-        at = found.isna() if value is None else found == value
-        left = left[at.to_numpy(dtype=bool)]
+        found = cells[column].to_numpy()[left]
+        left = left[pd.isna(found) if value is None else found == value]
     return cells.take(left)
 
 

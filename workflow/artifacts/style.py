@@ -140,8 +140,13 @@ def characters(figure: Figure) -> int:
     return int(figure.get_size_inches()[0] * 72 / (0.53 * SMALL))
 
 
-def save(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a picture whole or not at all; the suffix gives the format."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], bbox_inches="tight", **options)
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a picture, each file whole or not at all; the suffix gives the format."""
+    if (layout := figure.get_layout_engine()) is not None:
+        # Once for all files: left to savefig, it would be done twice for each.
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+    for path in paths:
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], bbox_inches="tight")
     plt.close(figure)
