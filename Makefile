@@ -2,7 +2,6 @@
 # make report install, then write the report on what 'make demo' made, or on what exists of it
 # make test   install, then run the tests
 # make test-slurm   the tests that need a SLURM: starts one in /tmp, needs root on Debian
-# make test-slurm-demo   all of the demo's artifacts through it, small
 # make plan   say what TARGETS cost on GPUS GPUs, starting nothing: make plan TARGETS=table3 GPUS=4
 # make bench  measure speed as ratios and fill in docs/performance.md; on an idle machine
 # make lint   ruff, snakefmt, snakemake --lint, mypy
@@ -18,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 # Whose results 'make report' shows: demo or slurm.
 PROFILE ?= demo
 
-.PHONY: install bench demo report plan test test-slurm test-slurm-demo lint clean
+.PHONY: install bench demo report plan test test-slurm lint clean
 
 install: .venv/installed
 
@@ -56,10 +55,7 @@ test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: install
-	$(BIN)/python -m pytest -m "slurm and not whole_demo" --numprocesses 0 tests/slurm
-
-test-slurm-demo: install
-	$(BIN)/python -m pytest -m whole_demo --numprocesses 0 tests/slurm
+	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm
 
 bench: install
 	env -u OMP_NUM_THREADS $(BIN)/python -m benchmarks

@@ -17,9 +17,6 @@ from tests.slurm.small_demo import write_small_demo
 from tests.slurm.submitter import Submitter
 from workflow.artifacts import registry
 
-# Not part of `make test-slurm`, which is long enough: `make test-slurm-demo`.
-pytestmark = pytest.mark.whole_demo
-
 #: Seconds that the whole demo may take on two cores that others use, too.
 PATIENCE = 2400
 
