@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,7 @@ from benchmarks import steps
 from benchmarks.ratios import Ratio, quotients, seconds
 from benchmarks.victim import DIGITS
 from rst_core.flags import to_flags
-from rst_core.settings import AttackSpec, NetworkSettings
+from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings
 from rst_core.spec import Adversary, Network, Ticket
 from rst_core.tickets import Head, save_model
 from rst_core.trainee import MaskTrainee
@@ -30,6 +32,7 @@ from rst_core.vocabulary import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+NARROW = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=0.125)
 NETWORK = Network("digits", "narrow", Init.SIGNED_KAIMING_CONSTANT, 0)
 
 
@@ -98,38 +101,62 @@ def ticket_files() -> list[Ratio]:
 
 
 def fixed_cost(rounds: int) -> list[Ratio]:
-    """A job with next to nothing to do against ``import torch``, both in CPU seconds."""
+    """Jobs without their work against ``import torch``, all in CPU seconds.
+
+    The attack cell has next to no work: one image, one step. A search has at least an epoch,
+    whose seconds are in its metrics and taken off: with one thread, on an idle machine, seconds
+    of the clock are those of the CPU.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        cell = root / "results" / "cells" / ticket(0.2).path / Selection.BEST_VAL
+        recipe = root / "results" / "cells" / ticket(0.2).path
         data = root / "digits.json"
-        dataset = [str(data), *to_flags(DIGITS)]
-        output([sys.executable, "-m", "rst_core", "data", *dataset])
-        _save_some_ticket(cell / "ticket.pt")
-        spec = AttackSpec(
-            name="fgsm", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=1, step_size=8,
-            images=1, seed=0,
-        )  # fmt: skip
-        attack = [str(cell / "fgsm-eps8.json"), "--data", str(data), *to_flags(spec)]
-        commands = {
-            "job": [sys.executable, "-m", "rst_core", "attack", *attack],
-            "import": [sys.executable, "-c", "import torch"],
-        }
-        times: dict[str, list[float]] = {name: [] for name in commands}
+        output([sys.executable, "-m", "rst_core", "data", str(data), *to_flags(DIGITS)])
+        _save_some_ticket(recipe / Selection.BEST_VAL / "ticket.pt")
+        attack = _attack(recipe / Selection.BEST_VAL / "fgsm-eps8.json", data)
+        times: dict[str, list[float]] = {"attack": [], "search": [], "import": []}
         for _ in range(rounds):
-            for name, command in commands.items():
-                times[name].append(cpu_seconds(command))
-    remark = f"{times['job'][0]:.1f} CPU seconds"
-    values = quotients(times["job"], times["import"])
+            times["attack"].append(cpu_seconds(attack))
+            times["search"].append(_search_without_its_epoch(recipe, data))
+            times["import"].append(cpu_seconds([sys.executable, "-c", "import torch"]))
     against = 'python -c "import torch"'
-    return [Ratio("fixed cost of one attack cell", against, values, "at most", 2.0, remark)]
+    return [
+        Ratio(
+            f"fixed cost of one {kind} cell", against, quotients(times[kind], times["import"]),
+            "at most", 2.0, f"{times[kind][0]:.1f} CPU seconds",
+        )
+        for kind in ("attack", "search")
+    ]  # fmt: skip
+
+
+def _attack(cell: Path, data: Path) -> list[str]:
+    spec = AttackSpec(
+        name="fgsm", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=1, step_size=8,
+        images=1, seed=0,
+    )  # fmt: skip
+    job = [str(cell), "--data", str(data), "--threads", "1"]
+    return [sys.executable, "-m", "rst_core", "attack", *job, *to_flags(spec)]
+
+
+def _search_without_its_epoch(recipe: Path, data: Path) -> float:
+    """CPU seconds of a search of one epoch, beyond those of the epoch."""
+    training = TrainingSettings(epochs=1, batch_size=64, decay_epochs=(), validation_steps=1)
+    searched = recipe.with_name(recipe.name.replace("keep0.2", "keep0.5"))
+    command = [
+        sys.executable, "-m", "rst_core", "search", str(searched / Selection.LAST / "ticket.pt"),
+        "--data", str(data), "--threads", "1", "--selections", Selection.LAST.value,
+        *to_flags(NARROW), *to_flags(training),
+    ]  # fmt: skip
+    spent = cpu_seconds(command)
+    (line,) = (searched / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    shutil.rmtree(searched)
+    return spent - float(json.loads(line)["seconds"])
 
 
 def _save_some_ticket(path: Path) -> None:
     model = steps.network(Architecture.PREACT_RESNET18, 0.125, torch.device("cpu"))
     trainee = MaskTrainee(model, 0.2, Pattern.ELEMENT, seed=0)
-    settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=0.125)
-    save_model(path, ticket(0.2), settings, Head.of(DIGITS), trainee.contents(), {})
+    save_model(path, ticket(0.2), NARROW, Head.of(DIGITS), trainee.contents(), {})
 
 
 def cpu_seconds(command: list[str]) -> float:
