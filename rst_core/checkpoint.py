@@ -14,6 +14,9 @@ from rst_core.optimiser import Sgd
 from rst_core.progress import say
 from rst_core.trainee import Trainee
 
+#: Of the file; raised when what is in it changes.
+FORMAT = 2
+
 
 @dataclass
 class Part:
@@ -75,6 +78,7 @@ def save(path: Path, key: str, trainee: Trainee, optimiser: Sgd, state: State) -
     save_tensors(
         path,
         {
+            "format": FORMAT,
             "key": key,
             "variables": {n: v.detach().cpu() for n, v in trainee.variables.items()},
             "buffers": {n: b.cpu() for n, b in trainee.model.named_buffers()},
@@ -100,6 +104,9 @@ def resume(path: Path, key: str, name: str, trainee: Trainee, optimiser: Sgd) ->
         return State()
     except ValueError as error:
         say(f"{name}: starting afresh, the checkpoint cannot be read: {error}")
+        return State()
+    if stored.get("format") != FORMAT:
+        say(f"{name}: starting afresh, the checkpoint is of another version of this program")
         return State()
     if stored["key"] != key:
         say(f"{name}: starting afresh, the checkpoint is of other settings")

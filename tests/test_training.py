@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from rst_core.evaluation import attack_outcomes, natural_outcomes
+from rst_core.files import save_tensors
 from rst_core.masks import kept_count, top_k_mask
 from rst_core.optimiser import Sgd
 from rst_core.settings import AttackSpec, TrainingSettings, training_attack
@@ -92,6 +93,12 @@ def test_a_checkpoint_of_other_settings_is_not_continued(run, few_digits, capsys
     other = dataclasses.replace(run, settings=dataclasses.replace(BRIEF, lr=0.05))
     train(search(), few_digits, other)
     assert "starting afresh, the checkpoint is of other settings" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_version_is_not_continued(run, few_digits, capsys):
+    save_tensors(run.checkpoint, {"key": run.key})
+    train(search(), few_digits, run)
+    assert "starting afresh, the checkpoint is of another version" in capsys.readouterr().err
 
 
 def test_a_damaged_checkpoint_is_said_and_started_over(run, few_digits, capsys):
