@@ -11,7 +11,12 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
+include: "workflow/rules/setup.smk"
+include: "workflow/rules/cells.smk"
+include: "workflow/rules/flags.smk"
+include: "workflow/rules/jobs.smk"
+include: "workflow/rules/run.smk"
+include: "workflow/rules/shown.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"

@@ -1,5 +1,8 @@
 # The verdict on every statement of workflow/paper/claims.yaml, and its page in the report. Only
 # reads cell files, here.
+from workflow.artifacts.claims_data import claim_cells
+
+
 localrules:
     claims,
 

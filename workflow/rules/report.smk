@@ -1,5 +1,10 @@
 # The protocol's page, and everything from the cells that exist now. They run where Snakemake
 # runs, and only read cells.
+import time
+
+from workflow.artifacts.protocol import config_digest
+
+
 localrules:
     protocol,
     partial,
