@@ -148,12 +148,26 @@ class Cluster:
         """Wait until the controller answers and the node takes jobs."""
         self.wait_for("slurmctld", lambda: self.node_state() == "idle")
 
-    def release(self) -> None:
-        """Let jobs that SLURM has requeued start now: it makes them wait two minutes."""
+    def tend(self) -> None:
+        """What is to be done now and then while a workflow runs.
+
+        A daemon that ended by itself is started again, as systemd does: Debian's slurmctld was
+        seen to crash when a node came back. It then finds the job that it had just started twice,
+        holds it and drains the node, which is for an administrator to undo. Jobs that SLURM has
+        requeued, and makes wait for two minutes, start now.
+        """
+        for daemon in _DAEMONS:
+            if (self.folder / "pids" / daemon).exists() and not self.is_up(daemon):
+                self.start_daemon(daemon)
         with contextlib.suppress(ClusterError):
             waiting = self.run("squeue", "--noheader", "--states=PENDING", "--format=%A %r")
             for line in waiting.splitlines():
                 number, reason = line.split(" ", 1)
+                if reason == "launch failed requeued held":
+                    drained = ("--noheader", "--Node", "--states=drain", "--format=%N")
+                    for node in self.run("sinfo", *drained).split():
+                        self.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+                    self.run("scontrol", "release", number)
                 if reason == "BeginTime":
                     self.run("scontrol", "update", f"JobId={number}", "StartTime=now")
 

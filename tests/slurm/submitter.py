@@ -44,7 +44,7 @@ class Run:
         while not condition():
             assert self.process.poll() is None, f"ended before {what}:\n{self.text[-6000:]}"
             assert time.monotonic() < end, f"no {what} in {PATIENCE} s:\n{self.text[-6000:]}"
-            self.cluster.release()
+            self.cluster.tend()
             time.sleep(0.2)
 
     def finish(self, patience: float = PATIENCE) -> int:
@@ -52,7 +52,7 @@ class Run:
         end = time.monotonic() + patience
         while self.process.poll() is None:
             assert time.monotonic() < end, f"no end in {patience} s:\n{self.text[-6000:]}"
-            self.cluster.release()
+            self.cluster.tend()
             time.sleep(0.5)
         return self.process.returncode
 

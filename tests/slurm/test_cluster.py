@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.slurm.cluster import Cluster
 from tests.slurm.packages import ClusterError
+from tests.slurm.processes import until
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -38,6 +40,17 @@ def test_a_second_cluster_runs_a_job_and_leaves_nothing(cluster):
     assert not folder.exists()
     assert processes_of(folder) == []
     assert cluster.node_state() == "idle"
+
+
+def test_a_daemon_that_crashes_is_started_again_and_one_that_was_stopped_is_not(healthy):
+    daemon = "slurmctld"
+    os.kill(int((healthy.folder / "pids" / daemon).read_text()), signal.SIGSEGV)
+    assert until(lambda: not healthy.is_up(daemon), 60)
+    healthy.tend()
+    healthy.wait_idle()
+    healthy.stop_daemon(daemon)
+    healthy.tend()
+    assert not healthy.is_up(daemon)
 
 
 def test_without_root_it_says_what_is_missing(monkeypatch, tmp_path):
