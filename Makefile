@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 # Whose results 'make report' shows: demo or slurm.
 PROFILE ?= demo
 
-.PHONY: install bench demo report plan test test-slurm test-slurm-demo test-slurm-events lint clean
+.PHONY: install bench demo report plan test test-slurm lint clean
 
 install: .venv/installed
 
@@ -54,15 +54,8 @@ plan: install
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# Two at a time, each with a cluster of its own: most tests mostly wait.
 test-slurm: install
-	$(MAKE) --jobs 2 test-slurm-demo test-slurm-events
-
-test-slurm-demo: install
-	$(BIN)/python -m pytest --verbose -m slurm tests/slurm/test_whole_demo.py
-
-test-slurm-events: install
-	$(BIN)/python -m pytest --verbose -m slurm tests/slurm --ignore tests/slurm/test_whole_demo.py
+	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm
 
 bench: install
 	env -u OMP_NUM_THREADS $(BIN)/python -m benchmarks

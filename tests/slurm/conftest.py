@@ -55,8 +55,11 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
+def _beside_the_others(request: pytest.FixtureRequest) -> None:
+    """Start the local demo early if it is wanted at all: most tests mostly wait."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if any("submitted_demo" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("local_demo")
 
 
 @pytest.fixture(scope="session")

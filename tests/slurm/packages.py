@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 from tests.slurm.configuration import CLIENTS
 
@@ -27,21 +24,12 @@ def install() -> None:
     Raises:
         ClusterError: naming what is missing where it is not.
     """
+    path = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
+    missing = [p for p in (*_PROGRAMS, *CLIENTS) if not shutil.which(p, path=path)]
     if os.geteuid() != 0:
         raise ClusterError(
             "the cluster's daemons need root, to start jobs and to make device nodes"
         )
-    # Of two clusters that start at the same time, one waits until the other has installed all.
-    turn = Path(tempfile.gettempdir()) / "rst-cluster-packages.lock"
-    with turn.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _install()
-    turn.unlink(missing_ok=True)
-
-
-def _install() -> None:
-    path = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
-    missing = [p for p in (*_PROGRAMS, *CLIENTS) if not shutil.which(p, path=path)]
     if not missing:
         return
     packages = " ".join(_PACKAGES)

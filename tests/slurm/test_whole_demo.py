@@ -1,4 +1,7 @@
-"""All of the demo's artifacts through SLURM, small: the numbers of a local run, a GPU each."""
+"""All of the demo's artifacts through SLURM, small: the numbers of a local run, a GPU each.
+
+The last of the tests, so that the local run has been going on beside the others.
+"""
 
 from __future__ import annotations
 
