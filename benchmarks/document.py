@@ -98,7 +98,7 @@ def draw_growth(points: Sequence[Point], path: Path) -> None:
         labels = [f"{v:g}" if isinstance(v, int | float) else str(v) for v, _ in here]
         ax.plot(range(len(here)), [s for _, s in here], marker="o", ms=4)
         ax.set_xticks(range(len(here)), labels)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.1 * max(s for _, s in here))
         ax.set_xlabel(name)
         ax.set_ylabel("seconds a step" if name != "cell files" else "seconds to all artifacts")
     style.save(figure, path)
