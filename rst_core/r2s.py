@@ -164,14 +164,15 @@ def load_random_switch(
     stored = [read_model_file(path) for path in tickets]
     identities = [parse_model(one["identity"]) for one in stored]
     first = identities[0]
-    for path, identity in zip(tickets, identities, strict=True):
+    digests = [one["contents"].get("dense_digest") for one in stored]
+    for path, identity, digest in zip(tickets, identities, digests, strict=True):
         if not isinstance(first, Ticket) or not isinstance(identity, Ticket):
             raise ValueError(f"{path} holds {identity.path}, which is no ticket")
-        if (identity.network, identity.dense) != (first.network, first.dense):
+        if (identity.network, identity.dense, digest) != (first.network, first.dense, digests[0]):
             raise ValueError(f"{path} lies over other weights than {tickets[0]}")
     assert isinstance(first, Ticket)
     model = empty_model(stored[0])
-    set_frozen_weights(model, first, dense, stored[0]["contents"].get("dense_digest"))
+    set_frozen_weights(model, first, dense, digests[0])
     masks = [unpack_masks(one["contents"]["masks"]) for one in stored]
     statistics = [one["contents"]["batch_norm"] for one in stored]
     return RandomSwitch(model, masks, statistics, switch=switch, seed=seed)

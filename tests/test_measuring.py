@@ -1,5 +1,7 @@
 """Evaluation, transfer, R2S and feature distance on tiny models."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from rst_core.r2s import RandomSwitch, adversary_view, load_random_switch
 from rst_core.settings import AttackSpec
 from rst_core.tickets import Head, batch_norm_statistics, load_model, model_path, save_model
 from rst_core.trainee import MaskTrainee
-from rst_core.vocabulary import AttackMethod, Norm, Pattern, Selection
+from rst_core.vocabulary import AttackMethod, Norm, Origin, Pattern, Selection
 from tests.conftest import DIGITS, NARROW, narrow_classifier, rst
 
 PGD = AttackSpec(
@@ -185,3 +187,15 @@ def test_feature_distance_is_zero_without_noise_and_grows_with_it(tickets, few_d
 def test_the_last_convolution_is_no_shortcut(tickets):
     names = {module: name for name, module in tickets[0].named_modules()}
     assert names[last_convolution(tickets[0])] == "network.blocks.7.conv2"
+
+
+def test_a_switch_needs_tickets_over_one_training_of_their_dense(tmp_path):
+    paths = []
+    for keep_ratio, digest in ((0.2, "one training"), (0.5, "another")):
+        ticket = dataclasses.replace(rst(keep_ratio), origin=Origin.RTT_ADVERSARIAL)
+        dense = {"dense_digest": digest, "dense_selection": "best_val"}
+        trainee = MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0, dense)
+        paths.append(model_path(tmp_path, ticket, Selection.BEST_VAL))
+        save_model(paths[-1], ticket, NARROW, Head.of(DIGITS), trainee.contents(), {})
+    with pytest.raises(ValueError, match="lies over other weights"):
+        load_random_switch(paths)
