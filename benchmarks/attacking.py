@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks import steps
 from benchmarks.ratios import Ratio, quotients, take_turns
-from benchmarks.steps import network
 from benchmarks.victim import Victim
 from rst_core.attacks import run_attack
 from rst_core.attacks.budget import project, radius
@@ -68,6 +68,7 @@ def pgd_variants(
 ) -> dict[str, Callable[[], None]]:
     """Ours and the plain way; each notes under its name which images stand."""
     model, spec = victim.model, victim.spec
+    with_torchs_norms = steps.with_torchs_norms(model)
     _, clean, labels = next(images.evaluation_batches(len(images)))
 
     def ours() -> None:
@@ -75,11 +76,9 @@ def pgd_variants(
         outcomes["ours"] = correct(model, found, labels)
 
     def plain() -> None:
-        model.requires_grad_(True)
-        found = pgd_full_batch(model, clean, labels, spec, generator("pgd"))
-        model.zero_grad(set_to_none=True)
-        model.requires_grad_(False)
-        outcomes["plain"] = correct(model, found, labels)
+        with_torchs_norms.zero_grad(set_to_none=True)
+        found = pgd_full_batch(with_torchs_norms, clean, labels, spec, generator("pgd"))
+        outcomes["plain"] = correct(with_torchs_norms, found, labels)
 
     return {"ours": ours, "plain": plain}
 
@@ -137,7 +136,7 @@ def _perturbed(model: Classifier, seed: int) -> Classifier:
     """A copy whose weights moved a little: another ticket, as far as time goes."""
     device = next(model.parameters()).device
     width = prunable_weights(model)["network.conv1.weight"].shape[0] / 64
-    copy = network(Architecture.PREACT_RESNET18, width, device)
+    copy = steps.network(Architecture.PREACT_RESNET18, width, device)
     copy.load_state_dict(model.state_dict())
     rng = generator("perturbed", seed)
     with torch.no_grad():

@@ -7,6 +7,7 @@ in every forward pass and computes score gradients in every attack step.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypedDict
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from rst_core.batch_norm import BatchNorm
 from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
 from rst_core.optimiser import Sgd
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
@@ -34,6 +36,19 @@ def network(architecture: Architecture, width: float, device: torch.device) -> C
     model = build_classifier(NetworkSettings(architecture=architecture, width=width), 10, MEAN, STD)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
     return model.to(device)
+
+
+def with_torchs_norms(model: Classifier) -> Classifier:
+    """A copy in the same mode whose batch norms are torch's; all parameters need a gradient."""
+    plain = copy.deepcopy(model)
+    for parent in list(plain.modules()):
+        for name, norm in parent.named_children():
+            if isinstance(norm, BatchNorm):
+                torchs = nn.BatchNorm2d(norm.num_features, affine=False).train(norm.training)
+                torchs.load_state_dict(norm.state_dict())
+                device = norm.get_buffer("running_mean").device
+                setattr(parent, name, torchs.to(device))
+    return plain.requires_grad_(True)
 
 
 def batch(size: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]:

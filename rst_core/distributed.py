@@ -21,6 +21,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rst_core.batch_norm import BatchNorm
+
 
 @dataclass(frozen=True)
 class Share:
@@ -207,7 +209,7 @@ class _Normalise(torch.autograd.Function):
         return ((wide - along_one - normalised * along_x) * scale).to(x.dtype), None
 
 
-class GlobalBatchNorm2d(nn.BatchNorm2d):
+class GlobalBatchNorm2d(BatchNorm):
     """Batch norm without affine parameters over the batch of all processes.
 
     In evaluation mode it is its parent. nn.SyncBatchNorm does the same, on GPUs only.
@@ -238,7 +240,7 @@ def unite_batch_norms(model: nn.Module) -> None:
         return
     for module in list(model.modules()):
         for name, norm in module.named_children():
-            if type(norm) is not nn.BatchNorm2d:
+            if not isinstance(norm, nn.BatchNorm2d) or isinstance(norm, GlobalBatchNorm2d):
                 continue
             assert not norm.affine, "no network here has affine batch norms"
             united = GlobalBatchNorm2d(norm.num_features, norm.eps, norm.momentum, affine=False)

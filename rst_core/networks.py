@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rst_core.batch_norm import BatchNorm
 from rst_core.compat import import_torchvision
 from rst_core.seeding import generator
 from rst_core.settings import NetworkSettings
 from rst_core.vocabulary import Architecture, Init
 
-_batch_norm = partial(nn.BatchNorm2d, affine=False)
+_batch_norm = partial(BatchNorm, affine=False)
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -92,7 +93,7 @@ def _torchvision(name: str) -> Callable[[float, int], nn.Module]:
         if width != 1:
             raise ValueError(f"width is {width!r}; allowed is 1 for torchvision's {name}")
         constructor = getattr(import_torchvision().models, name)
-        network: nn.Module = constructor(num_classes=classes)
+        network: nn.Module = constructor(num_classes=classes, norm_layer=BatchNorm)
         # The constructor fills affine norms, so they are taken away only afterwards.
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
