@@ -23,6 +23,7 @@ from pathlib import Path
 
 import rst_core
 from rst_core import extensions
+from rst_core.allocator import keep_freed_memory
 from rst_core.flags import add_flags, from_flags
 from rst_core.lease import Claim, Sight, held
 from rst_core.loaded import Loaded
@@ -425,6 +426,7 @@ def _run(
         torch.set_num_threads(arguments.threads)
     from rst_core.distributed import processes
 
+    keep_freed_memory()
     with processes():
         return _COMMANDS[arguments.command][0](arguments, session) or 0
 
