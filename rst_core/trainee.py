@@ -87,7 +87,7 @@ class MaskTrainee:
         self.keep_ratio = keep_ratio
         self.dense = dense
         self.variables = {
-            name: draw_scores(weight, name, pattern, seed).to(weight.device).requires_grad_(True)
+            name: _like(weight, draw_scores(weight, name, pattern, seed)).requires_grad_(True)
             for name, weight in self.frozen.items()
         }
 
@@ -107,3 +107,13 @@ class MaskTrainee:
         """Packed masks, batch-norm statistics, and which dense lies under them."""
         masks, statistics = pack_masks(self.masks()), batch_norm_statistics(self.model)
         return {"masks": masks, "batch_norm": statistics, **(self.dense or {})}
+
+
+def _like(weight: Tensor, scores: Tensor) -> Tensor:
+    """Scores on the device and in the memory format of their weight.
+
+    In another format each product with the weight takes twice as long on a CPU.
+    """
+    if weight.dim() != 4:
+        return scores.to(weight.device)
+    return scores.to(weight.device, memory_format=torch.channels_last)

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rst_core.masks import StraightThrough, draw_scores, kept_count, score_shape, top_k_mask
+from rst_core.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern
+from tests.conftest import narrow_classifier
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), st.integers(1, 3))
 ratios = st.floats(0.001, 1.0)
@@ -23,11 +25,16 @@ def test_a_mask_keeps_exactly_its_count_of_the_largest(shape, keep_ratio, seed, 
         assert scores.abs()[mask].min() >= scores.abs()[~mask].max()
 
 
-@given(shapes, ratios, st.integers(0, 2**31), st.booleans())
-def test_the_quick_selection_gives_the_mask_of_a_plain_stable_sort(shape, keep_ratio, seed, ties):
+@given(shapes, ratios, st.integers(0, 2**31), st.booleans(), st.booleans())
+def test_the_quick_selection_gives_the_mask_of_a_plain_stable_sort(
+    shape, keep_ratio, seed, ties, channels_last
+):
+    """Among ties the first by index stay, in whatever order they lie in memory."""
     scores = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     if ties:
         scores = scores.round()
+    if channels_last:
+        scores = scores.contiguous(memory_format=torch.channels_last)
     order = scores.abs().flatten().argsort(descending=True, stable=True)
     plain = torch.zeros(scores.numel(), dtype=torch.bool)
     plain[order[: kept_count(scores.numel(), keep_ratio)]] = True
@@ -97,3 +104,15 @@ def test_scores_are_kaiming_uniform_and_seeded_by_layer():
     assert torch.equal(scores, draw_scores(weight, "a", Pattern.ELEMENT, 0))
     assert not torch.equal(scores, draw_scores(weight, "b", Pattern.ELEMENT, 0))
     assert not torch.equal(scores, draw_scores(weight, "a", Pattern.ELEMENT, 1))
+
+
+@pytest.mark.parametrize("pattern", list(Pattern))
+def test_scores_lie_in_memory_as_their_weights_do(pattern):
+    """A product of two formats takes twice as long; the draws do not depend on the format."""
+    trainee = MaskTrainee(narrow_classifier(), 0.3, pattern, seed=0)
+    for name, weight in trainee.frozen.items():
+        scores, masked = trainee.variables[name], trainee.weights()[name]
+        if weight.dim() == 4:
+            for tensor in (scores, masked):
+                assert tensor.is_contiguous(memory_format=torch.channels_last), name
+        assert torch.equal(scores.detach(), draw_scores(weight, name, pattern, 0))
