@@ -36,9 +36,10 @@ def _at_batch_size(size: int, rounds: int, width: float) -> list[Ratio]:
         "bfloat16": steps.ours(model(), bfloat16=True),
     }
     work = {name: partial(run, images, labels) for name, run in variants.items()}
-    # At batch 256 a round takes minutes, in which a first call's extra work is lost.
-    times = take_turns(work, max(2, rounds - 1) if size > 64 and rounds > 1 else rounds,
-                       warm_up=size <= 64)  # fmt: skip
+    # Single rounds differ by a tenth, which is more than the bound leaves. At batch 256 one takes
+    # minutes, in which a first call's extra work is lost.
+    short = size <= 64
+    times = take_turns(work, 2 * rounds + 1 if short else rounds, warm_up=short)
     ours, half = times["float32"], times["bfloat16"]
     base, released = times["limit"], "the released cost structure"
     lead = f"search step, batch {size}"
