@@ -2,6 +2,12 @@
 
 import sys
 
-from rst_core.cli import main
+from rst_core.warm import made
 
-sys.exit(main())
+# Asked before the command line is loaded, which takes longer than to ask.
+status = made(sys.argv[1:])
+if status is None:
+    from rst_core.cli import main
+
+    status = main()
+sys.exit(status)

@@ -3,6 +3,7 @@
 Every command takes the path of one cell, which is its identity, and flags, which are its
 settings. Nothing that computes is imported before it is needed, so that help is quick.
 ``rst batch FILE`` runs many such commands in one process, which loads what they share once.
+``rst warm COMMAND`` loads torch once for all cells that are made one by one below COMMAND.
 ``--processes N`` spreads a cell over N GPUs of a node through ``torchrun``; training and
 attacks get faster, and results change by rounding only.
 
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rst_core
-from rst_core import extensions
+from rst_core import extensions, warm
 from rst_core.allocator import keep_freed_memory
 from rst_core.flags import add_flags, from_flags
 from rst_core.lease import Claim, Sight, held
@@ -177,6 +178,16 @@ def _batch_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _warm_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "program",
+        metavar="COMMAND",
+        help="what to run, such as: snakemake --profile demo all; its exit status is the exit "
+        "status, 128 + N if signal N killed it",
+    )
+    command.add_argument("words", nargs=argparse.REMAINDER, metavar="ARG", help="its arguments")
+
+
 def _split(path: Path, *kinds: type[Cell]) -> tuple[Path, Cell]:
     root, cell = split_cell_path(path.as_posix())
     if not isinstance(cell, kinds):
@@ -297,6 +308,19 @@ def _batch(arguments: argparse.Namespace, session: Session) -> int:
     return worst
 
 
+def _warm(arguments: argparse.Namespace) -> int:
+    """Serve; in a fork, make the cell. No session and no torch before: a fork has its own."""
+    from rst_core import warm_server
+
+    try:
+        return warm_server.run(
+            [arguments.program, *arguments.words], lambda words: _one(words, Loaded())
+        )
+    except OSError as error:
+        print(f"rst warm: {error}", file=sys.stderr, flush=True)
+        return 1
+
+
 _ARGUMENTS = {
     "data": _data_arguments,
     "train": _training_arguments,
@@ -306,6 +330,7 @@ _ARGUMENTS = {
     "transfer": _transfer_arguments,
     "features": _features_arguments,
     "batch": _batch_arguments,
+    "warm": _warm_arguments,
 }
 
 _COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
@@ -317,9 +342,10 @@ _COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
     "transfer": (_transfer, "attack one model and evaluate others on the same images"),
     "features": (_features, "measure how far noise moves a network's features"),
     "batch": (_batch, "run several commands in one process, which loads what they share once"),
+    "warm": (_warm, "run a command below which cells start without loading torch each (Linux)"),
 }
 #: Commands that make no cell.
-_CELL_LESS = ("data", "batch")
+_CELL_LESS = ("data", "batch", "warm")
 
 
 #: Set for the processes that share a cell: the claim of the one that started them.
@@ -389,6 +415,10 @@ def _lease(arguments: argparse.Namespace, session: Session) -> Iterator[Claim | 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; see the top of this module for the exit status."""
     words = sys.argv[1:] if argv is None else argv
+    if argv is None and (status := warm.made(words)) is not None:
+        return status
+    if words[:1] == ["warm"]:
+        return _warm(parser().parse_args(words))
     if words and words[0] not in _COMMANDS and (entry := extensions.find(words[0])):
         return extensions.run(entry, words[1:])
     return _one(words, Loaded())
