@@ -3,7 +3,7 @@
 With fixed statistics a batch norm is ``(x - mean) / sqrt(variance + eps)``, and the gradient
 towards ``x`` is the one that arrives divided by that root. torch's CPU kernel for it took a
 third of a PGD-20 evaluation; the product takes a fifth of the kernel's time and has the same
-bits (docs/performance.md).
+bits (docs/performance.md). On a GPU, where nobody has measured it, torch's own is left.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ class _FixedStatistics(torch.autograd.Function):
 class BatchNorm(nn.BatchNorm2d):
     """torch's batch norm, to the bit; in evaluation mode its backward pass is cheaper.
 
-    Only without affine parameters, which no network here has: with them it is its parent.
+    Only on a CPU, and only without affine parameters, which no network here has: else it is its
+    parent.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W to the same shape."""
-        if self.training or self.affine or not (torch.is_grad_enabled() and x.requires_grad):
+        differentiated = torch.is_grad_enabled() and x.requires_grad
+        if self.training or self.affine or not differentiated or x.device.type != "cpu":
             return super().forward(x)
         fixed: Tensor = _FixedStatistics.apply(x, self.running_mean, self.running_var, self.eps)  # type: ignore[no-untyped-call]
         return fixed
