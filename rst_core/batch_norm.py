@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+#: Below so many values in a batch, what a function in Python costs is more than what it saves.
+_FEW = 2**17
+
 
 class _FixedStatistics(torch.autograd.Function):
     """Batch norm in evaluation mode, without affine parameters."""
@@ -42,14 +45,15 @@ class _FixedStatistics(torch.autograd.Function):
 class BatchNorm(nn.BatchNorm2d):
     """torch's batch norm, to the bit; in evaluation mode its backward pass is cheaper.
 
-    Only on a CPU, and only without affine parameters, which no network here has: else it is its
-    parent.
+    Only for large batches, on a CPU, and without affine parameters, which no network here has:
+    else it is its parent.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W to the same shape."""
-        differentiated = torch.is_grad_enabled() and x.requires_grad
-        if self.training or self.affine or not differentiated or x.device.type != "cpu":
+        if self.training or self.affine or not (torch.is_grad_enabled() and x.requires_grad):
+            return super().forward(x)
+        if x.numel() < _FEW or x.device.type != "cpu":
             return super().forward(x)
         fixed: Tensor = _FixedStatistics.apply(x, self.running_mean, self.running_var, self.eps)  # type: ignore[no-untyped-call]
         return fixed

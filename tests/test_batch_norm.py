@@ -7,12 +7,19 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.func import functional_call, vmap
 
+from rst_core import batch_norm
 from rst_core.attacks.gradient import input_gradient
 from rst_core.batch_norm import BatchNorm
 from rst_core.networks import build_classifier, draw_weights
 from rst_core.settings import NetworkSettings
 from rst_core.vocabulary import Architecture, Init
 from tests.conftest import narrow_classifier
+
+
+@pytest.fixture(autouse=True)
+def every_batch_is_large(monkeypatch):
+    """So that small ones test the product, not torch's kernel."""
+    monkeypatch.setattr(batch_norm, "_FEW", 0)
 
 
 def with_statistics(norm: nn.BatchNorm2d, seed: int = 0) -> nn.BatchNorm2d:
