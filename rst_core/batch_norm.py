@@ -2,8 +2,8 @@
 
 With fixed statistics a batch norm is ``(x - mean) / sqrt(variance + eps)``, and the gradient
 towards ``x`` is the one that arrives divided by that root. torch's CPU kernel for it took a
-third of a PGD-20 evaluation; the product takes a fifth of the kernel's time and has the same
-bits (docs/performance.md). On a GPU, where nobody has measured it, torch's own is left.
+third of a PGD-20 evaluation (docs/performance.md shows what is left of it); the product has the
+same bits. On a GPU, where nobody has measured it, torch's own is left.
 """
 
 from __future__ import annotations
