@@ -3,7 +3,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rst_core.masks import StraightThrough, draw_scores, kept_count, score_shape, top_k_mask
+from rst_core.masks import (
+    StraightThrough,
+    _smallest_by_topk,
+    draw_scores,
+    kept_count,
+    score_shape,
+    top_k_mask,
+)
 from rst_core.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern
 from tests.conftest import narrow_classifier
@@ -39,6 +46,14 @@ def test_the_quick_selection_gives_the_mask_of_a_plain_stable_sort(
     plain = torch.zeros(scores.numel(), dtype=torch.bool)
     plain[order[: kept_count(scores.numel(), keep_ratio)]] = True
     assert torch.equal(top_k_mask(scores, keep_ratio), plain.view(shape))
+
+
+@given(st.integers(1, 200), st.integers(0, 2**31), st.booleans(), st.data())
+def test_a_gpus_selection_is_that_of_a_sort(count, seed, ties, data):
+    values = torch.rand(count, generator=torch.Generator().manual_seed(seed))
+    values = (10 * values).round() if ties else values
+    rank = data.draw(st.integers(0, count - 1))
+    assert _smallest_by_topk(values, rank) == values.sort().values[rank]
 
 
 @given(st.integers(1, 10**7), ratios)
