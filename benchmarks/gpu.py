@@ -20,7 +20,7 @@ from benchmarks import steps
 from benchmarks.ratios import Ratio, quotients, seconds, take_turns
 from rst_core.networks import Classifier
 from rst_core.progress import say
-from rst_core.vocabulary import Architecture
+from rst_core.vocabulary import Architecture, Precision
 
 #: Training images of CIFAR-10 without those held out for validation.
 EPOCH_IMAGES = 45_000
@@ -32,17 +32,17 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """How a device multiplies: its name, TF32 for convolutions and matrices, bfloat16 autocast."""
+    """How a device multiplies: its name, TF32 for convolutions and matrices, autocast."""
 
     name: str
     tf32: bool = False
-    bfloat16: bool = False
+    precision: Precision = Precision.FLOAT32
 
 
 SETTINGS = (
     Setting("float32"),
     Setting("float32, TF32", tf32=True),
-    Setting("bfloat16", tf32=True, bfloat16=True),
+    Setting("bfloat16", tf32=True, precision=Precision.BFLOAT16),
 )
 
 
@@ -78,7 +78,7 @@ def tf32(on: bool) -> Iterator[None]:
 
 def matrix_rate(device: torch.device, setting: Setting, size: int = 8192) -> float:
     """Floating-point operations a second of a large matrix product, the best of five."""
-    dtype = torch.bfloat16 if setting.bfloat16 else torch.float32
+    dtype = torch.bfloat16 if setting.precision is Precision.BFLOAT16 else torch.float32
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     with tf32(setting.tf32):
         torch.mm(a, b)
@@ -114,22 +114,23 @@ def variants(
     PyTorch's own default lets cuDNN use TF32, so the released code ran with it.
     """
 
-    def model() -> Classifier:
-        return steps.network(architecture, width, device)
+    precision = setting.precision
 
-    half = setting.bfloat16
+    def model() -> Classifier:
+        return steps.network(architecture, width, device, precision)
+
+    def ours(change: Callable[[Classifier], Classifier]) -> steps.Step:
+        return steps.ours(change(model()), precision=precision)
+
     found: dict[str, Callable[[], steps.Step]] = {
-        "ours": lambda: steps.ours(model(), bfloat16=half),
-        "limit": lambda: steps.limit(model(), bfloat16=half),
+        "ours": lambda: steps.ours(model(), precision=precision),
+        "limit": lambda: steps.limit(model(), precision=precision),
+        "ours, other memory format": lambda: ours(steps.in_other_format),
     }
     if compiled:
-        found["ours, torch.compile"] = lambda: steps.ours(
-            compile_network(model(), mode="default"), bfloat16=half
-        )
-        found["ours, CUDA graphs"] = lambda: steps.ours(
-            compile_network(model(), mode="reduce-overhead"), bfloat16=half
-        )
-    if setting.tf32 and not half:
+        found["ours, torch.compile"] = lambda: ours(partial(compile_network, mode="default"))
+        found["ours, CUDA graphs"] = lambda: ours(partial(compile_network, mode="reduce-overhead"))
+    if setting.tf32 and precision is Precision.FLOAT32:
         found["released"] = lambda: steps.released(model())
     return found
 

@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import attacking, steps
 from benchmarks.victim import Victim, train_victim
 from rst_core.networks import Classifier
-from rst_core.vocabulary import Architecture
+from rst_core.vocabulary import Architecture, Precision
 
 
 def search(width: float, size: int) -> dict[str, Callable[[], object]]:
@@ -26,7 +26,7 @@ def search(width: float, size: int) -> dict[str, Callable[[], object]]:
     runs: dict[str, Callable[[Classifier], steps.Step]] = {
         "search step, released structure (before)": steps.released,
         "search step, ours, float32 (after)": steps.ours,
-        "search step, ours, bfloat16 (after)": partial(steps.ours, bfloat16=True),
+        "search step, ours, bfloat16 (after)": partial(steps.ours, precision=Precision.BFLOAT16),
     }
     return {
         name: partial(

@@ -11,7 +11,7 @@ from benchmarks import steps
 from benchmarks.gpu import SETTINGS, matrix_rate
 from benchmarks.ratios import Ratio, quotients, take_turns
 from rst_core.networks import Classifier
-from rst_core.vocabulary import Architecture
+from rst_core.vocabulary import Architecture, Precision
 
 #: How many times faster than the released structure, by batch size [issue: measured 1.96, 3.04].
 FASTER = {256: 1.9, 64: 2.9}
@@ -33,7 +33,7 @@ def _at_batch_size(size: int, rounds: int, width: float) -> list[Ratio]:
         "float32": steps.ours(model()),
         "limit": steps.limit(model()),
         "released": steps.released(model()),
-        "bfloat16": steps.ours(model(), bfloat16=True),
+        "bfloat16": steps.ours(model(), precision=Precision.BFLOAT16),
     }
     work = {name: partial(run, images, labels) for name, run in variants.items()}
     # At batch 256 a round takes minutes, in which a first call's extra work is lost.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import TypedDict
 
 import torch
@@ -17,13 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from rst_core.arithmetic import training_step
 from rst_core.batch_norm import BatchNorm
-from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
+from rst_core.networks import Classifier, build_classifier, draw_weights, place, prunable_weights
 from rst_core.optimiser import Sgd
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
 from rst_core.trainee import MaskTrainee
 from rst_core.training import step
-from rst_core.vocabulary import Architecture, Init, Pattern, SearchMethod
+from rst_core.vocabulary import Architecture, Init, Pattern, Precision, SearchMethod
 
 EPS, STEP_SIZE, STEPS = 8 / 255, 2 / 255, 7
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -31,11 +31,23 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 Step = Callable[[Tensor, Tensor], object]
 
 
-def network(architecture: Architecture, width: float, device: torch.device) -> Classifier:
-    """A randomly initialised network on ``device``, channels last."""
+def network(
+    architecture: Architecture,
+    width: float,
+    device: torch.device,
+    precision: Precision = Precision.FLOAT32,
+) -> Classifier:
+    """A randomly initialised network on ``device``, in the memory format that is fast there."""
     model = build_classifier(NetworkSettings(architecture=architecture, width=width), 10, MEAN, STD)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
-    return model.to(device)
+    return place(model, device, precision)
+
+
+def in_other_format(model: Classifier) -> Classifier:
+    """The model in the memory format that was not chosen for it, in place."""
+    formats = {torch.channels_last: torch.contiguous_format}
+    model.memory_format = formats.get(model.memory_format, torch.channels_last)
+    return model.to(memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
 
 
 def with_torchs_norms(model: Classifier) -> Classifier:
@@ -59,11 +71,6 @@ def batch(size: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]
     return images.contiguous(memory_format=torch.channels_last).to(device), labels.to(device)
 
 
-def precision(bfloat16: bool, device: torch.device) -> AbstractContextManager[None]:
-    """Autocast to bfloat16, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-
-
 class _Optimiser(TypedDict):
     lr: float
     momentum: float
@@ -79,7 +86,7 @@ def ours(
     keep_ratio: float = 0.2,
     pattern: Pattern = Pattern.ELEMENT,
     *,
-    bfloat16: bool = False,
+    precision: Precision = Precision.FLOAT32,
     attack: AttackSpec | None = None,
 ) -> Step:
     """The project's own training step on a mask search."""
@@ -92,20 +99,20 @@ def ours(
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
-        with precision(bfloat16, device):
+        with training_step(precision, device):
             step(trainee, optimiser, images, labels, inner, rng, overrun)
 
     return run
 
 
-def limit(model: Classifier, *, bfloat16: bool = False) -> Step:
+def limit(model: Classifier, *, precision: Precision = Precision.FLOAT32) -> Step:
     """Adversarial training of plain dense convolutions, with nothing to spare."""
     parameters = list(prunable_weights(model).values())
     optimiser = torch.optim.SGD(parameters, **OPTIMISER)
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
-        with precision(bfloat16, images.device):
+        with training_step(precision, images.device):
             for parameter in parameters:
                 parameter.requires_grad_(False)
             adversarial = _attack(model, images, labels)
@@ -159,7 +166,8 @@ class _SortAndMask(torch.autograd.Function):
 
 def released(model: Classifier, keep_ratio: float = 0.2) -> Step:
     """The released method's cost structure, in its own precision and memory format."""
-    model = model.requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model.memory_format = torch.contiguous_format
+    model = model.requires_grad_(False).to(memory_format=model.memory_format)  # type: ignore[call-overload]
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     scores: list[Tensor] = []
     for layer in layers:
@@ -170,7 +178,10 @@ def released(model: Classifier, keep_ratio: float = 0.2) -> Step:
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
-        images = images.contiguous()
+        with training_step(Precision.FLOAT32, images.device):
+            released_step(images.contiguous(), labels)
+
+    def released_step(images: Tensor, labels: Tensor) -> None:
         noise = torch.empty_like(images).uniform_(-EPS, EPS)
         current = (images + noise).clamp(0, 1)
         for _ in range(STEPS):

@@ -19,7 +19,7 @@ from rst_core.files import remove_parts, write_json
 from rst_core.finished import Finished, key_of
 from rst_core.flags import from_flags
 from rst_core.loaded import Loaded, stamp
-from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count
+from rst_core.networks import Classifier, build_classifier, draw_weights, parameter_count, place
 from rst_core.progress import Progress, say
 from rst_core.r2s import adversary_view
 from rst_core.records import FORMAT, Provenance, pack_counts, pack_outcomes
@@ -56,7 +56,7 @@ from rst_core.tickets import (
 )
 from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
 from rst_core.training import Run, train
-from rst_core.vocabulary import AttackMethod, Selection
+from rst_core.vocabulary import AttackMethod, Precision, Selection
 
 
 def checkpoints(root: Path) -> Path:
@@ -131,7 +131,7 @@ def make_trained(
     outputs = [model_path(root, model, selection) for selection in selections]
     if finished.found(outputs, key, session.waited):
         return
-    trainee = make_trainee(root, model, dataset, network, base, device)
+    trainee = make_trainee(root, model, dataset, network, base, device, settings.precision)
     prepare(trainee.model)
     splits = load_splits(dataset, workers=workers).to(device)
     kept = train(trainee, splits, run, session)
@@ -167,6 +167,7 @@ def make_trainee(
     network: NetworkSettings,
     base: Selection,
     device: torch.device,
+    precision: Precision,
 ) -> Trainee:
     """The trainee of a model, with its starting or frozen weights in place, on ``device``."""
     classifier = build_classifier(network, dataset.classes, dataset.mean, dataset.std)
@@ -177,7 +178,7 @@ def make_trainee(
             dense_file = model_path(root, model.dense, base)
             dense = {"dense_digest": model_digest(dense_file), "dense_selection": base.value}
         set_frozen_weights(classifier, model, dense_file)
-        classifier.to(device)
+        place(classifier, device, precision)
         return MaskTrainee(classifier, model.keep_ratio, model.pattern, model.network.seed, dense)
     ticket_file = dense_file = None
     if not isinstance(model, Dense):
@@ -185,7 +186,7 @@ def make_trainee(
         if model.ticket.dense is not None:
             dense_file = model_path(root, model.ticket.dense, base)
     masks = set_starting_weights(classifier, model, ticket_file, dense_file)
-    return WeightTrainee(classifier.to(device), masks)
+    return WeightTrainee(place(classifier, device, precision), masks)
 
 
 def make_evaluation(
@@ -248,7 +249,7 @@ def _load(root: Path, model: Trained, selection: Selection, loaded: Loaded) -> C
     if isinstance(model, Ticket) and model.dense is not None:
         files += [model_path(root, model.dense, s) for s in Selection]
     key = ("model", model.path, *(stamp(file) for file in files if file.exists()))
-    return loaded.get(key, lambda: load_trained(root, model, selection).to(default_device()))
+    return loaded.get(key, lambda: place(load_trained(root, model, selection), default_device()))
 
 
 def _natural(model: Classifier, images: LabelledImages, inputs: Hashable, loaded: Loaded) -> Tensor:
@@ -355,11 +356,11 @@ def make_feature_distance(
     if isinstance(cell.model, Untrained):
         model = build_classifier(network, dataset.classes, dataset.mean, dataset.std)
         draw_weights(model, cell.model.network.init, cell.model.network.seed)
-        model = model.requires_grad_(False).to(device)
+        model = place(model.requires_grad_(False), device)
         estimate_batch_norm(model, splits.train)
     else:
         assert cell.selection is not None
-        model = load_trained(root, cell.model, cell.selection).to(device)
+        model = place(load_trained(root, cell.model, cell.selection), device)
     settings = {"network": asdict(network), "eps_grid": eps_grid}
     inputs = _inputs(cell, dataset, settings, model, {})
     if Finished(session.keep, root).found([root / cell.path], key_of(inputs), session.waited):

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rst_core.arithmetic import memory_format
 from rst_core.batch_norm import BatchNorm
 from rst_core.compat import import_torchvision
 from rst_core.seeding import generator
 from rst_core.settings import NetworkSettings
-from rst_core.vocabulary import Architecture, Init
+from rst_core.vocabulary import Architecture, Init, Precision
 
 _batch_norm = partial(BatchNorm, affine=False)
 
@@ -120,10 +121,15 @@ class Classifier(nn.Module):
         network: maps normalised N x 3 x H x W images to N x classes logits.
         mean: channel means of [0, 1] images.
         std: channel standard deviations of [0, 1] images.
+
+    Attributes:
+        memory_format: of the convolutions' weights and of what they work on, whatever the
+            images' is; :func:`place` chooses it.
     """
 
     mean: Tensor
     std: Tensor
+    memory_format: torch.memory_format = torch.channels_last
 
     def __init__(
         self,
@@ -138,7 +144,11 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images in [0, 1], N x 3 x H x W, to logits, N x classes."""
-        logits: Tensor = self.network((images - self.mean) / self.std)
+        normalised = (images - self.mean) / self.std
+        if self.memory_format is torch.contiguous_format:
+            # Images come channels last, and so does all that a convolution makes of them.
+            normalised = normalised.contiguous()
+        logits: Tensor = self.network(normalised)
         return logits
 
 
@@ -155,8 +165,21 @@ def build_classifier(
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
-    classifier = Classifier(network, mean, std)
-    return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return place(Classifier(network, mean, std), torch.device("cpu"))
+
+
+def place(
+    model: Classifier, device: torch.device, precision: Precision = Precision.FLOAT32
+) -> Classifier:
+    """Move a model to a device, into the memory format that is fast there; in place.
+
+    Args:
+        model: anywhere.
+        device: where it is to compute.
+        precision: what it is to compute in, most of the time.
+    """
+    model.memory_format = memory_format(device, precision)
+    return model.to(device, memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
 
 
 def _allocate(network: nn.Module) -> None:

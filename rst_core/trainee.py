@@ -87,9 +87,18 @@ class MaskTrainee:
         self.keep_ratio = keep_ratio
         self.dense = dense
         self.variables = {
-            name: _like(weight, draw_scores(weight, name, pattern, seed)).requires_grad_(True)
+            name: self._like(weight, draw_scores(weight, name, pattern, seed)).requires_grad_(True)
             for name, weight in self.frozen.items()
         }
+
+    def _like(self, weight: Tensor, scores: Tensor) -> Tensor:
+        """Scores on the device and in the memory format of their weight.
+
+        In another format each product with the weight takes twice as long on a CPU.
+        """
+        if weight.dim() != 4:
+            return scores.to(weight.device)
+        return scores.to(weight.device, memory_format=self.model.memory_format)
 
     def weights(self) -> dict[str, Tensor]:
         """The masked weights; gradients pass straight through to the scores."""
@@ -107,13 +116,3 @@ class MaskTrainee:
         """Packed masks, batch-norm statistics, and which dense lies under them."""
         masks, statistics = pack_masks(self.masks()), batch_norm_statistics(self.model)
         return {"masks": masks, "batch_norm": statistics, **(self.dense or {})}
-
-
-def _like(weight: Tensor, scores: Tensor) -> Tensor:
-    """Scores on the device and in the memory format of their weight.
-
-    In another format each product with the weight takes twice as long on a CPU.
-    """
-    if weight.dim() != 4:
-        return scores.to(weight.device)
-    return scores.to(weight.device, memory_format=torch.channels_last)

@@ -11,7 +11,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from rst_core.arithmetic import training_step
 from rst_core.attacks import budget
 from rst_core.attacks.gradient import pgd
 from rst_core.checkpoint import Part, State, resume, save
@@ -42,7 +42,7 @@ from rst_core.session import Session, Verdict
 from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
 from rst_core.settings import validation_attack as make_validation_attack
 from rst_core.trainee import Trainee
-from rst_core.vocabulary import Precision, Selection
+from rst_core.vocabulary import Selection
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class _Loop:
             part.seconds = time.perf_counter() - began
 
         for x, labels in batches_of(images, run, self.state.epoch, part.steps):
-            with self.session.timed("step"), _precision(run.settings, device):
+            with self.session.timed("step"), training_step(run.settings.precision, device):
                 new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
             self.obey("step", note)
         note()
@@ -245,12 +245,6 @@ def batches_of(
     """This process's share of an epoch's shuffled, augmented batches after the first ``skip``."""
     size = run.settings.batch_size
     return images.training_batches(run.dataset, size, run.seed, epoch, share(), skip)
-
-
-def _precision(settings: TrainingSettings, device: torch.device) -> AbstractContextManager[None]:
-    if settings.precision is Precision.BFLOAT16:
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
 
 
 def step(

@@ -132,19 +132,33 @@ def steps(run: Run) -> str:
     for found in speed["steps"]:
         name = [found["network"], found["precision"]]
         if "failed" in found:
-            rows.append([*name, f"failed: {found['failed']}", "", "", "", ""])
+            rows.append([*name, f"failed: {found['failed']}", "", "", "", "", ""])
             continue
-        ours, limit = (median(found["seconds"][k]) for k in ("search", "limit"))
+        kinds = ("search", "limit", "search_other_format")
+        ours, limit, other = (median(found["seconds"][k]) for k in kinds)
         rate = found["operations"] / ours
         share = rate / speed["matrix_rate"][found["precision"]]
         memory = "" if found["peak_bytes"] is None else f"{found['peak_bytes'] / 2**30:.1f}"
-        times = [f"{1000 * ours:.1f}", f"{1000 * limit:.1f}", f"{ours / limit:.2f}"]
+        times = [
+            f"{1000 * ours:.1f}",
+            f"{1000 * limit:.1f}",
+            f"{ours / limit:.2f}",
+            f"{1000 * other:.1f}",
+        ]
         rows.append([*name, *times, f"{rate / 1e12:.3g} ({100 * share:.0f} %)", memory])
     heads = [
         "network", "precision", f"search step of {speed['batch']}, ms", "dense limit, ms", "ratio",
-        "TFLOP/s (share of the matrix rate)", "peak GiB",
+        "in the other memory format, ms", "TFLOP/s (share of the matrix rate)", "peak GiB",
     ]  # fmt: skip
-    return _markdown(heads, rows)
+    return f"{_markdown(heads, rows)}\n\n{_masks(speed['masks'])}"
+
+
+def _masks(found: dict[str, Any]) -> str:
+    """What all masks of a step take, as they are found and in other ways."""
+    if "failed" in found:
+        return f"Masks were not measured: {found['failed']}."
+    ways = ", ".join(f"{name} {1000 * seconds:.2f}" for name, seconds in found.items())
+    return f"All masks of a step, ms by the way their thresholds are found: {ways}."
 
 
 def schedule(run: Run) -> str:

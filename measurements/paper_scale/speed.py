@@ -18,16 +18,17 @@ from benchmarks import steps
 from benchmarks.ratios import seconds, take_turns
 from measurements.paper_scale.compiled import compile_training, leave_as_is
 from measurements.paper_scale.scale import SEED, Scale
+from rst_core.arithmetic import training_step
 from rst_core.attacks.gradient import input_gradient
 from rst_core.distributed import default_device
 from rst_core.masks import kept_count, top_k_mask
-from rst_core.networks import Classifier, build_classifier, draw_weights
+from rst_core.networks import Classifier, build_classifier, draw_weights, place
 from rst_core.optimiser import Sgd
 from rst_core.progress import say
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
 from rst_core.trainee import MaskTrainee, Trainee, WeightTrainee
 from rst_core.training import step
-from rst_core.vocabulary import Init, Pattern, SearchMethod
+from rst_core.vocabulary import Init, Pattern, Precision, SearchMethod
 
 #: Calls that count, of each variant; one more before them does not.
 ROUNDS = 5
@@ -92,18 +93,19 @@ def _steps(
     network: NetworkSettings, scale: Scale, dtype: torch.dtype, device: torch.device
 ) -> dict[str, Any]:
     """A search step against the dense limit: seconds, and operations counted by torch."""
-    half = dtype is torch.bfloat16
+    precision = Precision(str(dtype)[6:])
     size, pixels = scale.training.batch_size, scale.dataset.image_size
     images, labels = steps.batch(size, pixels, device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
 
     def model() -> Classifier:
-        return steps.network(network.architecture, network.width, device)
+        return steps.network(network.architecture, network.width, device, precision)
 
     variants = {
-        "search": steps.ours(model(), bfloat16=half),
-        "limit": steps.limit(model(), bfloat16=half),
+        "search": steps.ours(model(), precision=precision),
+        "limit": steps.limit(model(), precision=precision),
+        "search_other_format": steps.ours(steps.in_other_format(model()), precision=precision),
     }
     times = take_turns({n: partial(run, images, labels) for n, run in variants.items()}, ROUNDS)
     memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
@@ -127,7 +129,7 @@ def _trainee(scale: Scale, device: torch.device, keep_ratio: float | None) -> Tr
     dataset = scale.dataset
     model = build_classifier(scale.network, dataset.classes, dataset.mean, dataset.std)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, SEED)
-    model.to(device).train()
+    place(model, device, scale.training.precision).train()
     if keep_ratio is None:
         return WeightTrainee(model)
     return MaskTrainee(model, keep_ratio, Pattern.ELEMENT, SEED)
@@ -147,10 +149,9 @@ def _one_step(
     images, labels = steps.batch(scale.training.batch_size, scale.dataset.image_size, device)
     rng = torch.Generator(device=device).manual_seed(SEED)
     overrun = torch.full((), -1.0, device=device)
-    half = scale.training.precision == "bfloat16"
 
     def run() -> Tensor:
-        with steps.precision(half, device):
+        with training_step(scale.training.precision, device):
             return step(trainee, optimiser, images, labels, attack, rng, overrun)
 
     return run
@@ -246,21 +247,25 @@ def _attack(scale: Scale, device: torch.device) -> dict[str, float]:
 
 
 def _masks(scale: Scale, device: torch.device) -> dict[str, float]:
-    """Seconds of all masks of a step: as rst_core selects the threshold, and by sorting."""
+    """Seconds of all masks of a step: as rst_core selects the threshold, and in other ways."""
     trainee = _trainee(scale, device, 0.2)
     scores = [v.detach() for v in trainee.variables.values()]
 
-    def by_sorting() -> None:
+    def above(threshold: Callable[[Tensor, int], Tensor]) -> None:
         for score in scores:
             magnitude = score.abs().flatten()
-            keep = kept_count(magnitude.numel(), 0.2)
-            _ = magnitude >= magnitude.sort().values[-keep]
+            _ = magnitude >= threshold(magnitude, kept_count(magnitude.numel(), 0.2))
 
     def as_it_is() -> None:
         for score in scores:
             top_k_mask(score, 0.2)
 
-    times = take_turns({"top_k_mask": as_it_is, "sorting": by_sorting}, ROUNDS)
+    variants: dict[str, Callable[[], object]] = {
+        "top_k_mask": as_it_is,
+        "sorting": partial(above, lambda values, keep: values.sort().values[-keep]),
+        "kthvalue": partial(above, lambda values, keep: values.kthvalue(len(values) - keep + 1)[0]),
+    }
+    times = take_turns(variants, ROUNDS)
     return {name: min(found) for name, found in times.items()}
 
 

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,11 +21,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from rst_core.arithmetic import training_step
 from rst_core.attacks.gradient import pgd
 from rst_core.data import load_splits
 from rst_core.distributed import default_device
 from rst_core.evaluation import fingerprint
-from rst_core.networks import Classifier, build_classifier, draw_weights, prunable_weights
+from rst_core.networks import (
+    Classifier,
+    build_classifier,
+    draw_weights,
+    place,
+    prunable_weights,
+)
 from rst_core.optimiser import Sgd
 from rst_core.progress import say
 from rst_core.records import device_name
@@ -215,10 +221,15 @@ def _images(count: int, side: int, classes: int, device: torch.device) -> tuple[
     return images.contiguous(memory_format=torch.channels_last).to(device), labels.to(device)
 
 
-def _classifier(build: NetworkSettings, classes: int, device: torch.device) -> Classifier:
+def _classifier(
+    build: NetworkSettings,
+    classes: int,
+    device: torch.device,
+    precision: Precision = Precision.FLOAT32,
+) -> Classifier:
     model = build_classifier(build, classes, MEAN, STD)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
-    return model.requires_grad_(False).to(device)
+    return place(model.requires_grad_(False), device, precision)
 
 
 def _network(watch: Stopwatch, wanted: WantedNetwork, batch: int) -> NetworkTimes:
@@ -272,7 +283,7 @@ def _training(
     watch: Stopwatch, wanted: WantedNetwork, name: str, batch: int, precision: Precision
 ) -> TrainingTimes:
     where = f"{name}, {precision} training"
-    model = _classifier(wanted.build, wanted.classes, watch.device)
+    model = _classifier(wanted.build, wanted.classes, watch.device, precision)
     masks = {n: torch.rand_like(w) < KEEP_RATIO for n, w in prunable_weights(model).items()}
     steps = {
         "dense": _updates(WeightTrainee(model), wanted, precision),
@@ -307,19 +318,12 @@ def _updates(
 
         def run() -> None:
             trainee.model.train()
-            with _arithmetic(precision, device):
+            with training_step(precision, device):
                 step(trainee, optimiser, x, y, None, rng, overrun)
 
         return run
 
     return make
-
-
-def _arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
-    """As around every step of training."""
-    if precision is Precision.BFLOAT16:
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
 
 
 def _attacked(
@@ -335,7 +339,7 @@ def _attacked(
 
         def run() -> None:
             model.train()
-            with _arithmetic(precision, device):
+            with training_step(precision, device):
                 pgd(model, x, y, spec, rng)
 
         return run

@@ -1,0 +1,44 @@
+"""How a device computes: in which precision, in which memory format, by which algorithms.
+
+What is said of GPUs here follows what PyTorch's and NVIDIA's developers write, each at its
+place, and is for `make bench` on a device to confirm; docs/performance.md says whether it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from rst_core.vocabulary import Precision
+
+
+def memory_format(device: torch.device, precision: Precision) -> torch.memory_format:
+    """The format of convolutions' weights and of what they work on.
+
+    A CPU, and a GPU's matrix units, want channels last. A GPU that computes float32 without
+    TF32 does not use those, and its kernels for channels first are the faster ones: 1.68 against
+    2.76 seconds on a V100 (pytorch/pytorch#44943), and NVIDIA took channels last back as
+    TensorFlow's default for float32 on Ampere (tensorflow/tensorflow#56744).
+    """
+    if device.type == "cpu" or precision is Precision.BFLOAT16:
+        return torch.channels_last
+    return torch.contiguous_format
+
+
+@contextmanager
+def training_step(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Around every step of training, whose batches all have one size.
+
+    In bfloat16 by autocast. On a GPU cuDNN tries its algorithms on every new shape and keeps
+    the fastest. Not where batches shrink, as in attacks that measure: there it would go on trying.
+    """
+    half = precision is Precision.BFLOAT16
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = device.type != "cpu"
+    try:
+        with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+            yield
+    finally:
+        torch.backends.cudnn.benchmark = before
