@@ -1,0 +1,72 @@
+"""Every attack on the device finds what it finds on the CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from rst_core.data import Images, as_float
+from rst_core.evaluation import attack_and_judge, natural_outcomes
+from rst_core.features import feature_distances
+from rst_core.networks import place
+from rst_core.r2s import adversary_view
+from rst_core.suspicion import measure_checks
+from rst_core.vocabulary import AttackMethod
+from tests.attack_examples import EXAMPLES
+from tests.conftest import narrow_classifier
+from tests.pretend_gpu import device as pretend
+from tests.pretend_gpu.conftest import CPU
+
+#: Auto-Attack's other version goes through the same adapter, and averages 20 gradients a step.
+METHODS = [method for method in AttackMethod if method is not AttackMethod.AUTO_ATTACK_RAND]
+
+
+def models(device: torch.device, count: int):
+    placed = [place(narrow_classifier(seed=seed), device) for seed in range(count)]
+    return [model.requires_grad_(False).eval() for model in placed]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_outcomes_are_the_cpus(gpu, one_format, few_digits, method):
+    found, spec = [], EXAMPLES[method]
+    if method in (AttackMethod.EOT, AttackMethod.ENSEMBLE):
+        # Against a random defence there is no first success.
+        spec = dataclasses.replace(spec, stop_at_success=False)
+    pixels = few_digits.test.pixels[:3]
+    # What the untrained model says, so that there is something to attack; one image is wrong.
+    labels = models(CPU, 1)[0](as_float(pixels)).argmax(1)
+    labels[1] = (labels[1] + 1) % 10
+    for device in (gpu, CPU):
+        members = models(device, 2)
+        source = adversary_view(members, method) if method.on_sets else members[0]
+        judges = {str(number): member for number, member in enumerate(members)}
+        images = Images(pixels, labels).to(device)
+        found.append(attack_and_judge(source, judges, images, spec, batch_size=2))
+    on_gpu, on_cpu = found
+    for name, outcomes in on_cpu.outcomes.items():
+        assert torch.equal(on_gpu.outcomes[name], outcomes)
+    if on_cpu.queries is not None:
+        assert torch.equal(on_gpu.queries, on_cpu.queries)
+
+
+def test_what_is_measured_beside_an_attack_is_the_cpus(gpu, one_format, few_digits):
+    found = []
+    for device in (gpu, CPU):
+        (model,), images = models(device, 1), few_digits.test.first(12).to(device)
+        distances = feature_distances(model, images, (8.0,), 0)
+        clean, checks = natural_outcomes(model, images), measure_checks(model, images, 0)
+        found.append((clean, distances[8.0].cpu(), checks))
+    (clean, far, checks), (clean_cpu, far_cpu, checks_cpu) = found
+    assert torch.equal(clean, clean_cpu)
+    assert torch.equal(far, far_cpu)
+    assert checks == checks_cpu
+
+
+def test_attacks_compute_float32_channels_first(gpu, few_digits):
+    (model,) = models(gpu, 1)
+    images = few_digits.test.first(12).to(gpu)
+    attack_and_judge(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
+    assert set(pretend.formats) == {(torch.contiguous_format,) * 2}
+    assert set(pretend.dtypes) == {torch.float32}

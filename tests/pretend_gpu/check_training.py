@@ -1,0 +1,156 @@
+"""A step of every kind of training: no operand left behind, nobody waits, the CPU's numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from rst_core import training
+from rst_core.arithmetic import training_step
+from rst_core.networks import place, prunable_weights
+from rst_core.optimiser import Sgd
+from rst_core.seeding import generator
+from rst_core.settings import training_attack
+from rst_core.trainee import MaskTrainee, WeightTrainee
+from rst_core.training import Run, step, train
+from rst_core.vocabulary import Pattern, Precision, SearchMethod, Selection
+from tests.conftest import BRIEF, DIGITS, narrow_classifier
+from tests.pretend_gpu import device as pretend
+from tests.pretend_gpu.conftest import CPU
+
+KINDS = ("search", "search by channel", "dense", "finetune")
+
+
+def trainee(kind: str, device: torch.device, precision: Precision = Precision.FLOAT32):
+    model = place(narrow_classifier(), device, precision)
+    if kind == "dense":
+        return WeightTrainee(model)
+    if kind == "finetune":
+        rng = generator("masks")
+        masks = {
+            n: torch.rand(w.shape, generator=rng) < 0.4 for n, w in prunable_weights(model).items()
+        }
+        return WeightTrainee(model, masks)
+    pattern = Pattern.CHANNEL if "channel" in kind else Pattern.ELEMENT
+    return MaskTrainee(model, 0.3, pattern, seed=0)
+
+
+def steps(kind: str, device: torch.device, method: SearchMethod | None, precision: Precision):
+    """Three steps; what they made of the variables, and what the host waited for meanwhile."""
+    trained = trainee(kind, device, precision)
+    optimiser = Sgd(trained.variables.values(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    attack = training_attack(method, 8.0) if method else None
+    rng = generator("images")
+    images = torch.rand(8, 3, 8, 8, generator=rng).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(10, (8,), generator=rng).to(device)
+    images, overrun = images.to(device), torch.full((), -1.0, device=device)
+    starts = generator("starts", device=device)
+    trained.model.train()
+    pretend.waits.clear()
+    for _ in range(3):
+        with training_step(precision, device):
+            step(trained, optimiser, images, labels, attack, starts, overrun)
+    waited = list(pretend.waits)
+    return {n: v.detach().cpu() for n, v in trained.variables.items()}, waited
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+@pytest.mark.parametrize("method", [*SearchMethod, None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_step_waits_and_all_have_the_cpus_numbers(gpu, one_format, kind, method, precision):
+    found, waited = steps(kind, gpu, method, precision)
+    assert waited == []
+    expected, _ = steps(kind, CPU, method, precision)
+    for name, value in found.items():
+        assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize(
+    ("precision", "wanted", "dtype"),
+    [
+        (Precision.FLOAT32, torch.contiguous_format, torch.float32),
+        (Precision.BFLOAT16, torch.channels_last, torch.bfloat16),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_and_weights_have_the_format_that_is_fast(gpu, kind, precision, wanted, dtype):
+    steps(kind, gpu, SearchMethod.PGD7, precision)
+    assert set(pretend.dtypes) == {dtype}
+    # 1 x 1 images and kernels are both.
+    seen = {one for pair in pretend.formats for one in pair}
+    assert wanted in seen
+    other = {torch.contiguous_format, torch.channels_last} - {wanted}
+    assert wanted is torch.channels_last or not seen & other
+
+
+def brief_run(name: str, batch_size: int, folder: Path) -> Run:
+    settings = dataclasses.replace(BRIEF, epochs=2, decay_epochs=(1,), batch_size=batch_size)
+    return Run(
+        identity=name,
+        attack=training_attack(SearchMethod.PGD7, 8.0),
+        settings=settings,
+        dataset=DIGITS,
+        selections=(Selection.BEST_VAL, Selection.LAST),
+        seed=0,
+        checkpoint=folder / name / "state.pt",
+        metrics=folder / name / "metrics.jsonl",
+    )
+
+
+def test_cudnn_tries_its_algorithms_in_steps_only(gpu, few_digits, tmp_path, monkeypatch):
+    """Where batches shrink it would try them again for every size."""
+    tried: dict[str, set[bool]] = {"steps": set(), "elsewhere": set()}
+
+    def noting(where: str, call: Callable) -> Callable:
+        def noted(*arguments):
+            tried[where].add(torch.backends.cudnn.benchmark)
+            return call(*arguments)
+
+        return noted
+
+    monkeypatch.setattr(training, "step", noting("steps", training.step))
+    monkeypatch.setattr(training, "_measure", noting("elsewhere", training._measure))
+    train(trainee("search", gpu), few_digits.to(gpu), brief_run("run", 48, tmp_path))
+    assert tried == {"steps": {True}, "elsewhere": {False}}
+
+
+def test_a_run_ends_as_on_the_cpu(gpu, one_format, few_digits, tmp_path):
+    kept = [
+        train(trainee("search", device), few_digits.to(device), brief_run(name, 32, tmp_path))
+        for name, device in (("gpu", gpu), ("cpu", CPU))
+    ]
+    for selection in kept[0]:
+        ours, theirs = (k[selection] for k in kept)
+        assert ours["masks"].keys() == theirs["masks"].keys()
+        assert str(ours) == str(theirs)
+        assert len(ours["masks"])
+
+
+def test_an_epoch_waits_as_often_as_one_of_more_steps(gpu, few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "rst_core.training._measure", lambda *of: {"validation_natural": 1, "validation_robust": 1}
+    )
+    waited = []
+    for size in (48, 16):
+        pretend.waits.clear()
+        train(trainee("search", gpu), few_digits.to(gpu), brief_run(str(size), size, tmp_path))
+        waited.append(list(pretend.waits))
+    assert waited[0] == waited[1] != []
+
+
+def test_a_run_continues_on_the_device(gpu, few_digits, tmp_path):
+    """From a checkpoint that one on the device wrote: momentum, scores, statistics, generators."""
+
+    def stop(epoch: int) -> None:
+        raise InterruptedError
+
+    whole = train(trainee("search", gpu), few_digits.to(gpu), brief_run("whole", 32, tmp_path))
+    run = brief_run("parts", 32, tmp_path)
+    with pytest.raises(InterruptedError):
+        train(trainee("search", gpu), few_digits.to(gpu), run, after_epoch=stop)
+    continued = train(trainee("search", gpu), few_digits.to(gpu), run)
+    assert str(continued) == str(whole)

@@ -1,0 +1,42 @@
+"""Every check computes on the pretended device, as jobs on a GPU do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import rst_core.cells
+import rst_core.distributed
+from tests.pretend_gpu import device as pretend
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def registered() -> torch.device:
+    return pretend.register()
+
+
+@pytest.fixture
+def gpu(registered: torch.device, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """The device, with nothing noted yet."""
+    monkeypatch.setattr(torch, "Generator", pretend.PretendGenerator)
+    for noted in (pretend.waits, pretend.formats, pretend.dtypes):
+        noted.clear()
+    # Attacks that differentiate while they differentiate need one thread here.
+    with torch.autograd.set_multithreading_enabled(False):
+        yield registered
+
+
+@pytest.fixture
+def jobs_on_the_gpu(gpu: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (rst_core.cells, rst_core.distributed):
+        monkeypatch.setattr(module, "default_device", lambda: gpu)
+
+
+@pytest.fixture
+def one_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both devices in the CPU's memory format, so that they round alike."""
+    monkeypatch.setattr("rst_core.networks.memory_format", lambda *of: torch.channels_last)
