@@ -146,18 +146,19 @@ def _perturbed(model: Classifier, seed: int) -> Classifier:
     return copy.eval().requires_grad_(False)
 
 
-def libraries(victim: Victim, rounds: int, count: int = 8) -> list[Ratio]:
+def libraries(victim: Victim, rounds: int, count: int = 4) -> list[Ratio]:
     """Auto-Attack and CW through us against the same library called directly.
 
     Both start from one seed, so that they do the same work: Auto-Attack spends its time on the
-    images that its earlier attacks leave standing.
+    images that its earlier attacks leave standing. Rounds of the same work differ by more than
+    the bound leaves, so that there are many short ones.
     """
     # Whoever comes first would pay for the imports, a second: most of what small trials showed.
     for library in (import_advertorch, import_advertorch_losses, import_autoattack):
         library()
     results = []
     for name, spec, direct, images in (
-        ("CW-Inf", _cw_inf(victim.spec), _direct_cw_inf, victim.images.first(10 * count)),
+        ("CW-Inf", _cw_inf(victim.spec), _direct_cw_inf, victim.images.first(20 * count)),
         ("Auto-Attack", _auto_attack(victim.spec), _direct_auto_attack, victim.images.first(count)),
     ):
         _, x, y = next(images.evaluation_batches(len(images)))
@@ -166,7 +167,7 @@ def libraries(victim: Victim, rounds: int, count: int = 8) -> list[Ratio]:
             "ours": partial(_noting, found, "ours", _ours, victim.model, x, y, spec),
             "direct": partial(_noting, found, "direct", direct, victim.model, x, y, spec),
         }
-        times = take_turns(variants, rounds, warm_up=False)
+        times = take_turns(variants, 3 * rounds, warm_up=False)
         values = quotients(times["ours"], times["direct"])
         left = correct(victim.model, found["direct"], y) != correct(victim.model, found["ours"], y)
         remark = f"{len(images)} images, {int(left.sum())} outcomes differ"

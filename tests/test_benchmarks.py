@@ -49,11 +49,11 @@ def victim() -> Victim:
 # -- ratios and the page --------------------------------------------------------------
 
 
-def test_variants_take_turns_after_a_call_that_does_not_count():
+def test_variants_take_turns_back_and_forth_after_a_call_that_does_not_count():
     calls: list[str] = []
     works = {name: lambda name=name: calls.append(name) for name in "ab"}
     times = take_turns(works, 2)
-    assert calls == list("ababab")
+    assert calls == list("ababba")
     assert [len(took) for took in times.values()] == [2, 2]
 
 
@@ -165,8 +165,10 @@ def test_search_steps_give_a_line_for_each_comparison(monkeypatch):
     monkeypatch.setattr(search, "FASTER", {8: 2.9})
     monkeypatch.setattr(search, "matrix_units", lambda: "units")
     found = search.search_steps(1, WIDTH)
-    assert [r.target for r in found] == [1.05, 2.9, 4.0]
-    assert found[2].remark.endswith("; units")
+    assert [r.target for r in found] == [1.05, 2.9, 1.05, 4.0]
+    # The bounds that rounds differ by have more of them.
+    assert [len(r.values) for r in found] == [5, 1, 5, 1]
+    assert found[3].remark.endswith("; units")
 
 
 def test_stacked_networks_answer_as_each_alone_and_train_as_each_alone():
