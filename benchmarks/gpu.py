@@ -24,6 +24,8 @@ from rst_core.vocabulary import Architecture, Precision
 
 #: Training images of CIFAR-10 without those held out for validation.
 EPOCH_IMAGES = 45_000
+#: Steps that are timed at once: the host runs ahead of a GPU, as it does in training.
+IN_A_ROW = 10
 NETWORKS = {
     "ResNet18": Architecture.PREACT_RESNET18,
     "WideResNet32": Architecture.WIDE_RESNET34,
@@ -164,10 +166,10 @@ def measure(
 def _times(
     builders: dict[str, Callable[[], steps.Step]], images: Tensor, labels: Tensor, rounds: int
 ) -> dict[str, list[float]]:
-    """Seconds of a step of every variant that runs; ten steps are timed at once."""
+    """Seconds of a step of every variant that runs."""
 
-    def ten(run: steps.Step) -> None:
-        for _ in range(10):
+    def in_a_row(run: steps.Step) -> None:
+        for _ in range(IN_A_ROW):
             run(images, labels)
 
     works: dict[str, Callable[[], object]] = {}
@@ -178,9 +180,9 @@ def _times(
         except Exception as error:
             say(f"{name} does not run here: {str(error).splitlines()[0]}")
         else:
-            works[name] = partial(ten, run)
+            works[name] = partial(in_a_row, run)
     times = take_turns(works, rounds)
-    return {name: [t / 10 for t in took] for name, took in times.items()}
+    return {name: [t / IN_A_ROW for t in took] for name, took in times.items()}
 
 
 def _ratios(name: str, size: int, found: dict[tuple[str, Setting], list[float]]) -> list[Ratio]:

@@ -100,10 +100,10 @@ class RandomSwitch(nn.Module):
         """Images in [0, 1], N x 3 x H x W, to logits, N x classes, each by a drawn ticket."""
         if self.switch == "call":
             return self.with_ticket(int(self._draw(1)), images)
-        drawn = self._draw(len(images)).to(images.device)
+        drawn = self._draw(len(images))
         logits: Tensor | None = None
         for ticket in torch.unique(drawn).tolist():
-            at = (drawn == ticket).nonzero().squeeze(1)
+            at = (drawn == ticket).nonzero().squeeze(1).to(images.device)
             part = self.with_ticket(ticket, images[at])
             if logits is None:
                 logits = part.new_empty(len(images), part.shape[1])

@@ -243,8 +243,8 @@ def test_precision_compares_seed_by_seed(digits: Splits, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_difference_is_measured_in_standard_errors():
-    assert precision._difference([12.0, 14.0], [10.0, 12.0]) == "+2.0 ± 1.4 (1.4)"
+def test_a_difference_is_taken_seed_by_seed_and_measured_in_standard_errors():
+    assert precision._difference([12.0, 25.0], [10.0, 22.0]) == "+2.5 ± 0.5 (5.0)"
     assert precision._difference([1.0, 1.0], [1.0, 1.0]) == "+0.0 ± 0.0 (0.0)"
 
 

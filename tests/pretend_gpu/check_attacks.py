@@ -10,9 +10,11 @@ import torch
 from rst_core.data import Images, as_float
 from rst_core.evaluation import attack_and_judge, natural_outcomes
 from rst_core.features import feature_distances
-from rst_core.networks import place
-from rst_core.r2s import adversary_view
+from rst_core.networks import place, prunable_weights
+from rst_core.r2s import RandomSwitch, adversary_view
+from rst_core.seeding import generator
 from rst_core.suspicion import measure_checks
+from rst_core.tickets import batch_norm_statistics
 from rst_core.vocabulary import AttackMethod
 from tests.attack_examples import EXAMPLES
 from tests.conftest import narrow_classifier
@@ -64,9 +66,26 @@ def test_what_is_measured_beside_an_attack_is_the_cpus(gpu, one_format, few_digi
     assert checks == checks_cpu
 
 
+@pytest.mark.parametrize("switch", ["call", "image"])
+def test_a_random_switch_answers_as_on_the_cpu(gpu, one_format, few_digits, switch):
+    """Its tickets are drawn on the CPU, wherever it computes."""
+    found = []
+    for device in (gpu, CPU):
+        rng = generator("masks")
+        model = narrow_classifier()
+        shapes = {name: weight.shape for name, weight in prunable_weights(model).items()}
+        masks = [{n: torch.rand(s, generator=rng) < 0.5 for n, s in shapes.items()} for _ in "ab"]
+        statistics = [batch_norm_statistics(model)] * 2
+        module = RandomSwitch(place(model, device), masks, statistics, switch=switch, seed=0)
+        images = as_float(few_digits.test.pixels[:6]).to(device)
+        found.append(module(images).cpu())
+    assert torch.equal(*found)
+
+
 def test_attacks_compute_float32_channels_first(gpu, few_digits):
     (model,) = models(gpu, 1)
     images = few_digits.test.first(12).to(gpu)
     attack_and_judge(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
-    assert set(pretend.formats) == {(torch.contiguous_format,) * 2}
+    assert all(torch.contiguous_format in formats for formats in pretend.formats)
+    assert {torch.contiguous_format} in pretend.formats
     assert set(pretend.dtypes) == {torch.float32}

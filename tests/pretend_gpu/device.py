@@ -15,8 +15,8 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 NAME = "pretend"
 #: What the host waited for, in order: operators whose result it needs, copies between devices.
 waits: list[str] = []
-#: Memory formats of the images and weights of every convolution.
-formats: list[tuple[torch.memory_format, torch.memory_format]] = []
+#: Of the images and of the weights of every convolution: all memory formats that they are in.
+formats: list[set[torch.memory_format]] = []
 #: dtypes of the images of every convolution.
 dtypes: list[torch.dtype] = []
 
@@ -52,6 +52,10 @@ class PretendTensor(Tensor):
     def data(self, value: PretendTensor) -> None:
         Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
         self.raw = value.raw
+
+    def tolist(self) -> Any:
+        waits.append("tolist")
+        return self.raw.tolist()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.raw!r})"
@@ -100,7 +104,7 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if isinstance(leaf, torch.Generator) and (leaf.device.type == NAME) != result_is_ours:
             _complain(f"{name}: the generator is on {leaf.device}, the result is not")
     if ours and name in _CONVOLUTIONS:
-        formats.append((_format(args[0]), _format(args[1])))
+        formats.extend(_formats(operand.raw) for operand in args[:2])
         dtypes.append(args[0].dtype)
     if name == "aten::_copy_from":
         _raw(args[1]).copy_(_raw(args[0]))
@@ -131,11 +135,10 @@ def _raw(value: Any) -> Any:
     return value.raw if isinstance(value, PretendTensor) else value
 
 
-def _format(tensor: Tensor) -> torch.memory_format:
-    if _raw(tensor).is_contiguous():
-        return torch.contiguous_format
-    assert _raw(tensor).is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last
+def _formats(raw: Tensor) -> set[torch.memory_format]:
+    """Both, where there is one channel or one pixel."""
+    known = (torch.contiguous_format, torch.channels_last)
+    return {format for format in known if raw.is_contiguous(memory_format=format)}
 
 
 def _check_devices(name: str, args: Any, tensors: list[Tensor]) -> None:
