@@ -115,6 +115,8 @@ class Provenance:
             "rst_core": rst_core.__version__,
             "revision": self.revision,
             "torch": str(torch.__version__),
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
             "python": platform.python_version(),
             "key": key,
             "host": socket.gethostname(),
