@@ -116,7 +116,7 @@ class Provenance:
             "revision": self.revision,
             "torch": str(torch.__version__),
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
             "python": platform.python_version(),
             "key": key,
             "host": socket.gethostname(),
