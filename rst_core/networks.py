@@ -8,11 +8,13 @@ Ramanujan et al. [51]).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from rst_core.arithmetic import memory_format
@@ -180,6 +182,37 @@ def place(
     """
     model.memory_format = memory_format(device, precision)
     return model.to(device, memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
+
+
+@contextmanager
+def given_weights(
+    model: Classifier, weights: dict[str, Tensor], precision: Precision
+) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The model as a function with other weights, in the format of another precision.
+
+    A model that is trained in bfloat16 is measured in float32, which on a GPU wants another
+    memory format than the one that :func:`place` gave it.
+
+    Args:
+        model: as it was placed; it is again when the block ends.
+        weights: by parameter name.
+        precision: what the block computes in.
+
+    Yields:
+        Images in [0, 1] to logits.
+    """
+    own = model.memory_format
+    model.memory_format = memory_format(model.mean.device, precision)
+    # Not Tensor.contiguous: a 1 x 1 kernel is contiguous in both formats, but has strides of one,
+    # which its convolution follows.
+    weights = {
+        name: weight.to(memory_format=model.memory_format) if weight.dim() == 4 else weight
+        for name, weight in weights.items()
+    }
+    try:
+        yield lambda images: functional_call(model, weights, (images,))
+    finally:
+        model.memory_format = own
 
 
 def _allocate(network: nn.Module) -> None:

@@ -35,6 +35,7 @@ from rst_core.distributed import (
 )
 from rst_core.evaluation import attack_outcomes, natural_outcomes
 from rst_core.files import write_text
+from rst_core.networks import given_weights
 from rst_core.optimiser import Sgd
 from rst_core.progress import Progress, say
 from rst_core.seeding import generator
@@ -42,7 +43,7 @@ from rst_core.session import Session, Verdict
 from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
 from rst_core.settings import validation_attack as make_validation_attack
 from rst_core.trainee import Trainee
-from rst_core.vocabulary import Selection
+from rst_core.vocabulary import Precision, Selection
 
 
 @dataclass(frozen=True)
@@ -301,19 +302,14 @@ def _constant(weight: Tensor) -> Tensor:
 
 def _measure(trainee: Trainee, images: LabelledImages, run: Run, split: str) -> dict[str, float]:
     """Accuracies of the present model on a split, in percent, always in float32."""
-    model = trainee.model.eval()
-    fixed = {name: weight.detach() for name, weight in trainee.weights().items()}
-
-    def present(x: Tensor) -> Tensor:
-        logits: Tensor = functional_call(model, fixed, (x,))
-        return logits
-
-    result = {f"{split}_natural": _percent(natural_outcomes(present, images))}
-    if run.attack is not None:
-        assert run.attack.eps is not None, "the inner maximisation has a ball"
-        spec = make_validation_attack(run.attack.eps, run.settings.validation_steps)
-        robust = attack_outcomes(present, {"self": present}, images, spec)["self"]
-        result[f"{split}_robust"] = _percent(robust)
+    weights = {name: weight.detach() for name, weight in trainee.weights().items()}
+    with given_weights(trainee.model.eval(), weights, Precision.FLOAT32) as present:
+        result = {f"{split}_natural": _percent(natural_outcomes(present, images))}
+        if run.attack is not None:
+            assert run.attack.eps is not None, "the inner maximisation has a ball"
+            spec = make_validation_attack(run.attack.eps, run.settings.validation_steps)
+            robust = attack_outcomes(present, {"self": present}, images, spec)["self"]
+            result[f"{split}_robust"] = _percent(robust)
     return result
 
 

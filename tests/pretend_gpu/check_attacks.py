@@ -19,7 +19,7 @@ from rst_core.vocabulary import AttackMethod
 from tests.attack_examples import EXAMPLES
 from tests.conftest import narrow_classifier
 from tests.pretend_gpu import device as pretend
-from tests.pretend_gpu.conftest import CPU
+from tests.pretend_gpu.conftest import CPU, check_formats
 
 #: Auto-Attack's other version goes through the same adapter, and averages 20 gradients a step.
 METHODS = [method for method in AttackMethod if method is not AttackMethod.AUTO_ATTACK_RAND]
@@ -86,6 +86,5 @@ def test_attacks_compute_float32_channels_first(gpu, few_digits):
     (model,) = models(gpu, 1)
     images = few_digits.test.first(12).to(gpu)
     attack_and_judge(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
-    assert all(torch.contiguous_format in formats for formats in pretend.formats)
-    assert {torch.contiguous_format} in pretend.formats
-    assert set(pretend.dtypes) == {torch.float32}
+    check_formats()
+    assert {found.dtype for found in pretend.convolutions} == {torch.float32}

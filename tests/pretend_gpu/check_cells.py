@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def test_the_whole_chain(results, jobs_on_the_gpu, one_format, monkeypatch, tmp_
     assert len(found) > 5
     monkeypatch.undo()
     (tmp_path / "cpu").mkdir()
-    os.chdir(tmp_path / "cpu")
+    monkeypatch.chdir(tmp_path / "cpu")
     shutil.copy(results / "data.json", "data.json")
     whole_chain(tmp_path / "cpu")
     assert cells(tmp_path / "cpu") == found

@@ -23,8 +23,8 @@ def registered() -> torch.device:
 def gpu(registered: torch.device, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """The device, with nothing noted yet."""
     monkeypatch.setattr(torch, "Generator", pretend.PretendGenerator)
-    for noted in (pretend.waits, pretend.formats, pretend.dtypes):
-        noted.clear()
+    pretend.waits.clear()
+    pretend.convolutions.clear()
     # Attacks that differentiate while they differentiate need one thread here.
     with torch.autograd.set_multithreading_enabled(False):
         yield registered
@@ -34,6 +34,16 @@ def gpu(registered: torch.device, monkeypatch: pytest.MonkeyPatch) -> Iterator[t
 def jobs_on_the_gpu(gpu: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (rst_core.cells, rst_core.distributed):
         monkeypatch.setattr(module, "default_device", lambda: gpu)
+
+
+def check_formats() -> None:
+    """Every convolution had the memory format that is fast for what it computed in."""
+    assert pretend.convolutions
+    for found in pretend.convolutions:
+        half = found.dtype is torch.bfloat16
+        wanted = torch.channels_last if half else torch.contiguous_format
+        assert wanted in found.images, found
+        assert wanted in found.weights, found
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -15,10 +15,17 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 NAME = "pretend"
 #: What the host waited for, in order: operators whose result it needs, copies between devices.
 waits: list[str] = []
-#: Of the images and of the weights of every convolution: all memory formats that they are in.
-formats: list[set[torch.memory_format]] = []
-#: dtypes of the images of every convolution.
-dtypes: list[torch.dtype] = []
+
+
+class Convolution(NamedTuple):
+    """What a convolution was given: with one channel or one pixel it is in both formats."""
+
+    dtype: torch.dtype
+    images: set[torch.memory_format]
+    weights: set[torch.memory_format]
+
+
+convolutions: list[Convolution] = []
 
 _BETWEEN_DEVICES = {"aten::_to_copy", "aten::copy_", "aten::_copy_from"}
 _ANSWERS_TO_THE_HOST = {
@@ -104,8 +111,8 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if isinstance(leaf, torch.Generator) and (leaf.device.type == NAME) != result_is_ours:
             _complain(f"{name}: the generator is on {leaf.device}, the result is not")
     if ours and name in _CONVOLUTIONS:
-        formats.extend(_formats(operand.raw) for operand in args[:2])
-        dtypes.append(args[0].dtype)
+        images, weights = (_formats(operand.raw) for operand in args[:2])
+        convolutions.append(Convolution(args[0].dtype, images, weights))
     if name == "aten::_copy_from":
         _raw(args[1]).copy_(_raw(args[0]))
         return args[1]
@@ -117,7 +124,7 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             return value
         if id(value) in returned:  # computed in place
             wrapper = returned[id(value)]
-            if wrapper.shape != value.shape:
+            if (wrapper.shape, wrapper.stride()) != (value.shape, value.stride()):
                 wrapper.data = PretendTensor(value)
             return wrapper
         return PretendTensor(value) if result_is_ours else value
@@ -136,7 +143,6 @@ def _raw(value: Any) -> Any:
 
 
 def _formats(raw: Tensor) -> set[torch.memory_format]:
-    """Both, where there is one channel or one pixel."""
     known = (torch.contiguous_format, torch.channels_last)
     return {format for format in known if raw.is_contiguous(memory_format=format)}
 
