@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ from rst_core.spec import Adversary, Network, Ticket
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
 
 torch.set_num_threads(1)
+
+# Under nohup, or in the background of a script, these are ignored, and what tests start would
+# inherit that: some wait for what such a signal ends.
+for _signum, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_signum) is signal.SIG_IGN:
+        signal.signal(_signum, _handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Real CIFAR images beside the checkout; tests that want them skip without.
