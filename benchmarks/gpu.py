@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import steps
 from benchmarks.ratios import Ratio, quotients, seconds, take_turns
+from rst_core.arithmetic import in_precision
 from rst_core.networks import Classifier
 from rst_core.progress import say
 from rst_core.vocabulary import Architecture, Precision
@@ -128,6 +129,9 @@ def variants(
         "ours": lambda: steps.ours(model(), precision=precision),
         "limit": lambda: steps.limit(model(), precision=precision),
         "ours, other memory format": lambda: ours(steps.in_other_format),
+        "ours, cuDNN's heuristics": lambda: steps.ours(
+            model(), precision=precision, around=in_precision
+        ),
     }
     if compiled:
         found["ours, torch.compile"] = lambda: ours(partial(compile_network, mode="default"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypedDict
 
 import torch
@@ -88,8 +89,9 @@ def ours(
     *,
     precision: Precision = Precision.FLOAT32,
     attack: AttackSpec | None = None,
+    around: Callable[[Precision, torch.device], AbstractContextManager[None]] = training_step,
 ) -> Step:
-    """The project's own training step on a mask search."""
+    """The project's own training step on a mask search, inside what is ``around`` steps."""
     trainee = MaskTrainee(model, keep_ratio, pattern, seed=0)
     optimiser = Sgd(trainee.variables.values(), **OPTIMISER)
     inner = attack or training_attack(SearchMethod.PGD7, 8.0)
@@ -99,7 +101,7 @@ def ours(
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
-        with training_step(precision, device):
+        with around(precision, device):
             step(trainee, optimiser, images, labels, inner, rng, overrun)
 
     return run

@@ -7,7 +7,7 @@ place, and is for `make bench` on a device to confirm; docs/performance.md says 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -27,18 +27,24 @@ def memory_format(device: torch.device, precision: Precision) -> torch.memory_fo
     return torch.contiguous_format
 
 
+def in_precision(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """Autocast to bfloat16 inside, or nothing."""
+    if precision is Precision.BFLOAT16:
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
 @contextmanager
 def training_step(precision: Precision, device: torch.device) -> Iterator[None]:
     """Around every step of training, whose batches all have one size.
 
-    In bfloat16 by autocast. On a GPU cuDNN tries its algorithms on every new shape and keeps
+    On a GPU cuDNN tries its algorithms on every new shape and keeps
     the fastest. Not where batches shrink, as in attacks that measure: there it would go on trying.
     """
-    half = precision is Precision.BFLOAT16
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = device.type != "cpu"
     try:
-        with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+        with in_precision(precision, device):
             yield
     finally:
         torch.backends.cudnn.benchmark = before

@@ -198,7 +198,7 @@ def test_the_gpus_functions_run_on_the_cpu():
     rows, ratios = gpu.measure(
         CPU, 1, size=4, width=WIDTH, matrix=64, networks=["ResNet18"], compiled=False
     )
-    assert len(rows) == 3 * 3 + 1
+    assert len(rows) == 3 * 4 + 1
     assert len(ratios) == 3 + 2
     assert all(row.milliseconds > 0 and row.fraction > 0 for row in rows)
     assert gpu.table(rows).count("\n") == len(rows) + 1

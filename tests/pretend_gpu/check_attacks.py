@@ -30,9 +30,19 @@ def models(device: torch.device, count: int):
     return [model.requires_grad_(False).eval() for model in placed]
 
 
+def noting(model, seen: list[torch.Tensor]):
+    """The model, which also notes the images that it is asked about."""
+
+    def call(images):
+        seen.append(images.cpu())
+        return model(images)
+
+    return call
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_outcomes_are_the_cpus(gpu, one_format, few_digits, method):
-    found, spec = [], EXAMPLES[method]
+def test_adversarial_images_and_outcomes_are_the_cpus(gpu, one_format, few_digits, method):
+    found, seen, spec = [], [], EXAMPLES[method]
     if method in (AttackMethod.EOT, AttackMethod.ENSEMBLE):
         # Against a random defence there is no first success.
         spec = dataclasses.replace(spec, stop_at_success=False)
@@ -43,10 +53,14 @@ def test_outcomes_are_the_cpus(gpu, one_format, few_digits, method):
     for device in (gpu, CPU):
         members = models(device, 2)
         source = adversary_view(members, method) if method.on_sets else members[0]
-        judges = {str(number): member for number, member in enumerate(members)}
+        judges = {"own": members[0], "other": noting(members[1], seen)}
         images = Images(pixels, labels).to(device)
         found.append(attack_and_judge(source, judges, images, spec, batch_size=2))
     on_gpu, on_cpu = found
+    batches = 2
+    assert len(seen) == 2 * batches
+    for ours, theirs in zip(seen[:batches], seen[batches:], strict=True):
+        assert torch.equal(ours, theirs), "the adversarial images"
     for name, outcomes in on_cpu.outcomes.items():
         assert torch.equal(on_gpu.outcomes[name], outcomes)
     if on_cpu.queries is not None:

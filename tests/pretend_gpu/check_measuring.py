@@ -19,7 +19,7 @@ def test_the_benchmark_for_a_gpu(gpu, monkeypatch):
     rows, ratios = gpu_benchmark.measure(
         gpu, 1, size=4, width=1 / 16, matrix=64, networks=["ResNet18"], compiled=False
     )
-    assert len(rows) == 3 * 3 + 1
+    assert len(rows) == 3 * 4 + 1
     assert len(ratios) == 3 + 2
 
 
