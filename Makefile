@@ -2,10 +2,18 @@
 # make report install, then write the report on what 'make demo' made, or on what exists of it
 # make test   install, then run the tests
 # make test-slurm   the tests that need a SLURM: starts one in /tmp, needs root on Debian
+# make container   build container/rst.sif, where there is Apptainer, for --sdm apptainer
 # make plan   say what TARGETS cost on GPUS GPUs, starting nothing: make plan TARGETS=table3 GPUS=4
 # make bench  measure speed as ratios and fill in docs/performance.md; on an idle machine
-# make lint   ruff, snakefmt, snakemake --lint, mypy
+# make lint   ruff, snakefmt, snakemake --lint, mypy, and the docs
+# make docs   the API and the config, from docstrings and schema, into results/api
+# make readme  make the demo anew, and show its log and pictures, and the plans, in README
+# make example-tickets  search the tickets of examples/tickets again
 # make clean  remove what the demo and the workflow made (not the environment)
+
+ifneq ($(words $(CURDIR)),1)
+$(error This folder's path has a space, with which Snakemake cannot run scripts; move the project)
+endif
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -14,13 +22,11 @@ SNAKEMAKE := $(BIN)/snakemake
 # Computing jobs use one thread each; Snakemake runs as many as there are cores.
 export OMP_NUM_THREADS ?= 1
 
-# A cell of the demo is seconds of work, and to load torch takes two: it is loaded once for all.
-WARM := $(BIN)/rst warm
-
-# Whose results 'make report' shows: demo or slurm.
+# Whose results 'make report' shows: demo or slurm, and where they are.
 PROFILE ?= demo
+RESULTS := $(if $(filter demo,$(PROFILE)),results/demo,results)
 
-.PHONY: install bench demo report plan test test-slurm lint clean
+.PHONY: install bench container demo report plan test test-slurm lint docs readme example-tickets clean
 
 install: .venv/installed
 
@@ -32,24 +38,22 @@ install: .venv/installed
 	touch $@
 
 demo: install
-	$(WARM) $(SNAKEMAKE) --profile demo results/figures/fig7.png
-	@echo "First picture: results/figures/fig7.png. Now all the rest."
-	$(WARM) $(SNAKEMAKE) --profile demo all
-	$(SNAKEMAKE) --profile demo --report results/report.html --quiet all
-	@echo "Tables are in results/tables, figures in results/figures; results/report.html shows all."
+	$(SNAKEMAKE) --profile demo all --prioritize $(RESULTS)/figures/fig7.png
+	$(SNAKEMAKE) --profile demo --report $(RESULTS)/report.html --quiet all
+	@echo "Open $(RESULTS)/report.html: all of it on one page."
+	@echo "Tables are in $(RESULTS)/tables, figures in $(RESULTS)/figures."
 
 # A complete report wants every page; before that there is one on the partial results.
 report: install
-	@mkdir -p results/logs
-	@if $(SNAKEMAKE) --profile $(PROFILE) --report results/report.html 2> results/logs/report.log; \
-	then echo "The report is results/report.html."; \
-	else echo "Not all is made (see the end of results/logs/report.log): reporting what exists." && \
+	@mkdir -p $(RESULTS)/logs
+	@if $(SNAKEMAKE) --profile $(PROFILE) --report $(RESULTS)/report.html 2> $(RESULTS)/logs/report.log; \
+	then echo "The report is $(RESULTS)/report.html."; \
+	else echo "Not all is made (see the end of $(RESULTS)/logs/report.log): reporting what exists." && \
 	$(SNAKEMAKE) partial --profile $(PROFILE) --nolock --quiet all && \
-	$(SNAKEMAKE) partial --profile $(PROFILE) --report results/partial/report.html --quiet all && \
-	echo "The report on what exists is results/partial/report.html."; \
+	$(SNAKEMAKE) partial --profile $(PROFILE) --report $(RESULTS)/partial/report.html --quiet all && \
+	echo "The report on what exists is $(RESULTS)/partial/report.html."; \
 	fi
 
-# Hours come from what `rst calibrate` wrote on the device that will compute.
 plan: install
 	@$(BIN)/rst plan $(or $(TARGETS),all) --gpus $(or $(GPUS),1 8)
 
@@ -60,6 +64,9 @@ test: install
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm --numprocesses 0 tests/slurm
 
+container:
+	apptainer build --force container/rst.sif container/rst.def
+
 bench: install
 	env -u OMP_NUM_THREADS $(BIN)/python -m benchmarks
 
@@ -69,6 +76,24 @@ lint: install
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(SNAKEMAKE) --lint
+	$(MAKE) docs
+
+# References that lead nowhere and docstrings that cannot be read are errors.
+docs: install
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs/api results/api
+	@echo "The API, config.yaml key by key and cells.csv column by column: results/api/index.html"
+
+readme: install
+	rm -rf results/demo
+	bash -c 'time $(MAKE) --no-print-directory demo' > docs/demo_log.txt 2>&1
+	$(BIN)/python -m tests.readme
+
+# The examples' own tickets, searched again; images as in measurements/cifar10_6k_kinds.yaml.
+EXAMPLES := $(shell cd examples/tickets && find . -name '*.pt')
+example-tickets: install
+	$(SNAKEMAKE) --configfile measurements/cifar10_6k_kinds.yaml examples/tickets.yaml --cores 2 \
+		-- $(EXAMPLES:./%=results/cifar10_6k_kinds/cells/%)
+	for file in $(EXAMPLES); do cp results/cifar10_6k_kinds/cells/$$file examples/tickets/$$file; done
 
 clean:
 	rm -rf results .snakemake

@@ -1,33 +1,50 @@
 """Robust Scratch Tickets: the paper's experiment matrix as a workflow."""
 
+from os.path import relpath
+from pathlib import Path
+
+from snakemake import __version__ as snakemake_version
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# With --directory elsewhere, unless there is one, the project's.
+configfile: "config.yaml" if Path("config.yaml").exists() else f"{workflow.basedir}/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
 
 
+# Made by `make container`; used with --sdm apptainer (docs/slurm.md).
+container: "container/rst.sif"
+
+
 include: "workflow/rules/setup.smk"
-include: "workflow/rules/cells.smk"
-include: "workflow/rules/flags.smk"
+include: "workflow/rules/progress.smk"
 include: "workflow/rules/jobs.smk"
+include: "workflow/rules/cells.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/shown.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"
+include: "workflow/rules/foreign.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/attack.smk"
 include: "workflow/rules/transfer.smk"
-include: "workflow/rules/r2s.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/artifacts.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/cells_csv.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
+
+
+# It knows the insides of one Snakemake; any other does without, and takes longer.
+if snakemake_version.startswith("9.27."):
+
+    include: "workflow/rules/large.smk"
 
 
 localrules:
@@ -42,20 +59,23 @@ rule all:
     input:
         rules.all_tables.input,
         rules.all_figures.input,
+        expand(rules.training_curves.output, experiments=ALL),
         rules.claims.output,
         rules.protocol.output,
-        rules.all_cells.input,
+        files_of(MATRIX.all_cells),
 
 
 onstart:
+    logger.info(f"Snakemake's own log: {', '.join(map(relpath, log))}")
+    print_stale()
     check_data_folders()
     check_disk()
     check_scheduler()
-    say_who_works()
+    name_cells_in_work()
 
 
 onsuccess:
-    end()
+    fail_if_cells_failed()
 
 
 onerror:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,12 +18,10 @@ from rst_core.attacks import run_attack
 from rst_core.attacks.budget import project, radius
 from rst_core.attacks.gradient import LogitFunction, random_start
 from rst_core.attacks.reference import draw_seed
-from rst_core.compat import import_advertorch, import_advertorch_losses, import_autoattack
-from rst_core.data import Images
-from rst_core.evaluation import attack_and_judge, correct, natural_outcomes
-from rst_core.loaded import Loaded
-from rst_core.networks import Classifier, prunable_weights
-from rst_core.seeding import generator
+from rst_core.device.compat import import_advertorch, import_autoattack
+from rst_core.device.seeding import generator
+from rst_core.measures.evaluation import attack_and_judge, correct, natural_outcomes
+from rst_core.models.networks import Classifier, prunable_weights
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Architecture, AttackMethod, Norm
 
@@ -49,101 +48,78 @@ def pgd_full_batch(
 
 
 def pgd_evaluation(victim: Victim, rounds: int) -> list[Ratio]:
-    """PGD-20 on a model that is about half robust."""
-    outcomes: dict[str, Tensor] = {}
-    images = victim.images.first(200)
-    times = take_turns(pgd_variants(victim, images, outcomes), rounds)
-    differing = int((outcomes["ours"] != outcomes["plain"]).sum())
-    remark = (
-        f"{100 * victim.robust:.0f} % robust, {len(images)} images, {differing} outcomes differ"
-    )
-    values = quotients(times["plain"], times["ours"])
-    what = "PGD-20 evaluation"
-    against = "full batch, with weights' gradients"
-    return [Ratio(what, against, values, "at least", 2.2, remark)]
-
-
-def pgd_variants(
-    victim: Victim, images: Images, outcomes: dict[str, Tensor]
-) -> dict[str, Callable[[], None]]:
-    """Ours and the plain way; each notes under its name which images stand."""
-    model, spec = victim.model, victim.spec
-    with_torchs_norms = steps.with_torchs_norms(model)
+    """PGD-20 on a model that is about half robust: ours, and the plain way."""
+    model, spec, images = victim.model, victim.spec, victim.images.first(200)
+    trainable = copy.deepcopy(model).requires_grad_(True)
     _, clean, labels = next(images.evaluation_batches(len(images)))
+    outcomes: dict[str, Tensor] = {}
 
     def ours() -> None:
         found = run_attack(model, clean, labels, spec, generator("pgd"))
         outcomes["ours"] = correct(model, found, labels)
 
     def plain() -> None:
-        with_torchs_norms.zero_grad(set_to_none=True)
-        found = pgd_full_batch(with_torchs_norms, clean, labels, spec, generator("pgd"))
-        outcomes["plain"] = correct(with_torchs_norms, found, labels)
+        trainable.zero_grad(set_to_none=True)
+        found = pgd_full_batch(trainable, clean, labels, spec, generator("pgd"))
+        outcomes["plain"] = correct(trainable, found, labels)
 
-    return {"ours": ours, "plain": plain}
+    times = take_turns({"ours": ours, "plain": plain}, rounds)
+    differing = int((outcomes["ours"] != outcomes["plain"]).sum())
+    remark = (
+        f"{100 * victim.robust:.0f} % robust, {len(images)} images, {differing} outcomes differ"
+    )
+    values, against = (
+        quotients(times["plain"], times["ours"]),
+        "full batch, with weights' gradients",
+    )
+    return [Ratio("PGD-20 evaluation", against, values, "at least", 1.8, remark)]
 
 
-def transfer_matrix(victim: Victim, rounds: int, tickets: int = 8) -> list[Ratio]:
+def transfer_rows(victim: Victim, rounds: int, tickets: int = 8) -> list[Ratio]:
     """A row attacks once and judges all; the plain way attacks for every pair.
 
-    Every attack run also measures clean accuracy, as an attack cell does. A process of one
-    row measures it of every judge; one that makes all rows, once of every judge.
+    Clean accuracy is measured of every judge either way, as in every attack cell.
     """
     members = {str(i): _perturbed(victim.model, i) for i in range(tickets)}
     images, spec = victim.images.first(32), victim.spec
     found: dict[str, list[Tensor]] = {}
 
-    def rows(name: str, shared: bool) -> None:
-        loaded, outcomes = Loaded(), []
-        for source in members.values():
-            judged = attack_and_judge(source, members, images, spec).outcomes
-            outcomes += [judged[judge] for judge in members]
-            loaded = loaded if shared else Loaded()
-            for judge, model in members.items():
-                loaded.get(judge, partial(natural_outcomes, model, images))
-        found[name] = outcomes
+    def judged(source: Classifier, judges: dict[str, Classifier]) -> list[Tensor]:
+        outcomes = attack_and_judge(source, judges, images, spec).outcomes
+        for judge in judges.values():
+            natural_outcomes(judge, images)
+        return [outcomes[name] for name in judges]
+
+    def rows() -> None:
+        found["rows"] = [one for source in members.values() for one in judged(source, members)]
 
     def pairs() -> None:
-        outcomes = []
-        for source in members.values():
-            for name, judge in members.items():
-                judged = attack_and_judge(source, {name: judge}, images, spec).outcomes
-                natural_outcomes(judge, images)
-                outcomes.append(judged[name])
-        found["pairs"] = outcomes
+        found["pairs"] = [
+            *(judged(source, {name: judge})[0] for source in members.values()
+              for name, judge in members.items())
+        ]  # fmt: skip
 
-    variants: dict[str, Callable[[], None]] = {
-        "matrix": partial(rows, "matrix", True),
-        "rows": partial(rows, "rows", False),
-        "pairs": pairs,
-    }
-    times = take_turns(variants, rounds, warm_up=False)
-    what, against = f"transfer matrix of {tickets} tickets", f"{tickets**2} attack runs"
-    results = []
-    for name, how, target in (
-        ("matrix", "all rows in one process", 6.0),
-        ("rows", "a process a row", None),
-    ):
-        pairs_of = zip(found[name], found["pairs"], strict=True)
-        differing = sum(int((a != b).sum()) for a, b in pairs_of)
-        remark = f"{how}, {len(images)} images, {differing} outcomes differ"
-        values = quotients(times["pairs"], times[name])
-        results.append(Ratio(what, against, values, "at least", target, remark))
-    return results
+    times = take_turns({"rows": rows, "pairs": pairs}, rounds, warm_up=False)
+    both = zip(found["rows"], found["pairs"], strict=True)
+    differing = sum(int((a != b).sum()) for a, b in both)
+    what, against = f"{tickets} rows of a transfer matrix", f"{tickets**2} attack runs"
+    remark = f"{len(images)} images, {differing} outcomes differ"
+    values = quotients(times["pairs"], times["rows"])
+    return [Ratio(what, against, values, "at least", 5.0, remark)]
 
 
 def _perturbed(model: Classifier, seed: int) -> Classifier:
     """A copy whose weights moved a little: another ticket, as far as time goes."""
     device = next(model.parameters()).device
     width = prunable_weights(model)["network.conv1.weight"].shape[0] / 64
-    copy = steps.network(Architecture.PREACT_RESNET18, width, device)
-    copy.load_state_dict(model.state_dict())
+    other = steps.network(Architecture.PREACT_RESNET18, width, device)
+    other.load_state_dict(model.state_dict())
     rng = generator("perturbed", seed)
     with torch.no_grad():
-        for weight in copy.parameters():
+        for weight in other.parameters():
             noise = torch.randn(weight.shape, generator=rng).to(device)
             weight.add_(0.1 * weight.std() * noise)
-    return copy.eval().requires_grad_(False)
+    return other.eval().requires_grad_(False)
 
 
 def libraries(victim: Victim, rounds: int, count: int = 4) -> list[Ratio]:
@@ -154,7 +130,7 @@ def libraries(victim: Victim, rounds: int, count: int = 4) -> list[Ratio]:
     the bound leaves, so that there are many short ones.
     """
     # Whoever comes first would pay for the imports, a second: most of what small trials showed.
-    for library in (import_advertorch, import_advertorch_losses, import_autoattack):
+    for library in (import_advertorch, import_autoattack):
         library()
     results = []
     for name, spec, direct, images in (
@@ -203,7 +179,7 @@ def _direct_cw_inf(model: Classifier, x: Tensor, y: Tensor, spec: AttackSpec) ->
     with torch.no_grad():
         standing = model(x).argmax(1) == y
     attack = import_advertorch().LinfPGDAttack(
-        model, loss_fn=import_advertorch_losses().CWLoss(), eps=radius(spec),
+        model, loss_fn=import_advertorch("loss").CWLoss(), eps=radius(spec),
         nb_iter=spec.steps, eps_iter=spec.step_size / 255, rand_init=True,
     )  # fmt: skip
     result = x.contiguous().clone()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 import torch
 
 from benchmarks import steps
-from benchmarks.gpu import SETTINGS, matrix_rate
 from benchmarks.ratios import Ratio, quotients, take_turns
-from rst_core.networks import Classifier
+from rst_core.models.networks import Classifier
 from rst_core.vocabulary import Architecture, Precision
 
 #: How many times faster than the released structure, by batch size [issue: measured 1.96, 3.04].
@@ -68,19 +66,6 @@ def _ratios(size: int, times: dict[str, list[float]]) -> list[Ratio]:
         Ratio(f"{lead}, bfloat16", "dense limit in bfloat16",
               quotients(times["bfloat16"], times["bfloat16 limit"]),
               "at most", 1.05, remark(times["bfloat16"], times["bfloat16 limit"])),
-        Ratio(f"{lead}, bfloat16", released, faster("bfloat16"), "at least", 4.0,
-              f"{remark(times['bfloat16'], times['released'])}; {matrix_units()}"),
+        Ratio(f"{lead}, bfloat16", released, faster("bfloat16"),
+              "at least", 4.0, remark(times["bfloat16"], times["released"])),
     ]  # fmt: skip
-
-
-@cache
-def matrix_units() -> str:
-    """What decides whether bfloat16 pays on a CPU: its instructions, and the rates measured."""
-    device = torch.device("cpu")
-    words = set(Path("/proc/cpuinfo").read_text().split())
-    found = " and ".join(name for name in ("amx_bf16", "avx512_bf16") if name in words) or "none"
-    rates = [matrix_rate(device, setting, 2048) / 1e9 for setting in (SETTINGS[0], SETTINGS[2])]
-    return (
-        f"bfloat16 instructions of this CPU: {found}; it multiplies matrices at "
-        f"{rates[0]:.0f} GFLOPS in float32, {rates[1]:.0f} in bfloat16"
-    )

@@ -7,7 +7,6 @@ in every forward pass and computes score gradients in every attack step.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypedDict
@@ -17,13 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from rst_core.arithmetic import training_step
-from rst_core.batch_norm import BatchNorm
-from rst_core.networks import Classifier, build_classifier, draw_weights, place, prunable_weights
-from rst_core.optimiser import Sgd
+from rst_core.device.arithmetic import training_step
+from rst_core.models.networks import (
+    Classifier,
+    build_classifier,
+    draw_weights,
+    place,
+    prunable_weights,
+)
 from rst_core.settings import AttackSpec, NetworkSettings, training_attack
-from rst_core.trainee import MaskTrainee
-from rst_core.training import step
+from rst_core.training.loop import step
+from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Pattern, Precision, SearchMethod
 
 EPS, STEP_SIZE, STEPS = 8 / 255, 2 / 255, 7
@@ -49,19 +52,6 @@ def in_other_format(model: Classifier) -> Classifier:
     formats = {torch.channels_last: torch.contiguous_format}
     model.memory_format = formats.get(model.memory_format, torch.channels_last)
     return model.to(memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
-
-
-def with_torchs_norms(model: Classifier) -> Classifier:
-    """A copy in the same mode whose batch norms are torch's; all parameters need a gradient."""
-    plain = copy.deepcopy(model)
-    for parent in list(plain.modules()):
-        for name, norm in parent.named_children():
-            if isinstance(norm, BatchNorm):
-                torchs = nn.BatchNorm2d(norm.num_features, affine=False).train(norm.training)
-                torchs.load_state_dict(norm.state_dict())
-                device = norm.get_buffer("running_mean").device
-                setattr(parent, name, torchs.to(device))
-    return plain.requires_grad_(True)
 
 
 def batch(size: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -93,7 +83,7 @@ def ours(
 ) -> Step:
     """The project's own training step on a mask search, inside what is ``around`` steps."""
     trainee = MaskTrainee(model, keep_ratio, pattern, seed=0)
-    optimiser = Sgd(trainee.variables.values(), **OPTIMISER)
+    optimiser = torch.optim.SGD(list(trainee.variables.values()), **OPTIMISER)
     inner = attack or training_attack(SearchMethod.PGD7, 8.0)
     device = next(iter(trainee.variables.values())).device
     rng = torch.Generator(device=device).manual_seed(0)
@@ -180,7 +170,7 @@ def released(model: Classifier, keep_ratio: float = 0.2) -> Step:
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
-        with training_step(Precision.FLOAT32, images.device):
+        with training_step(Precision.TF32, images.device):
             released_step(images.contiguous(), labels)
 
     def released_step(images: Tensor, labels: Tensor) -> None:

@@ -10,14 +10,14 @@ from torch import Tensor
 from benchmarks.steps import network
 from rst_core.attacks import run_attack
 from rst_core.attacks.gradient import LogitFunction
-from rst_core.data import Images, load_splits
-from rst_core.evaluation import correct
-from rst_core.networks import Classifier, prunable_weights
-from rst_core.optimiser import Sgd
-from rst_core.seeding import generator
+from rst_core.data.images import Images
+from rst_core.data.sources import load_splits
+from rst_core.device.seeding import generator
+from rst_core.measures.evaluation import correct
+from rst_core.models.networks import Classifier, prunable_weights
 from rst_core.settings import AttackSpec, DatasetSettings, training_attack
-from rst_core.trainee import WeightTrainee
-from rst_core.training import step
+from rst_core.training.loop import step
+from rst_core.training.trainee import WeightTrainee
 from rst_core.vocabulary import Architecture, AttackMethod, Norm, SearchMethod, Source
 
 #: Handwritten digits at the size of CIFAR's images.
@@ -64,7 +64,7 @@ def train_victim(device: torch.device, width: float = 0.125, epochs: int = 6) ->
     splits = load_splits(DIGITS).to(device)
     model = network(Architecture.PREACT_RESNET18, width, device)
     trainee = WeightTrainee(model)
-    optimiser = Sgd(trainee.variables.values(), lr=0.05, momentum=0.9)
+    optimiser = torch.optim.SGD(trainee.variables.values(), lr=0.05, momentum=0.9)
     inner = training_attack(SearchMethod.FGSM_RS, 8.0)
     overrun = torch.full((), -1.0, device=device)
     for epoch in range(epochs):

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 
-from rst_core.networks import build_classifier, draw_weights
-from rst_core.r2s import RandomSwitch
+from rst_core.identity import Adversary, Network, Ticket
+from rst_core.models.files import Head, batch_norm_statistics, save_model
+from rst_core.models.networks import build_classifier, draw_weights
+from rst_core.models.r2s import RandomSwitch
 from rst_core.settings import NetworkSettings
-from rst_core.spec import Adversary, Network, Ticket
-from rst_core.tickets import Head, batch_norm_statistics, save_model
-from rst_core.trainee import MaskTrainee
+from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod
 
 CANDIDATES = (0.05, 0.07, 0.1, 0.15, 0.2, 0.3)

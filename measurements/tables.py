@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow import measured_page
-from workflow.artifacts.frame import read_cells
+from workflow.artifacts.numbers.frame import read_cells
 
 CELLS = Path(__file__).parent / "cells"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements.md"

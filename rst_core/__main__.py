@@ -2,12 +2,6 @@
 
 import sys
 
-from rst_core.warm import made
+from rst_core.job.cli import main
 
-# Asked before the command line is loaded, which takes longer than to ask.
-status = made(sys.argv[1:])
-if status is None:
-    from rst_core.cli import main
-
-    status = main()
-sys.exit(status)
+sys.exit(main())

@@ -1,27 +1,51 @@
-"""Cell files: one small JSON a cell, with every image's outcome and where it came from."""
+"""Cell files: one JSON a cell, with every image's outcome, its axes and what it was made of.
+
+Imports neither torch nor numpy: tables and plans read thousands of these.
+"""
 
 from __future__ import annotations
 
 import base64
-import os
-import platform
-import socket
-import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from rst_core.axes import cell_axes, model_axes
+from rst_core.identity import (
+    Cell,
+    Evaluation,
+    FeatureDistance,
+    TrainingCell,
+    TransferRow,
+    parse_cell,
+    parse_model,
+    split_cell_path,
+)
+from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, read_settings, same, sources_of
+from rst_core.settings import AttackSpec
+from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json
 
-import rst_core
+if TYPE_CHECKING:
+    import numpy as np
 
-FORMAT = 1
+FORMAT = 2
+
+_KEYS = {
+    "format", "kind", "cell", "axes", "key", "science", "settings", "dataset_digest", "models",
+    "keys", "images", "results", "provenance",
+}  # fmt: skip
+_ATTACK_KEYS = {"queries", "checks"}
 
 
 def pack_outcomes(outcomes: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
     """N booleans as counts with base64-packed bits."""
+    import numpy as np
+
     return {
         "correct": int(outcomes.sum()),
         "total": len(outcomes),
@@ -29,20 +53,15 @@ def pack_outcomes(outcomes: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, An
     }
 
 
-def unpack_outcomes(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """The booleans that :func:`pack_outcomes` packed.
+def unpack_outcomes(packed: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The booleans that :func:`pack_outcomes` packed; ``ValueError`` if they are none."""
+    import numpy as np
 
-    Raises:
-        ValueError: if counts and bits disagree.
-    """
+    # Out of a data frame they may come as floats.
+    whole = {**packed, **{name: int(packed[name]) for name in ("correct", "total")}}
+    _check_outcomes(whole, whole["total"])
     bits = np.frombuffer(base64.b64decode(packed["outcomes"]), dtype=np.uint8)
-    outcomes = np.unpackbits(bits, count=packed["total"]).astype(bool)
-    if int(outcomes.sum()) != packed["correct"]:
-        raise ValueError(
-            f"outcomes hold {int(outcomes.sum())} correct images, the count says "
-            f"{packed['correct']}; the file is damaged"
-        )
-    return outcomes
+    return np.unpackbits(bits, count=whole["total"]).astype(bool)
 
 
 def pack_counts(counts: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
@@ -54,80 +73,244 @@ def pack_counts(counts: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
     }
 
 
-def unpack_counts(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The counts that :func:`pack_counts` packed.
+def unpack_counts(packed: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The counts that :func:`pack_counts` packed; ``ValueError`` if they are none."""
+    import numpy as np
 
-    Raises:
-        ValueError: if sum or length and counts disagree.
+    _check_counts(packed, packed["total"])
+    return np.frombuffer(base64.b64decode(packed["counts"]), dtype="<i4").astype(np.int64)
+
+
+def cell_record(
+    cell: Evaluation | TransferRow | FeatureDistance,
+    made_of: MadeOf,
+    images: Mapping[str, int],
+    results: Sequence[dict[str, Any]],
+    provenance: Mapping[str, Any],
+    **more: Any,
+) -> dict[str, Any]:
+    """What the file of a cell holds.
+
+    Args:
+        images: how many were ``attacked``, and how many the ``test_set`` has.
+        results: one for each judged model, or for each eps of feature distances.
+        provenance: where, when and with what it was computed.
+        more: an attack's ``queries`` and ``checks``.
     """
-    counts = np.frombuffer(base64.b64decode(packed["counts"]), dtype="<i4").astype(np.int64)
-    if (int(counts.sum()), len(counts)) != (packed["sum"], packed["total"]):
-        raise ValueError(
-            f"counts are {len(counts)} with sum {int(counts.sum())}, the file says "
-            f"{packed['total']} with sum {packed['sum']}; the file is damaged"
-        )
-    return counts
+    judged = [
+        {**result, "axes": model_axes(parse_model(result["model"]))}
+        if "model" in result
+        else result
+        for result in results
+    ]
+    return {
+        "format": FORMAT,
+        "kind": type(cell).__name__,
+        "cell": cell.path,
+        "axes": cell_axes(cell),
+        **made_of.recorded(cell.path, "models"),
+        "images": dict(images),
+        "results": judged,
+        **more,
+        "provenance": dict(provenance),
+    }
 
 
-def source_revision() -> str:
-    """Git commit of the running source, with ``+changes`` if it was edited; else the version."""
-    folder = Path(__file__).parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
+def read_cell(path: Path) -> dict[str, Any]:
+    """The record in a cell file, all of it verified.
+
+    Raises ``FileNotFoundError``; ``DamagedFileError`` if it is not as it was written, is another
+    cell's, or says what cannot be; ``OtherVersionError`` if another version wrote it.
+    """
+    record = read_json(path, "", FORMAT)
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return f"rst_core {rst_core.__version__}"
-    return found.stdout.strip()
+        _check_cell(path, record)
+    except IMPOSSIBLE as error:
+        raise DamagedFileError(path, error) from None
+    return record
 
 
-def device_name() -> str:
-    """Name of the device that computes, with the number of CPU threads if it is the CPU."""
-    import torch
+def check_named(path: Path, identity: str) -> None:
+    """Raise ``ValueError`` if a path names another cell than the file holds.
 
-    from rst_core.distributed import default_device
+    A file that was copied to where no cell is named may hold any.
+    """
+    if path.as_posix().endswith(f"/{identity}"):
+        return
+    try:
+        named = split_cell_path(path.as_posix())[1].path
+    except ValueError:
+        return
+    _require(named == identity, f"it holds {identity}")
 
-    if default_device().type == "cuda":
-        return torch.cuda.get_device_name()
-    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+def _check_cell(path: Path, record: dict[str, Any]) -> None:
+    cell = _cell(record["cell"])
+    _require(not isinstance(cell, TrainingCell), "it holds the name of a model")
+    assert not isinstance(cell, TrainingCell)
+    check_named(path, cell.path)
+    _require(record["kind"] == type(cell).__name__, f"it is called a {record['kind']}")
+    _require(same(record["axes"], cell_axes(cell)), "its axes are not those of its name")
+    attack = None if isinstance(cell, FeatureDistance) else cell
+    allowed = _KEYS | _ATTACK_KEYS if attack else _KEYS
+    _require(_KEYS <= set(record) <= allowed, f"it has the keys {', '.join(record)}")
+    images = record["images"]
+    _require(set(images) == {"attacked", "test_set"}, f"images are {images}")
+    count = _integer(images["attacked"], "images attacked", 1)
+    _integer(images["test_set"], "images of the test set", count)
+    if attack:
+        _check_attack(attack, record, count)
+    else:
+        _check_features(record, count)
+    judges = [r["model"] for r in record["results"]] if attack else []
+    _check_models(cell, judges, record)
+    check_made_of(cell.path, record, "models")
+    _check_provenance(record["provenance"])
 
 
-@dataclass
-class Provenance:
-    """Measures one piece of work from construction to :meth:`finish`."""
+def _check_attack(cell: Evaluation | TransferRow, record: dict[str, Any], count: int) -> None:
+    spec = _spec(json.dumps(record["settings"]))
+    named = (cell.attack, cell.eps, cell.model.network.seed)
+    _require((spec.name, spec.eps, spec.seed) == named, "its settings are of another attack")
+    whole = record["images"]["test_set"]
+    _require(count == min(spec.images or whole, whole), f"{count} images are not what it attacks")
+    for result in record["results"]:
+        _check_judged(result, count)
+    if "queries" in record:
+        _check_counts(record["queries"], count)
+    if "checks" in record:
+        _check_symptoms(record["checks"], count)
 
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    revision: str = field(default_factory=source_revision)
 
-    def finish(self, key: str, continued: Sequence[str] = ()) -> dict[str, Any]:
-        """Versions, place, device, processes, times (UTC), and how many sessions it took.
+@cache
+def _spec(text: str) -> AttackSpec:
+    """The attack of an attack cell's settings, all of them checked; few cells have others."""
+    found = read_settings(json.loads(text), ATTACK)
+    _integer(found["batch_size"], "batch_size", 1)
+    spec: AttackSpec = found["attack"]
+    return spec
 
-        Args:
-            key: digest of everything that the result depends on.
-            continued: from where sessions after the first continued; times are those of
-                the last one.
-        """
-        import torch
 
-        from rst_core.distributed import share
+def _check_judged(result: dict[str, Any], count: int) -> None:
+    keys = {"model", "axes", "natural", "robust", "parameters", "parameters_kept"}
+    _require(set(result) == keys, f"a result has the keys {', '.join(result)}")
+    _require(same(result["axes"], _axes(result["model"])), "a result's axes are another model's")
+    for measure in ("natural", "robust"):
+        _check_outcomes(result[measure], count)
+    parameters = _integer(result["parameters"], "parameters", 1)
+    _integer(result["parameters_kept"], "parameters_kept", 0, parameters)
 
-        finished = datetime.now(UTC)
-        return {
-            "rst_core": rst_core.__version__,
-            "revision": self.revision,
-            "torch": str(torch.__version__),
-            "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-            "python": platform.python_version(),
-            "key": key,
-            "host": socket.gethostname(),
-            # What a scheduler calls the job: set by whoever knows the scheduler.
-            "job": os.environ.get("RST_JOB") or None,
-            "device": device_name(),
-            "processes": share().processes,
-            "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
-            "started": self.started.isoformat(timespec="seconds"),
-            "finished": finished.isoformat(timespec="seconds"),
-            "wall_seconds": round((finished - self.started).total_seconds(), 3),
-            "sessions": 1 + len(continued),
-            "continued": list(continued),
-        }
+
+def _check_features(record: dict[str, Any], count: int) -> None:
+    results = record["results"]
+    grid = read_settings(record["settings"], FEATURES)["eps_grid"]
+    _require(count == record["images"]["test_set"], "it measures only some images")
+    _require(same([r["eps"] for r in results], list(grid)), "its sizes are not its settings'")
+    for result in results:
+        _number(result["eps"], "eps")
+        keys = {"eps", "mean", "deviation", "total"}
+        _require(set(result) == keys, f"a result has the keys {', '.join(result)}")
+        _number(result["mean"], "mean")
+        _number(result["deviation"], "deviation")
+        _require(same(result["total"], count), f"total is {result['total']!r} of {count} images")
+
+
+def _check_models(
+    cell: Evaluation | TransferRow | FeatureDistance, judges: list[str], record: dict[str, Any]
+) -> None:
+    """That the record's models are the cell's sources and the judges of its results."""
+    own = [model.path for model in sources_of(cell)]
+    if isinstance(cell, Evaluation):
+        _require(judges == own, "its results are of other models")
+    _require(len(set(judges)) == len(judges), "it judges a model twice")
+    found = [_cell(path) for path in record["models"]]
+    _require(all(isinstance(c, TrainingCell) for c in found), "its models are none")
+    paths = [c.model.path for c in found]
+    _require(sorted(paths) == sorted({*own, *judges}), "it is made on other models than it names")
+    chosen = {c.selection for c in found if c.model.path in own}
+    _require(chosen <= {cell.selection}, "its models are of another selection")
+
+
+def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
+    """Raise ``ValueError`` unless what a file says it is made of gives its key.
+
+    ``bases`` is what the record calls the models that it is made from. Files without a key were
+    made before there were any, or by hand: they are never fresh.
+    """
+    contents, keys, key = record[bases], record["keys"], record["key"]
+    _require(set(contents) == set(keys), "its keys are not those of its models")
+    digests = [*contents.values(), record["dataset_digest"], key]
+    none = (None,) if key is None else ()
+    _require(all(d in none or is_digest(d) for d in digests), "a digest in it is none")
+    _require(all(k is None or is_digest(k) for k in keys.values()), "a key in it is none")
+    _integer(record["science"], "science", 0)
+    if key is not None and record["science"] == SCIENCE:
+        made = MadeOf(record["settings"], record["dataset_digest"], contents, keys)
+        _require(made.key(path) == key, "its key is not that of what it says it is made of")
+
+
+def _check_outcomes(packed: Mapping[str, Any], count: int) -> None:
+    _require(set(packed) == {"correct", "total", "outcomes"}, f"outcomes are {', '.join(packed)}")
+    total = _integer(packed["total"], "total", 1)
+    _require(total == count, f"outcomes of {total} images where {count} were attacked")
+    bits = base64.b64decode(packed["outcomes"], validate=True)
+    number = int.from_bytes(bits)
+    padding = 8 * len(bits) - total
+    fits = 0 <= padding < 8 and number & ((1 << padding) - 1) == 0
+    _require(fits, f"its packed outcomes are not of {total} images")
+    found, correct = number.bit_count(), _integer(packed["correct"], "correct", 0)
+    _require(found == correct, f"outcomes hold {found} correct images, the count says {correct}")
+
+
+def _check_counts(packed: Mapping[str, Any], count: int) -> None:
+    _require(set(packed) == {"sum", "total", "counts"}, f"queries are {', '.join(packed)}")
+    data = base64.b64decode(packed["counts"], validate=True)
+    total = _integer(packed["total"], "total", 1)
+    _require(total == count and len(data) == 4 * total, f"its counts are not of {count} images")
+    counts = struct.unpack(f"<{total}i", data)
+    added = _integer(packed["sum"], "sum", 0)
+    _require(min(counts) >= 0 and sum(counts) == added, f"counts add up to {sum(counts)}")
+
+
+def _check_symptoms(checks: dict[str, Any], count: int) -> None:
+    keys = {"images", "zero_gradient", "rerun_difference", "probabilities", "correct_at_64"}
+    _require(set(checks) == keys, f"checks are {', '.join(checks)}")
+    images = _integer(checks["images"], "checks.images", 1, count)
+    _integer(checks["zero_gradient"], "checks.zero_gradient", 0, images)
+    _number(checks["rerun_difference"], "checks.rerun_difference")
+    _number(checks["correct_at_64"], "checks.correct_at_64", images)
+    _require(isinstance(checks["probabilities"], bool), "checks.probabilities is no truth")
+
+
+def _check_provenance(provenance: dict[str, Any]) -> None:
+    for key in ("rst_core", "revision", "torch", "python", "device", "started", "finished"):
+        _require(isinstance(provenance[key], str), f"{key} is {provenance[key]!r}")
+    for key in ("started", "finished"):
+        datetime.fromisoformat(provenance[key])
+    _number(provenance["wall_seconds"], "wall_seconds")
+
+
+def _require(condition: bool, found: str) -> None:
+    if not condition:
+        raise ValueError(found)
+
+
+def _integer(value: Any, name: str, low: int, high: float = math.inf) -> int:
+    _require(type(value) is int and low <= value <= high, f"{name} is {value!r}")
+    return int(value)
+
+
+def _number(value: Any, name: str, high: float = math.inf) -> float:
+    right = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= high
+    _require(right, f"{name} is {value!r}")
+    return float(value)
+
+
+@cache
+def _cell(path: str) -> Cell:
+    return parse_cell(path)
+
+
+@cache
+def _axes(path: str) -> dict[str, Any]:
+    return model_axes(parse_model(path))

@@ -1,15 +1,17 @@
 """Parameters of a cell: frozen, validated on construction, each with its unit.
 
-An identity (:mod:`rst_core.spec`) says *which* cell; settings say *how* it is computed.
-Field metadata carries the help text from which the command line is made.
+An identity (:mod:`rst_core.identity`) says *which* cell; settings say *how* it is computed.
+Field metadata carries help text and range, each stated once: the command line, the config's
+validator and its JSON schema are made from them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from rst_core.ranges import IMAGES, SEED, SIZE, Range, check_ranges, option, require
 from rst_core.vocabulary import (
     Architecture,
     AttackMethod,
@@ -21,21 +23,9 @@ from rst_core.vocabulary import (
     Source,
 )
 
-#: Read by the workflow's validator: a key that no field has is an error.
-_STRICT = {"extra": "forbid"}
-
-
-def option(help_text: str, default: Any = ...) -> Any:
-    """A dataclass field with help for config, schema and command line."""
-    metadata = {"help": help_text}
-    if default is ...:
-        return field(metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def _require(condition: bool, key: str, value: object, allowed: str) -> None:
-    if not condition:
-        raise ValueError(f"{key} is {value!r}; allowed is {allowed}")
+#: Read by the workflow's validator: a key that no field has is an error, and so is NaN.
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
+_POSITIVE = Range(SIZE.low, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,33 +43,35 @@ class DatasetSettings:
         "torchvision: class name such as CIFAR10; digits: which task; folders: unused", ""
     )
     path: str = option("folder that holds the data (packed: the file; unused by digits)", "data")
-    classes: int = option("number of classes")
-    image_size: int = option("side of the square images, in pixels", 32)
-    mean: tuple[float, float, float] = option("channel means on [0, 1] images")
-    std: tuple[float, float, float] = option("channel standard deviations on [0, 1] images")
+    classes: int = option("number of classes", within=Range(2, 100_000))
+    image_size: int = option("side of the square images, in pixels", 32, Range(4, 4096))
+    mean: tuple[float, float, float] = option("channel means on [0, 1] images", each=Range(0, 1))
+    std: tuple[float, float, float] = option(
+        "channel standard deviations on [0, 1] images", each=Range(1e-3, 1)
+    )
     crop_padding: int = option(
         "random crop: zero padding on each side, in pixels; 0 is off, and for streamed_folder a "
         "random resized crop",
         4,
+        Range(0, 4096),
     )
     flip: bool = option("random horizontal flips", True)
-    validation_images: int = option("images held out of the training set", 1000)
-    validation_seed: int = option("seed of that split", 0)
+    validation_images: int = option("images held out of the training set", 1000, IMAGES)
+    validation_seed: int = option("seed of that split", 0, SEED)
 
     def __post_init__(self) -> None:
-        _require(self.classes >= 2, "classes", self.classes, "an integer of at least 2")
-        _require(self.image_size >= 4, "image_size", self.image_size, "at least 4 pixels")
-        _require(self.crop_padding >= 0, "crop_padding", self.crop_padding, "0 or more pixels")
-        _require(
-            self.crop_padding == 0 or self.source is not Source.STREAMED_FOLDER,
-            "crop_padding",
-            self.crop_padding,
-            "0 for streamed_folder, whose training images are random resized crops",
-        )
-        _require(
-            self.validation_images > 0, "validation_images", self.validation_images, "at least 1"
-        )
-        _require(all(s > 0 for s in self.std), "std", self.std, "three positive numbers")
+        check_ranges(self)
+        variants = _VARIANTS.get(self.source, {self.variant: 0})
+        allowed = f"one of {', '.join(variants)}: {self.source} has these"
+        require(self.variant in variants, "variant", self.variant, allowed)
+        classes = variants.get(self.variant) or self.classes
+        require(self.classes == classes, "classes", self.classes, f"{classes} for {self.variant}")
+        side, padding, streamed = self.image_size, self.crop_padding, Source.STREAMED_FOLDER
+        fits = side == 32 or self.source is not Source.TORCHVISION
+        require(fits, "image_size", side, f"32 for {self.variant}")
+        require(padding < side, "crop_padding", padding, f"0 to {side - 1}, less than image_size")
+        allowed = f"0 for {streamed}, whose training images are random resized crops"
+        require(padding == 0 or self.source is not streamed, "crop_padding", padding, allowed)
 
     @property
     def description(self) -> str:
@@ -89,6 +81,13 @@ class DatasetSettings:
         return f"dataset {self.source}:{which}"
 
 
+#: What a source of several datasets has, with their numbers of classes.
+_VARIANTS: dict[Source, dict[str, int]] = {
+    Source.TORCHVISION: {"CIFAR10": 10, "CIFAR100": 100, "SVHN": 10},
+    Source.DIGITS: {"plain": 10, "tinted": 20, "street": 10},
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
     """An architecture and its width."""
@@ -96,10 +95,16 @@ class NetworkSettings:
     __pydantic_config__: ClassVar = _STRICT
 
     architecture: Architecture = option("architecture")
-    width: float = option("factor on the number of channels; 1 is the paper's", 1.0)
+    width: float = option(
+        "factor on the number of channels; 1 is the paper's", 1.0, Range(0.01, 16)
+    )
 
     def __post_init__(self) -> None:
-        _require(self.width > 0, "width", self.width, "a positive factor such as 0.25")
+        check_ranges(self)
+        # Torchvision's.
+        fixed = (Architecture.RESNET18, Architecture.RESNET50, Architecture.RESNET101)
+        free = self.width == 1 or self.architecture not in fixed
+        require(free, "width", self.width, f"1 for torchvision's {self.architecture}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,48 +126,66 @@ class AttackSpec:
     method: AttackMethod = option("algorithm")
     norm: Norm = option("norm of the perturbation")
     eps: float | None = option(
-        "radius: 1/255 (linf), [0, 1] images (l2); cw_l2 has none and needs none", None
+        "radius: 1/255 (linf), [0, 1] images (l2); cw_l2 has none and needs none",
+        None,
+        Range(0, SIZE.high),
     )
     steps: int = option(
-        "gradient steps; cw_l2: iterations; bandits: steps of two queries each; square: queries", 1
+        "gradient steps; cw_l2: iterations; bandits: steps of two queries each; square: queries",
+        1,
+        Range(1, 1_000_000),
     )
-    step_size: float = option("step: 1/255 (linf), [0, 1] images (l2)", 0.0)
+    step_size: float = option("step: 1/255 (linf), [0, 1] images (l2)", 0.0, Range(0, SIZE.high))
     random_start: bool = option("start uniformly in the ball", False)
-    restarts: int = option("independent runs; an image falls if one of them succeeds", 1)
-    stop_at_success: bool = option("leave an image as soon as it is misclassified", True)
-    seed: int = option("seed of all random draws", 0)
-    images: int | None = option("attack the first N test images only; left out: all", None)
-    learning_rate: float | None = option("cw_l2: Adam's, in tanh space; bandits: the prior's", None)
-    search_steps: int | None = option("cw_l2: binary search steps on the constant", None)
-    constant: float | None = option("cw_l2: initial weight of misclassification", None)
-    probe: float | None = option("bandits: L2 length of a query's offset, on [0, 1] images", None)
-    exploration: float | None = option("bandits: L2 length of a random move of the prior", None)
-    tiles: int | None = option("bandits: tiles of the prior along each side of the image", None)
+    restarts: int = option(
+        "independent runs; an image falls if one of them succeeds", 1, Range(1, 1000)
+    )
+    stop_at_success: bool = option(
+        "leave an image as soon as it is misclassified (eot: by every member)", True
+    )
+    seed: int = option("seed of all random draws", 0, SEED)
+    images: int | None = option("attack the first N test images only; left out: all", None, IMAGES)
+    learning_rate: float | None = option(
+        "cw_l2: Adam's, in tanh space; bandits: the prior's", None, _POSITIVE
+    )
+    search_steps: int | None = option(
+        "cw_l2: binary search steps on the constant", None, Range(1, 100)
+    )
+    constant: float | None = option("cw_l2: initial weight of misclassification", None, _POSITIVE)
+    probe: float | None = option(
+        "bandits: L2 length of a query's offset, on [0, 1] images", None, SIZE
+    )
+    exploration: float | None = option(
+        "bandits: L2 length of a random move of the prior", None, SIZE
+    )
+    tiles: int | None = option(
+        "bandits: tiles of the prior along each side of the image", None, Range(1, 4096)
+    )
     combine: Combination | None = option(
         "apgd: what of a candidate set's members the loss is of", None
     )
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.method.has_eps:
-            _require(self.eps is not None and self.eps >= 0, "eps", self.eps, "0 or more")
+            allowed = f"a size, in 1/255 (linf) or on [0, 1] images (l2): {self.method} needs it"
+            require(self.eps is not None, "eps", self.eps, allowed)
         else:
-            _require(self.eps is None, "eps", self.eps, f"none: {self.method} has no ball")
-        norms = _NORMS.get(self.method, tuple(Norm))
-        _require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
-        _require(self.steps >= 1, "steps", self.steps, "at least 1")
-        _require(self.step_size >= 0, "step_size", self.step_size, "0 or more")
-        _require(self.restarts >= 1, "restarts", self.restarts, "at least 1")
-        _require(self.images is None or self.images >= 1, "images", self.images, "at least 1")
+            require(self.eps is None, "eps", self.eps, f"none: {self.method} has no ball")
+        norms, applied = norms_of(self.method), _APPLIES[self.method]
+        require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         for key in _METHOD_FIELDS:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
-            if key not in _APPLIES[self.method]:
-                _require(value == default, key, value, f"nothing: {self.method} has no such thing")
+            if key not in applied:
+                require(value == default, key, value, f"nothing: {self.method} has no such thing")
             elif key == "combine":
                 allowed = f"one of {', '.join(Combination)}: {self.method} needs it"
-                _require(value is not None, key, value, allowed)
-            elif default is None:
-                allowed = f"a positive number: {self.method} needs it"
-                _require(value is not None and value > 0, key, value, allowed)
+                require(value is not None, key, value, allowed)
+            elif default is None or key == "step_size":
+                allowed = f"a positive number from {SIZE.low:g}: {self.method} needs it"
+                require((value or 0) >= SIZE.low, key, value, allowed)
+        one = self.restarts == 1 or self.random_start or "random_start" not in applied
+        require(one, "restarts", self.restarts, "1 without random_start: all would be alike")
 
     def described(self) -> dict[str, Any]:
         """The parameters that this method has, for a cell's record."""
@@ -200,6 +223,23 @@ _NORMS: dict[AttackMethod, tuple[Norm, ...]] = {
     AttackMethod.AUTO_ATTACK_EXPECTED: (Norm.LINF,),
     AttackMethod.SQUARE: (Norm.LINF,),
 }
+
+
+def check_fits(spec: AttackSpec, image_size: int) -> None:
+    """Raise ``ValueError`` for an attack that is larger than images of that side in pixels."""
+    pixels = f"on images of {image_size} x {image_size} pixels"
+    tiles = spec.tiles is None or spec.tiles <= image_size
+    require(tiles, "tiles", spec.tiles, f"1 to {image_size} {pixels}")
+    diameter = math.sqrt(3) * image_size
+    sizes = {"eps": spec.eps if spec.norm is Norm.L2 else None, "probe": spec.probe}
+    for key, size in sizes.items():
+        allowed = f"at most {diameter:.4g} {pixels}, which is how far white is from black"
+        require(size is None or size <= diameter, key, size, allowed)
+
+
+def norms_of(method: AttackMethod) -> tuple[Norm, ...]:
+    """Norms in which a method attacks."""
+    return _NORMS.get(method, tuple(Norm))
 
 
 def uses(method: AttackMethod, parameter: str) -> bool:
@@ -255,36 +295,41 @@ class TrainingSettings:
 
     __pydantic_config__: ClassVar = _STRICT
 
-    epochs: int = option("passes over the training images", 160)
-    batch_size: int = option("images a step, over all devices", 256)
-    lr: float = option("initial learning rate", 0.1)
+    epochs: int = option("passes over the training images", 160, Range(1, 100_000))
+    batch_size: int = option("images a step, over all devices", 256, Range(2, 1_000_000))
+    lr: float = option("initial learning rate", 0.1, Range(1e-8, 100))
     schedule: Schedule = option("step (decay at decay_epochs) or cosine", Schedule.STEP)
-    decay_epochs: tuple[int, ...] = option("epochs at which the rate decays (step)", (80, 120))
-    decay_factor: float = option("factor of each decay (step)", 0.1)
-    warmup_epochs: int = option("epochs of linear warm-up (cosine)", 0)
-    momentum: float = option("SGD momentum", 0.9)
-    weight_decay: float = option("SGD weight decay", 5e-4)
-    precision: Precision = option("arithmetic of training", Precision.FLOAT32)
-    validation_steps: int = option("PGD steps on validation images to choose the epoch", 20)
+    decay_epochs: tuple[int, ...] = option(
+        "epochs at which the rate decays (step)", (80, 120), each=Range(1, 100_000)
+    )
+    decay_factor: float = option("factor of each decay (step)", 0.1, Range(1e-6, 1))
+    warmup_epochs: int = option("epochs of linear warm-up (cosine)", 0, Range(0, 100_000))
+    momentum: float = option("SGD momentum", 0.9, Range(0, 1, below=True))
+    weight_decay: float = option("SGD weight decay", 5e-4, Range(0, 1))
+    precision: Precision = option("arithmetic of training", Precision.TF32)
+    validation_steps: int = option(
+        "PGD steps on validation images to choose the epoch", 20, Range(1, 10_000)
+    )
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        _require(self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 images")
-        _require(self.lr > 0, "lr", self.lr, "a positive number")
-        _require(
-            all(0 < e < self.epochs for e in self.decay_epochs)
+        check_ranges(self)
+        require(
+            all(e < self.epochs for e in self.decay_epochs)
             and list(self.decay_epochs) == sorted(set(self.decay_epochs)),
             "decay_epochs",
             self.decay_epochs,
             f"rising epochs below epochs={self.epochs}",
         )
-        _require(
-            0 <= self.warmup_epochs < self.epochs,
-            "warmup_epochs",
-            self.warmup_epochs,
-            f"0 to {self.epochs - 1}",
-        )
-        _require(self.validation_steps >= 1, "validation_steps", self.validation_steps, "1 or more")
+        warmup = self.warmup_epochs
+        require(warmup < self.epochs, "warmup_epochs", warmup, f"0 to {self.epochs - 1}")
+        # What a schedule does not have would be accepted and do nothing.
+        step = self.schedule is Schedule.STEP
+        unused = "warmup_epochs" if step else "decay_epochs"
+        value = getattr(self, unused)
+        require(not value, unused, value, f"nothing: schedule {self.schedule} has no such thing")
+        factor, default = self.decay_factor, type(self).decay_factor
+        allowed = f"nothing else than {default}: there are no decay_epochs"
+        require(bool(self.decay_epochs) or factor == default, "decay_factor", factor, allowed)
 
 
 def learning_rate(settings: TrainingSettings, epoch: int) -> float:

@@ -23,6 +23,18 @@ class Pattern(StrEnum):
     CHANNEL = "channel"
 
 
+class ScoreInit(StrEnum):
+    """How a structured pattern's initial scores are drawn [3.2]; element scores: alike by both.
+
+    ``released``: as the released code's classes do, row and kernel scores Kaiming uniform over
+    the score's own fan, channel scores from N(0, 1). ``weight_fan``: all of them Kaiming uniform
+    over the weight's fan.
+    """
+
+    RELEASED = "released"
+    WEIGHT_FAN = "weight_fan"
+
+
 class SearchMethod(StrEnum):
     """How the inner maximisation of Eq. 1 is solved while training [4.6]."""
 
@@ -137,10 +149,18 @@ class Architecture(StrEnum):
     """Network architectures that can be built."""
 
     PREACT_RESNET18 = "preact_resnet18"
+    POSTACT_RESNET18 = "postact_resnet18"
     WIDE_RESNET34 = "wide_resnet34"
     RESNET18 = "resnet18"
     RESNET50 = "resnet50"
     RESNET101 = "resnet101"
+
+
+class CheckpointLayout(StrEnum):
+    """How a foreign checkpoint names its tensors."""
+
+    STATE_DICT = "state_dict"
+    RELEASED = "released"
 
 
 class Schedule(StrEnum):
@@ -151,7 +171,12 @@ class Schedule(StrEnum):
 
 
 class Precision(StrEnum):
-    """Arithmetic of training; attacks and evaluation are always float32."""
+    """Arithmetic of training; attacks and evaluation are always float32.
+
+    ``tf32`` multiplies with 10 bits of mantissa where a GPU has the units for it; on a CPU and
+    on older GPUs it is float32.
+    """
 
     FLOAT32 = "float32"
+    TF32 = "tf32"
     BFLOAT16 = "bfloat16"

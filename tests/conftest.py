@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
-from rst_core.cli import main
-from rst_core.data import Images, Splits, load_splits
-from rst_core.flags import to_flags
-from rst_core.networks import Classifier, build_classifier, draw_weights
+from rst_core.data.images import Images, Splits
+from rst_core.data.manifest import Manifest
+from rst_core.data.sources import load_splits
+from rst_core.identity import Adversary, Network, Ticket
+from rst_core.job.cells import make, manifest_of
+from rst_core.job.cli import main
+from rst_core.job.flags import to_flags
+from rst_core.job.recipe import AttackRecipe
+from rst_core.models.networks import Classifier, build_classifier, draw_weights
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
-from rst_core.spec import Adversary, Network, Ticket
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
 
 torch.set_num_threads(1)
@@ -74,10 +79,21 @@ def few_digits(digits: Splits) -> Splits:
     return Splits(first(digits.train, 96), first(digits.validation, 40), first(digits.test, 60))
 
 
+@cache
+def manifest() -> Manifest:
+    """The manifest of :data:`DIGITS`."""
+    return manifest_of("digits", DIGITS, load_splits(DIGITS), "")
+
+
+def attack_cell(root: Path, cell, spec, batch_size: int, judges=()) -> None:
+    """Make an evaluation or a transfer row on the digits."""
+    make(AttackRecipe(root, manifest(), cell, spec, batch_size, judges))
+
+
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, empty but for ``data.json``: most digits are validation images."""
     monkeypatch.chdir(tmp_path)
     few = dataclasses.replace(DIGITS, validation_images=900)
-    assert main(["data", "data.json", *to_flags(few)]) == 0
+    assert main(["data", "data.json", "--name", "digits", *to_flags(few)]) == 0
     return tmp_path

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.readme import LOG, ROOT, log_part
 from workflow.measured_page import fill, filled
 
 PAGE = """# Title
@@ -44,3 +45,8 @@ def test_a_page_without_the_part_is_said_and_left_as_it_is(tmp_path):
     with pytest.raises(ValueError, match="has no <!-- measured: three -->"):
         fill(page, {"one": "new", "three": ""})
     assert page.read_text() == PAGE
+
+
+def test_the_readme_shows_lines_of_the_log_that_lies_beside_it():
+    shown = log_part(LOG.read_text())
+    assert f"<!-- measured: demo log -->\n{shown}\n<!-- end -->" in (ROOT / "README.md").read_text()

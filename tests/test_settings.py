@@ -1,22 +1,25 @@
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rst_core.flags import add_flags, from_flags, to_flags
+from rst_core.job.cli import main
+from rst_core.job.flags import add_flags, settings_of, to_flags
 from rst_core.settings import (
     AttackSpec,
     DatasetSettings,
     NetworkSettings,
     TrainingSettings,
+    check_fits,
     learning_rate,
     training_attack,
     uses,
     validation_attack,
 )
 from rst_core.vocabulary import AttackMethod, Combination, Norm, Schedule, SearchMethod
-from tests.attack_examples import EXAMPLES
+from tests.attacks.attack_examples import EXAMPLES
 from tests.conftest import BRIEF, DIGITS, NARROW
 
 
@@ -42,6 +45,23 @@ def test_cosine_falls_from_the_initial_rate_to_almost_zero_after_its_warm_up():
     ("change", "key"),
     [
         ({"epochs": 0}, "epochs"),
+        ({"lr": math.inf}, "lr"),
+        ({"lr": math.nan}, "lr"),
+        ({"decay_factor": -0.1}, "decay_factor"),
+        ({"decay_factor": math.nan}, "decay_factor"),
+        ({"decay_factor": 1e-300}, "decay_factor"),
+        ({"decay_factor": 0.5, "decay_epochs": ()}, "decay_factor"),
+        (
+            {"decay_factor": 0.5, "decay_epochs": (), "schedule": Schedule.COSINE},
+            "decay_factor",
+        ),
+        ({"lr": 1e-300}, "lr"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"momentum": -0.1}, "momentum"),
+        ({"weight_decay": math.nan}, "weight_decay"),
+        ({"weight_decay": -1e-4}, "weight_decay"),
+        ({"warmup_epochs": 5}, "warmup_epochs"),
+        ({"schedule": Schedule.COSINE}, "decay_epochs"),
         ({"batch_size": 1}, "batch_size"),
         ({"lr": -1.0}, "lr"),
         ({"decay_epochs": (120, 80)}, "decay_epochs"),
@@ -56,10 +76,23 @@ def test_a_bad_training_setting_names_key_value_and_what_is_allowed(change, key)
 
 
 @pytest.mark.parametrize(
-    "change", [{"classes": 1}, {"image_size": 2}, {"validation_images": 0}, {"std": (1, 0, 1)}]
+    "change",
+    [
+        {"classes": 1},
+        {"image_size": 2},
+        {"validation_images": 0},
+        {"std": (1, 0, 1)},
+        {"std": (1, math.inf, 1)},
+        {"std": (1, 1e-12, 1)},
+        {"classes": 100},
+        {"mean": (math.nan, 0.5, 0.5)},
+        {"crop_padding": 8},
+        {"variant": "roman"},
+    ],
 )
 def test_a_bad_dataset_setting_is_refused(change):
-    with pytest.raises(ValueError, match="allowed is"):
+    (key,) = change
+    with pytest.raises(ValueError, match=rf"^{key} is .*; allowed is "):
         dataclasses.replace(DIGITS, **change)
 
 
@@ -77,7 +110,7 @@ def test_search_methods_are_the_papers():
 positive = st.floats(1e-3, 200, allow_nan=False)
 parameters = {
     "steps": st.integers(1, 100),
-    "step_size": st.floats(0, 10, allow_nan=False),
+    "step_size": st.floats(1e-6, 10),
     "random_start": st.booleans(),
     "restarts": st.integers(1, 5),
     "stop_at_success": st.booleans(),
@@ -95,12 +128,18 @@ def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
     norms = {AttackMethod.CW_L2: [Norm.L2]}
     only_linf = ("CW_INF", "BANDITS", "APGD", "AUTO_ATTACK_EXPECTED", "SQUARE")
     norms |= {AttackMethod[m]: [Norm.LINF] for m in only_linf}
+
+    def build(**settings) -> AttackSpec:
+        # Restarts without a random start would be alike, and are refused.
+        alike = not settings.get("random_start", True)
+        return AttackSpec(**settings | ({"restarts": 1} if alike else {}))
+
     return st.builds(
-        AttackSpec,
+        build,
         name=st.sampled_from(["pgd20", "x"]),
         method=st.just(method),
         norm=st.sampled_from(norms.get(method, list(Norm))),
-        eps=st.floats(0, 64, allow_nan=False) if method.has_eps else st.none(),
+        eps=st.just(0.0) | st.floats(1e-6, 64) if method.has_eps else st.none(),
         seed=st.integers(0, 2**31),
         images=st.none() | st.integers(1, 1000),
         **{key: values for key, values in parameters.items() if uses(method, key)},
@@ -123,9 +162,16 @@ def test_flags_give_back_all_kinds_of_settings(settings):
 @pytest.mark.parametrize(
     ("method", "change", "message"),
     [
-        ("pgd", {"eps": None}, "eps is None; allowed is 0 or more"),
+        ("pgd", {"eps": None}, "eps is None; allowed is a size, in 1/255"),
+        ("pgd", {"eps": 300.0}, "eps is 300.0; allowed is a number from 0 to 255"),
+        ("pgd", {"eps": math.nan}, "eps is nan; allowed is a number from 0 to 255"),
+        ("pgd", {"step_size": 0.0}, "step_size is 0.0; allowed is a positive number from"),
+        ("pgd", {"step_size": 1e-9}, "step_size is 1e-09; allowed is a positive number from 1e-06"),
+        ("pgd", {"restarts": 2, "random_start": False}, "restarts is 2; allowed is 1 without rand"),
+        ("eot", {"restarts": 2, "random_start": False}, "restarts is 2; allowed is 1 without rand"),
+        ("bandits", {"step_size": 0.0}, "step_size is 0.0; allowed is a positive number"),
         ("pgd", {"tiles": 4}, "tiles is 4; allowed is nothing: pgd has no such thing"),
-        ("pgd", {"images": 0}, "images is 0; allowed is at least 1"),
+        ("pgd", {"images": 0}, "images is 0; allowed is a number from 1 to 10,000,000"),
         ("cw_l2", {"eps": 0.5}, "eps is 0.5; allowed is none: cw_l2 has no ball"),
         ("cw_l2", {"constant": None}, "constant is None; allowed is a positive number"),
         ("cw_l2", {"norm": Norm.LINF}, "allowed is l2 for cw_l2"),
@@ -136,12 +182,31 @@ def test_flags_give_back_all_kinds_of_settings(settings):
         ("apgd", {"combine": None}, "combine is None; allowed is one of losses, logits"),
         ("square", {"combine": "worst"}, "allowed is nothing: square has no such thing"),
         ("auto_attack_expected", {"norm": Norm.L2}, "allowed is linf for auto_attack_expected"),
-        ("bandits", {"tiles": 0}, "tiles is 0; allowed is a positive number: bandits needs it"),
+        ("bandits", {"tiles": 0}, "tiles is 0; allowed is a number from 1 to 4,096"),
     ],
 )
 def test_a_parameter_that_a_method_lacks_or_needs_is_named(method, change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(EXAMPLES[AttackMethod(method)], **change)
+
+
+@pytest.mark.parametrize(
+    ("spec", "side", "message"),
+    [
+        (EXAMPLES[AttackMethod.BANDITS], 3, "tiles is 4; allowed is 1 to 3 on images of 3 x 3"),
+        (
+            dataclasses.replace(EXAMPLES[AttackMethod.PGD], norm=Norm.L2, eps=14.0),
+            8,
+            "eps is 14.0; allowed is at most 13.86 on images of 8 x 8 pixels",
+        ),
+        (dataclasses.replace(EXAMPLES[AttackMethod.BANDITS], probe=14.0), 8, "probe is 14.0; "),
+    ],
+)
+def test_an_attack_that_is_larger_than_the_images_is_refused(spec, side, message):
+    with pytest.raises(ValueError, match=message):
+        check_fits(spec, side)
+    check_fits(spec, 2 * side)
+    check_fits(EXAMPLES[AttackMethod.PGD], 1)
 
 
 def test_a_record_shows_the_parameters_that_a_method_has_and_no_others():
@@ -160,10 +225,40 @@ def parse(kind: type, words: list[str]):
 
     parser = argparse.ArgumentParser()
     add_flags(parser, kind, "settings")
-    return from_flags(kind, vars(parser.parse_args(words)))
+    (found,) = settings_of(parser.parse_args(words), {kind.__name__: kind})
+    return found
 
 
-def test_every_setting_explains_itself():
-    for kind in (DatasetSettings, NetworkSettings, AttackSpec, TrainingSettings):
+KINDS = (DatasetSettings, NetworkSettings, AttackSpec, TrainingSettings)
+
+
+def test_every_setting_explains_itself_and_every_number_has_a_finite_range():
+    for kind in KINDS:
         for field in dataclasses.fields(kind):
-            assert field.metadata["help"], f"{kind.__name__}.{field.name}"
+            name = f"{kind.__name__}.{field.name}"
+            assert field.metadata["description"], name
+            numeric = "int" in field.type or "float" in field.type
+            assert (field.metadata["range"] is not None) == numeric, name
+            if numeric:
+                within = field.metadata["range"]
+                assert -math.inf < within.low < within.high < math.inf, name
+
+
+RANGES = [f.metadata["range"] for k in KINDS for f in dataclasses.fields(k) if f.metadata["range"]]
+
+
+@given(st.sampled_from(RANGES), st.floats() | st.integers())
+def test_a_range_holds_no_number_beyond_its_ends(within, value):
+    ends = [within.low] * within.above + [within.high] * within.below
+    assert (value in within) == (within.low <= value <= within.high and value not in ends)
+    assert math.nan not in within
+
+
+def test_pgd_without_a_step_is_refused_at_the_command_line(results, capsys):
+    cell = "cells/digits/narrow/signed_kaiming_constant-seed0/dense-natural/best_val/pgd-eps8.json"
+    attack = ["--name", "pgd", "--method", "pgd", "--norm", "linf", "--eps", "8"]
+    assert main(["attack", cell, "--data", "data.json", *attack]) == 1
+    assert (
+        "step_size is 0.0; allowed is a positive number from 1e-06: pgd needs it"
+        in capsys.readouterr().err
+    )

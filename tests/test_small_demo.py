@@ -8,9 +8,9 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from rst_core.spec import Cell, Evaluation, TransferRow
+from rst_core.identity import Cell, Evaluation, TransferRow
 from tests.slurm.small_demo import DEMO, small_demo
-from tests.test_config import extended
+from tests.workflow.test_config import extended
 from workflow.artifacts import registry
 from workflow.config import read_config
 from workflow.matrix import Matrix
@@ -31,7 +31,7 @@ def small() -> Matrix:
 
 def kinds(matrix: Matrix) -> set[tuple[str, ...]]:
     """What is made how, of what and for whom."""
-    graph = Graph(matrix, lambda cell: False)
+    graph = Graph(matrix, lambda cell: None)
     return {_kind(job.cell) for job in whole(graph.jobs(matrix.all_cells()))}
 
 

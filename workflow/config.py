@@ -1,26 +1,31 @@
 """config.yaml as frozen, validated objects. Raw dictionaries end here.
 
-An unknown key, an unknown name or a value out of range is an error that names the key,
-the value and what is allowed, before any job starts.
+An unknown key, an unknown name, a value out of range, and an axis that nothing would use are
+errors that name the key, the value and what is allowed, before any job starts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from rst_core.identity import check_name, format_number
+from rst_core.ranges import IMAGES, KEEP_RATIO, SEED, SIZE, Range, bounds
 from rst_core.settings import (
     AttackSpec,
     DatasetSettings,
@@ -28,16 +33,23 @@ from rst_core.settings import (
     TrainingSettings,
     uses,
 )
-from rst_core.spec import check_keep_ratio, check_name, format_number
 from rst_core.vocabulary import (
     AttackMethod,
     Combination,
     Init,
     Norm,
     Pattern,
+    ScoreInit,
     SearchMethod,
     Selection,
 )
+from workflow.config_axes import problems
+from workflow.config_foreign import ForeignEntry
+from workflow.config_names import unfit
+from workflow.config_sentences import line, plain, sentences
+from workflow.config_yaml import ConfigError, read_yaml
+
+__all__ = ["Config", "ConfigError", "check_files", "read_config", "read_yaml"]
 
 #: Models an experiment can ask for; see ``workflow.matrix`` for what each becomes.
 ModelKind = Literal[
@@ -55,52 +67,100 @@ ModelKind = Literal[
 TargetGroup = Literal["tickets", "tickets_and_dense", "other_seeds"]
 
 
-class ConfigError(ValueError):
-    """The config cannot be used; the message says why, one sentence a line."""
-
-
-def _keep_ratio(value: float) -> float:
-    check_keep_ratio(value)
-    format_number(value)
-    return value
-
-
 def _path_number(value: float) -> float:
-    format_number(value)
+    try:
+        format_number(value)
+    except ValueError:
+        raise ValueError(f"is {value!r}; allowed are at most six decimals") from None
     return value
 
 
 def _name(value: str) -> str:
-    check_name("a name", value)
+    try:
+        check_name("a name", value)
+    except ValueError:
+        raise ValueError(
+            "is no name; allowed are lower-case words joined by single underscores, such as "
+            "resnet18_narrow"
+        ) from None
     return value
 
 
-KeepRatio = Annotated[float, Field(gt=0, le=1), AfterValidator(_keep_ratio)]
-Eps = Annotated[float, Field(gt=0), AfterValidator(_path_number)]
-Name = Annotated[str, AfterValidator(_name)]
+KeepRatio = Annotated[float, Field(**KEEP_RATIO.bounds), AfterValidator(_path_number)]
+Eps = Annotated[float, Field(**SIZE.bounds), AfterValidator(_path_number)]
+Seed = Annotated[int, Field(**SEED.bounds)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(line)]
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=60, description="name shown in tables and figures"),
+    AfterValidator(line),
+]
+#: Names become folders.
+Name = Annotated[str, Field(max_length=64), AfterValidator(_name)]
+Sizes = Annotated[list[Eps], Field(min_length=1), Tag("array")]
+_NoSize = Annotated[Literal["none"], Tag("string")]
+#: Folders of the paper's own matrix in results/, which no other matrix may take.
+_TAKEN = (
+    "api", "benchmarks", "cells", "checkpoints", "data", "failed", "figures", "logs", "pages",
+    "partial", "tables",
+)  # fmt: skip
+
+
+def _run(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", value) or value in _TAKEN:
+        raise ValueError(
+            f"is {value!r}; allowed are letters, digits, - and _, and none of {', '.join(_TAKEN)}"
+        )
+    return value
+
+
+Run = Annotated[str, Field(max_length=64), AfterValidator(_run)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _no_repetition(cls, values: Any) -> Any:
+        for one in [values, *values] if isinstance(values, list) else []:
+            if isinstance(one, list) and any(one.count(value) > 1 for value in one):
+                raise ValueError(f"is {plain(one)}; a value may occur once only")
+        return values
 
 
 class DatasetEntry(_Section):
     """A dataset: its images, how networks are trained on it, and how it is shown."""
 
-    label: str = Field(description="name shown in tables and figures")
-    stand_in_for: str = Field(
+    label: Label
+    stand_in_for: Line = Field(
         "", description="dataset whose role this one plays; shown beside every number"
     )
-    note: str = Field("", description="remark shown beside every number, e.g. a compression")
+    note: Line = Field("", description="remark shown beside every number, e.g. a compression")
     training: str = Field(description="entry of 'training'")
     images: DatasetSettings = Field(description="where the images come from")
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> DatasetEntry:
+        if not self.images.path:
+            raise ValueError("images.path is ''; allowed is a folder, or the file of packed images")
+        try:
+            line(self.images.path)
+        except ValueError as error:
+            raise ValueError(f"images.path {error}") from None
+        return self
 
 
 class NetworkEntry(_Section):
     """A network: its architecture, and how it is shown."""
 
-    label: str = Field(description="name shown in tables and figures")
+    label: Label
     build: NetworkSettings = Field(description="architecture and width")
+
+
+def _like(name: str, default: Any = None) -> Any:
+    """A key that is a field of the attack's settings, with its help and range."""
+    return Field(default, **bounds(AttackSpec, name))
 
 
 class AttackEntry(_Section):
@@ -110,38 +170,25 @@ class AttackEntry(_Section):
     :class:`~rst_core.settings.AttackSpec`, which checks it.
     """
 
-    label: str = Field(description="name shown in tables and figures")
+    label: Label
     method: AttackMethod
-    norm: Norm = Norm.LINF
-    steps: int = Field(
-        1,
-        ge=1,
-        description="gradient steps; cw_l2: iterations; bandits: of two queries each; "
-        "square: queries",
+    norm: Norm = Field(description="of eps, step_size and step_per_eps")
+    steps: int = _like("steps", 1)
+    step_size: float | None = _like("step_size")
+    step_per_eps: Annotated[float, Field(**Range(SIZE.low, 10).bounds)] | None = Field(
+        None, description="step as a fraction of eps"
     )
-    step_size: float | None = Field(None, description="step: 1/255 (linf), [0, 1] images (l2)")
-    step_per_eps: float | None = Field(None, description="step as a fraction of eps")
-    random_start: bool = Field(False, description="start uniformly in the ball")
-    restarts: int = Field(1, ge=1, description="independent runs")
-    stop_at_success: bool = Field(True, description="leave an image once it is misclassified")
-    images: int | None = Field(None, description="attack the first N test images only")
-    learning_rate: float | None = Field(
-        None, description="cw_l2: Adam's, in tanh space; bandits: the prior's"
-    )
-    search_steps: int | None = Field(None, description="cw_l2: binary search steps on the constant")
-    constant: float | None = Field(None, description="cw_l2: initial weight of misclassification")
-    probe: float | None = Field(
-        None, description="bandits: L2 length of a query's offset, on [0, 1] images"
-    )
-    exploration: float | None = Field(
-        None, description="bandits: L2 length of a random move of the prior"
-    )
-    tiles: int | None = Field(
-        None, description="bandits: tiles of the prior along each side of the image"
-    )
-    combine: Combination | None = Field(
-        None, description="apgd: what of a candidate set's members the loss is of"
-    )
+    random_start: bool = _like("random_start", False)
+    restarts: int = _like("restarts", 1)
+    stop_at_success: bool = _like("stop_at_success", True)
+    images: int | None = _like("images")
+    learning_rate: float | None = _like("learning_rate")
+    search_steps: int | None = _like("search_steps")
+    constant: float | None = _like("constant")
+    probe: float | None = _like("probe")
+    exploration: float | None = _like("exploration")
+    tiles: int | None = _like("tiles")
+    combine: Combination | None = _like("combine")
 
     @model_validator(mode="after")
     def _complete(self) -> AttackEntry:
@@ -172,7 +219,13 @@ class Measurement(_Section):
     """An attack on every model of an experiment."""
 
     attack: str = Field(description="entry of 'attacks'")
-    eps: list[Eps] | Literal["none"] | None = Field(
+    eps: (
+        Annotated[
+            Sizes | _NoSize,
+            Discriminator(lambda eps: "string" if isinstance(eps, str) else "array"),
+        ]
+        | None
+    ) = Field(
         None,
         description="sizes; left out: the eps that each model was searched or trained at; none: "
         "the attack has no eps",
@@ -184,6 +237,10 @@ class Measurement(_Section):
             return [None]
         return self.eps or [trained]
 
+    def at(self, eps: float) -> Self:
+        """The measurement at one of its sizes."""
+        return self.model_copy(update={"eps": self.eps and [eps]})
+
 
 class TransferMeasurement(Measurement):
     """A transfer row from every model of an experiment."""
@@ -191,138 +248,88 @@ class TransferMeasurement(Measurement):
     to: TargetGroup = Field(description="on which models the row is evaluated")
 
 
+#: In whatever order they are typed, one set.
+CandidateRatios = Annotated[list[KeepRatio], Field(min_length=2), AfterValidator(sorted)]
+
+
 class Experiment(_Section):
     """A product of axes, and what is measured on each of its models."""
 
-    models: list[ModelKind] = Field(min_length=1)
+    models: list[ModelKind] = Field(description="none: the experiment is left out of the matrix")
     networks: list[str] = Field(["resnet18"], min_length=1, description="roles of networks")
     datasets: list[str] = Field(["cifar10"], min_length=1, description="roles of datasets")
     inits: list[Init] = Field([Init.SIGNED_KAIMING_CONSTANT], min_length=1)
     patterns: list[Pattern] = Field([Pattern.ELEMENT], min_length=1)
+    score_inits: list[ScoreInit] = Field(
+        [ScoreInit.RELEASED],
+        min_length=1,
+        description="how searches draw the initial scores of structured patterns",
+    )
     methods: list[SearchMethod] = Field([SearchMethod.PGD7], min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
+    seeds: list[Seed] | None = Field(
         None, min_length=1, description="left out: the seeds of the whole matrix"
     )
-    eps: list[Eps] = Field([8], min_length=1, description="eps of search and training, in 1/255")
+    eps: list[Eps] = Field([8.0], min_length=1, description="eps of search and training, in 1/255")
     keep_ratios: list[KeepRatio] = Field([], description="of the tickets")
     transferred_from: str | None = Field(
         None, description="role of the dataset on which a transferred RTT's dense was trained"
     )
     evaluate: list[Measurement] = Field([], description="attacks on every model")
     transfer: list[TransferMeasurement] = Field([], description="rows from every model")
-    candidate_sets: list[list[KeepRatio]] = Field([], description="sets among which R2S switches")
+    candidate_sets: list[CandidateRatios] = Field([], description="sets among which R2S switches")
     adaptive: list[Measurement] = Field([], description="adaptive attacks on every set")
     adaptive_transfer: list[TransferMeasurement] = Field(
         [], description="rows from every set, attacked as a whole"
     )
     feature_distance: list[Eps] = Field([], description="noise magnitudes, in 1/255")
 
-    @field_validator("keep_ratios", "candidate_sets")
-    @classmethod
-    def _no_repetition(cls, values: list[Any]) -> list[Any]:
-        if any(values.count(v) > 1 for v in values):
-            raise ValueError(f"is {values}; a value may occur once only")
-        return values
-
     @model_validator(mode="after")
     def _complete(self) -> Experiment:
-        tickets = [m for m in self.models if m.startswith(("rst", "rtt", "finetuned"))]
-        if tickets and not self.keep_ratios:
-            raise ValueError(f"keep_ratios is empty; {tickets[0]} needs at least one")
-        if ("rtt_transferred" in self.models) != (self.transferred_from is not None):
-            raise ValueError(
-                f"transferred_from is {self.transferred_from!r}; "
-                "it is needed by rtt_transferred and by nothing else"
-            )
+        if found := list(problems(self)):
+            raise ValueError("\n".join(found))
         return self
 
 
 class Roles(_Section):
     """What plays each part of the paper."""
 
-    datasets: dict[Name, str]
-    networks: dict[Name, str]
+    datasets: dict[Name, str] = Field(min_length=1)
+    networks: dict[Name, str] = Field(min_length=1)
 
 
 class Config(_Section):
     """The whole of config.yaml."""
 
+    run: Run = Field(
+        "",
+        description="name of a matrix that is not the paper's own: all that it makes lies below "
+        "results/<run>/; letters, digits, - and _",
+    )
     selection: Selection = Field(description="the epoch that is attacked and shown")
     keep_selections: list[Selection] = Field(min_length=1, description="epochs that are kept")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
-    attack_batch_size: int = Field(ge=1, description="images at a time in attacks")
+    seeds: list[Seed] = Field(min_length=1)
+    attack_batch_size: Annotated[int, Field(**IMAGES.bounds)] = Field(
+        description="images at a time in attacks"
+    )
     roles: Roles
-    datasets: dict[Name, DatasetEntry]
-    networks: dict[Name, NetworkEntry]
-    training: dict[Name, TrainingSettings]
-    attacks: dict[Name, AttackEntry]
+    datasets: dict[Name, DatasetEntry] = Field(min_length=1)
+    networks: dict[Name, NetworkEntry] = Field(min_length=1)
+    training: dict[Name, TrainingSettings] = Field(min_length=1)
+    attacks: dict[Name, AttackEntry] = Field(min_length=1)
     transfer_targets: list[KeepRatio] = Field(min_length=1)
-    experiments: dict[Name, Experiment]
-
-    @field_validator("seeds", "transfer_targets", "keep_selections")
-    @classmethod
-    def _no_repetition(cls, values: list[Any], info: ValidationInfo) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"is {values}; a value may occur once only")
-        return values
+    experiments: dict[Name, Experiment] = Field(min_length=1)
+    foreign: dict[Name, ForeignEntry] = Field({}, description="checkpoints that are not made here")
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Config:
+    def _fits_together(self) -> Config:
         if self.selection not in self.keep_selections:
             raise ValueError(
                 f"selection is '{self.selection}'; allowed is one of keep_selections, "
                 f"{', '.join(self.keep_selections)}"
             )
-        problems = list(self._missing_names())
-        if problems:
-            raise ValueError("\n".join(problems))
+        if found := list(unfit(self)):
+            raise ValueError("\n".join(found))
         return self
-
-    def _missing_names(self) -> Iterator[str]:
-        """A sentence for every name that is used but not defined."""
-
-        def missing(key: str, name: str | None, known: dict[str, Any]) -> Iterator[str]:
-            if name is not None and name not in known:
-                yield f"{key} is {name!r}; allowed is one of {', '.join(known)}"
-
-        for role, name in self.roles.datasets.items():
-            yield from missing(f"roles.datasets.{role}", name, self.datasets)
-        for role, name in self.roles.networks.items():
-            yield from missing(f"roles.networks.{role}", name, self.networks)
-        for name, dataset in self.datasets.items():
-            yield from missing(f"datasets.{name}.training", dataset.training, self.training)
-        for name, experiment in self.experiments.items():
-            where = f"experiments.{name}"
-            for role in experiment.networks:
-                yield from missing(f"{where}.networks", role, self.roles.networks)
-            for role in experiment.datasets:
-                yield from missing(f"{where}.datasets", role, self.roles.datasets)
-            origin = experiment.transferred_from
-            yield from missing(f"{where}.transferred_from", origin, self.roles.datasets)
-            for place in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
-                for entry in getattr(experiment, place):
-                    yield from missing(f"{where}.attack", entry.attack, self.attacks)
-                    if entry.attack in self.attacks:
-                        yield from self._misplaced(where, place, entry)
-            for row in experiment.adaptive_transfer:
-                if row.to != "other_seeds":
-                    yield (
-                        f"{where}.adaptive_transfer.to is {row.to!r}; "
-                        "allowed is other_seeds, which have a set each"
-                    )
-
-    def _misplaced(self, where: str, place: str, entry: Measurement) -> Iterator[str]:
-        """A sentence if an attack's method cannot be asked for in that way."""
-        method = self.attacks[entry.attack].method
-        if method.has_eps == (entry.eps == "none"):
-            allowed = "a list of sizes, or nothing" if method.has_eps else "'none'"
-            yield f"{where}.eps is {entry.eps!r} for {entry.attack}; allowed is {allowed}"
-        if method.on_sets != place.startswith("adaptive"):
-            allowed = "adaptive" if method.on_sets else "evaluate and transfer"
-            yield (
-                f"{where}.{place} has {entry.attack!r}, whose method {method} "
-                f"is allowed in {allowed} only"
-            )
 
 
 def read_config(raw: dict[str, Any]) -> Config:
@@ -332,57 +339,31 @@ def read_config(raw: dict[str, Any]) -> Config:
         ConfigError: with a sentence for every problem.
     """
     try:
-        return Config.model_validate(raw)
+        # As JSON, because there enums are strings and tuples lists, and nothing else is taken
+        # for what it is not: no true for 1, no 3.0 for 3.
+        return Config.model_validate_json(json.dumps(_numbers(raw), default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error))) from None
+        found = sentences(error, config_schema())
+        raise ConfigError("\n".join(dict.fromkeys(found))) from None
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "config"
-        value, context = problem["input"], problem.get("ctx", {})
-        match problem["type"]:
-            case "extra_forbidden" | "unexpected_keyword_argument":
-                parent = problem["loc"][:-1]
-                yield f"{key}: unknown key; allowed are {', '.join(_allowed_keys(parent))}"
-            case "missing" | "missing_keyword_only_argument":
-                yield f"{key} is missing"
-            case "enum" | "literal_error":
-                yield f"{key} is {value!r}; allowed is {context['expected']}"
-            case "value_error":
-                yield from (
-                    line if "." in line.split(" ")[0] else f"{key}: {line}"
-                    for line in str(context["error"]).splitlines()
-                )
-            case "greater_than" | "less_than_equal" if "keep" in key or "transfer_targets" in key:
-                yield f"{key} is {value!r}; allowed is a keep ratio in (0, 1], such as 0.05"
-            case _:
-                message = problem["msg"].removeprefix("Input should be ")
-                yield f"{key} is {value!r}; allowed is {message}"
+def check_files(paths: list[Path]) -> None:
+    """Raise :class:`ConfigError` if a key stands twice in one of Snakemake's config files."""
+    for path in paths:
+        read_yaml(path)
 
 
-def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed at a place in the config, read off the JSON schema."""
-    schema = config_schema()
-    node = schema
-    for part in location:
-        node = _resolve(schema, node)
-        if "properties" in node and part in node["properties"]:
-            node = node["properties"][part]
-        elif isinstance(part, int):
-            node = node["items"]
-        else:
-            node = node.get("additionalProperties", {})
-    return sorted(_resolve(schema, node).get("properties", {}))
+def _numbers(raw: Any) -> Any:
+    """With 5e-4 as the number that it is meant to be: YAML 1.1 reads it as text."""
+    if isinstance(raw, dict):
+        return {key: _numbers(value) for key, value in raw.items()}
+    if isinstance(raw, list | tuple):
+        return [_numbers(value) for value in raw]
+    is_number = isinstance(raw, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", raw)
+    return float(raw) if is_number else raw
 
 
-def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in node:
-        found: dict[str, Any] = schema["$defs"][node["$ref"].rpartition("/")[2]]
-        return found
-    return node
-
-
+@cache
 def config_schema() -> dict[str, Any]:
     """JSON schema of config.yaml, for editors; kept in workflow/schemas by a test."""
     return Config.model_json_schema()

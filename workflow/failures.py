@@ -1,17 +1,29 @@
-"""What a workflow says at its end about the jobs that failed: pure text from paths and logs."""
+"""Cells that failed: what is written of them, and what a run says of them at its end.
+
+A record of every failure is kept beside the cells, for 'rst status'. Cells that share a job must
+not take each other down, and Snakemake deletes the outputs of all if one of them fails: an
+evaluation that fails by itself in a shared job leaves its record in place of its file, with which
+the job goes on. Artifacts show such a cell as missing, and the next run makes it again.
+
+As a program: ``python failures.py STATUS CELL LOG``, STATUS being that of the failed command.
+"""
 
 from __future__ import annotations
 
 import json
 import shlex
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Records of the last run's failures, for 'rst status': a file a cell, of a hole's format.
-FAILED = Path("results/failed")
-
+#: Folder of the records, beside the cells: a file a cell.
+FOLDER = "failed"
+#: The key by which a record is known, also in place of a cell.
+KEY = "failed"
+#: Exit status of a command that failed by itself, and would fail again.
+BY_ITSELF = 1
 #: Lines of a log that are shown.
 LINES = 5
 
@@ -24,18 +36,20 @@ class Failure:
         rule: its rule.
         outputs: its files.
         logs: its log files.
+        reason: what the scheduler said of it; empty if it said nothing.
     """
 
     rule: str
     outputs: list[str]
     logs: list[str]
+    reason: str = ""
 
 
 def summary(
     failures: Sequence[Failure],
     lacking: Sequence[str],
     argv: Sequence[str],
-    holed: Sequence[str] = (),
+    incomplete: Sequence[str] = (),
 ) -> str:
     """Every failed job with the end of its log and how to retry it, and what lacks it.
 
@@ -43,42 +57,104 @@ def summary(
         failures: jobs that failed.
         lacking: artifacts that were not made.
         argv: the command line of this run.
-        holed: artifacts that were made without cells that failed, and say so.
+        incomplete: artifacts that were made without cells that failed, and say so.
     """
     parts = []
     for failure in sorted(failures, key=lambda f: f.outputs):
         parts.append(
             f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
-            + "".join(_end_of(log) for log in failure.logs)
+            + (f"  {failure.reason}\n" if failure.reason else "")
+            + "".join(_end_of(log) for log in failure.logs if not failure.reason or _lines(log))
             + f"  retry: {retry(argv, failure.outputs[:1])}"
         )
     if lacking:
         names = "\n".join(f"  {name}" for name in sorted(lacking))
         parts.append(f"not made, because something that they need is missing:\n{names}")
-    if holed:
-        names = "\n".join(f"  {name}" for name in sorted(holed))
+    if incomplete:
+        names = "\n".join(f"  {name}" for name in sorted(incomplete))
         parts.append(f"made with gaps, which they show:\n{names}")
     count = f"{len(failures)} job{'s' if len(failures) != 1 else ''} failed"
     return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
 
 
-def record(failures: Sequence[Failure], folder: Path = FAILED) -> None:
+def record(failures: Sequence[Failure], results: str = "results") -> None:
     """Write down what failed, and forget what failed in runs before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for failure in failures:
-        if not failure.outputs:
-            continue
-        path = folder / f"{failure.outputs[0]}.json"
-        lines = [line for log in failure.logs for line in _lines(log)]
-        contents = {
-            "failed": lines[-1].strip() if lines else "it wrote no log",
-            "log": next(iter(failure.logs), ""),
-        }
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(contents) + "\n", encoding="utf-8")
-        except OSError:
-            return  # a full disk: the summary says so
+    forget(results)
+    try:
+        for failure in failures:
+            if failure.outputs:
+                log = next(iter(failure.logs), "")
+                lines = [line for one in failure.logs for line in _lines(one)]
+                reason = lines[-1].strip() if lines else failure.reason or "it wrote no log"
+                _write(_record_of(Path(failure.outputs[0]), results), reason, log)
+    except OSError:
+        pass  # a full disk: the summary says so
+
+
+def forget(results: str = "results") -> None:
+    """Remove all records, but for those that stand in place of a cell's file."""
+    kept = {_record_of(cell, results) for cell in in_place(results=results)}
+    if not kept:
+        shutil.rmtree(Path(results, FOLDER), ignore_errors=True)
+    for path in Path(results, FOLDER).rglob("*.json"):
+        if path not in kept:
+            path.unlink()
+
+
+def put_in_place(cell: Path, log: Path) -> None:
+    """Write a record, with the last line of the cell's log, and the same in place of the cell."""
+    results = str(Path(*cell.parts[: cell.parts.index("cells")]))
+    reason = (_lines(str(log)) or ["its log is empty"])[-1]
+    for path in (_record_of(cell, results), cell):
+        path.unlink(missing_ok=True)
+        _write(path, reason, str(log))
+
+
+def is_in_place(cell: Path) -> bool:
+    """Whether a cell's file, which is no record of a cell, says that the cell failed."""
+    try:
+        return bool(reason_in(cell))
+    except OSError:
+        return False
+
+
+def in_place(root: Path = Path(), results: str = "results") -> dict[Path, Path]:
+    """Every cell in whose place a record stands now, with its log.
+
+    Args:
+        root: folder of the project; the paths are below it.
+        results: folder of a matrix's results below it.
+    """
+    return {
+        cell: Path(json.loads(path.read_text(encoding="utf-8"))["log"])
+        for cell, path in records(root, results)
+        if is_in_place(root / cell)
+    }
+
+
+def records(root: Path = Path(), results: str = "results") -> Iterator[tuple[Path, Path]]:
+    """Every cell file of which there is a record, and the record; arguments as above."""
+    folder = root / results / FOLDER
+    for path in sorted(folder.rglob("*.json")):
+        yield path.relative_to(folder).with_suffix(""), path
+
+
+def reason_in(path: Path) -> str:
+    """The reason that a record gives; empty if the file is none. Raises as reading it does."""
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return ""
+    return str(found[KEY]) if isinstance(found, dict) and KEY in found else ""
+
+
+def _record_of(cell: Path, results: str) -> Path:
+    return Path(results, FOLDER, f"{cell}.json")
+
+
+def _write(path: Path, reason: str, log: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({KEY: reason, "log": log}) + "\n", encoding="utf-8")
 
 
 def _lines(log: str) -> list[str]:
@@ -92,10 +168,10 @@ def _lines(log: str) -> list[str]:
 
 def _end_of(log: str) -> str:
     if not Path(log).is_file():
-        return f"  {log}: no log; the job never started, or was killed before it wrote\n"
+        return f"  {log}: no log; the cell never started\n"
     lines = _lines(log)
     if not lines:
-        return f"  {log}: empty; the job was killed before it wrote\n"
+        return f"  {log}: empty; the cell was ended before it wrote\n"
     return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines[-LINES:])
 
 
@@ -110,4 +186,19 @@ def retry(argv: Sequence[str], targets: Sequence[str]) -> str:
     for target in get_argument_parser().parse_known_args(options)[0].targets or ():
         if target in options:
             options.remove(target)
-    return shlex.join(["snakemake", *targets, *options])
+    # As it was typed, which need not be on the PATH: .venv/bin/snakemake.
+    program = argv[0] if Path(argv[0]).name == "snakemake" else "snakemake"
+    return shlex.join([program, *targets, *options])
+
+
+def main(argv: list[str]) -> int:
+    """Put a record in place of a cell whose command failed by itself; pass on any other status."""
+    status, cell, log = int(argv[0]), Path(argv[1]), Path(argv[2])
+    if status != BY_ITSELF:
+        return status
+    put_in_place(cell, log)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

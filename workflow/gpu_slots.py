@@ -24,8 +24,12 @@ POLL = 0.5
 
 
 def folder() -> Path:
-    """Where the locks of this user's jobs on this machine are."""
-    return Path(tempfile.gettempdir()) / f"rst-gpus-{os.getuid()}"
+    """Where the locks of this user's jobs on this machine are; of a SLURM job, its own.
+
+    Two jobs of SLURM that have different GPUs may call them by the same numbers.
+    """
+    scope = os.environ.get("SLURM_JOB_ID", "")
+    return Path(tempfile.gettempdir()) / f"rst-gpus-{os.getuid()}{'-' if scope else ''}{scope}"
 
 
 def lock(device: str) -> int | None:

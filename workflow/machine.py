@@ -6,26 +6,24 @@ here makes a finished cell run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from typing import Literal, assert_never
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from rst_core.spec import (
+from rst_core.identity import (
     CandidateSet,
     Cell,
     Dense,
     Evaluation,
+    FeatureDistance,
     FineTuned,
     TrainingCell,
     TransferRow,
 )
-from workflow.config import ConfigError
-
-#: Minutes that a calibration predicts for a cell on one GPU; None where it says nothing.
-Predicted = Callable[[Cell], float | None]
+from workflow.config import ConfigError, read_yaml
+from workflow.config_sentences import sentences
 
 
 class _Section(BaseModel):
@@ -35,8 +33,8 @@ class _Section(BaseModel):
 class Kind(_Section):
     """What a kind of cell needs on the smallest network and images of the paper."""
 
-    minutes: int = Field(gt=0, description="time limit of the first attempt")
-    mem_mb: int = Field(gt=0, description="host memory of the first attempt")
+    minutes: int = Field(gt=0, description="time limit of one job")
+    mem_mb: int = Field(gt=0, description="host memory")
     cpus: int = Field(gt=0)
 
 
@@ -53,31 +51,71 @@ class Machine(_Section):
     """A profile's machine.yaml."""
 
     account: str = ""
-    partition: str = ""
-    gpu_type: str = Field(default="", description="TYPE in --gpus=TYPE:N; empty: any")
+    partition: str = Field(default="", description="one, or several with commas; empty: SLURM's")
+    qos: str = ""
+    constraint: str = ""
+    reservation: str = ""
+    gpu_type: str = Field(default="", description="the site's name of a GPU; empty: any")
+    gpus_as: Literal["gpus", "gres"] = Field(
+        default="gpus", description="gpus: --gpus=TYPE:N; gres: --gres=gpu:TYPE:N"
+    )
+    options: list[str] = Field(default=[], description="more options of sbatch, each with --")
     device: str = Field(default="", description="cuda: a job whose node has no GPU fails at once")
     time: float = Field(default=1, gt=0, description="factor on the table's minutes")
-    calibration: str = Field(
-        default="", description="file of 'rst calibrate': minutes follow from it; empty: the table"
-    )
-    margin: float = Field(default=3, ge=1, description="factor on the calibration's minutes")
-    least: int = Field(default=10, gt=0, description="minutes of the shortest cells then")
     longest: int = Field(gt=0, description="the partition's time limit in minutes")
+    total: int = Field(gt=0, description="minutes that all jobs of one cell may have together")
+    notice: int = Field(
+        default=180, gt=0, description="seconds before its limit at which a job is told to save"
+    )
+    silence: int = Field(
+        default=10, gt=0, description="minutes without news of a job after which it is named"
+    )
     batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
     kinds: dict[str, Kind]
     attacks: dict[str, Scale] = {}
     networks: dict[str, Scale] = {}
     datasets: dict[str, Scale] = {}
 
+    @field_validator("options")
+    @classmethod
+    def _options(cls, options: list[str]) -> list[str]:
+        if wrong := [option for option in options if not option.startswith("--")]:
+            raise ValueError(
+                f"is {options}; {wrong[0]!r} is no option, allowed are --name=value and --name"
+            )
+        return options
+
+    @property
+    def partitions(self) -> list[str]:
+        """The partitions of the list, each without blanks."""
+        return [name.strip() for name in self.partition.split(",") if name.strip()]
+
     @property
     def site(self) -> dict[str, str]:
         """Where all jobs go, as Snakemake's resources."""
         named = {
             "slurm_account": self.account,
-            "slurm_partition": self.partition,
-            "gpu_model": self.gpu_type,
+            "slurm_partition": ",".join(self.partitions),
+            "qos": self.qos,
+            "constraint": self.constraint,
         }
         return {name: value for name, value in named.items() if value}
+
+    def request(self, gpus: int, minutes: int) -> list[str]:
+        """Options of sbatch that no resource of Snakemake stands for.
+
+        GPUs of one job are on one node: its processes share a cell. Plugin 2.8 takes no GPU type
+        with a dash, and asks for no number of nodes.
+        """
+        # SLURM may send the signal a minute early; a short job keeps most of its time.
+        notice = min(self.notice, 15 * minutes)
+        words = ["--nodes=1", f"--signal=B:TERM@{notice}"]
+        if gpus:
+            asked = f"{self.gpu_type}:{gpus}" if self.gpu_type else str(gpus)
+            words.append(f"--gres=gpu:{asked}" if self.gpus_as == "gres" else f"--gpus={asked}")
+        if self.reservation:
+            words.append(f"--reservation={self.reservation}")
+        return [*words, *self.options]
 
 
 def read_machine(path: Path) -> Machine:
@@ -86,18 +124,15 @@ def read_machine(path: Path) -> Machine:
     Raises:
         ConfigError: if it cannot be used, with a sentence for every problem.
     """
-    try:
-        machine = Machine.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"machine is {str(path)!r}, which cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        sentences = (
-            f"{path}: {'.'.join(map(str, e['loc']))} is {e['input']!r}: {e['msg']}"
-            for e in error.errors()
+    if not path.is_file():
+        raise ConfigError(
+            f"machine is '{path}', which cannot be read; allowed is a file like slurm/machine.yaml"
         )
-        raise ConfigError("\n".join(sentences)) from None
+    try:
+        machine = Machine.model_validate(read_yaml(path))
+    except ValidationError as error:
+        found = sentences(error, Machine.model_json_schema())
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in found)) from None
     missing = sorted(set(KINDS) - set(machine.kinds))
     if missing:
         raise ConfigError(f"{path}: kinds lacks {', '.join(missing)}; it needs each kind of cell")
@@ -123,30 +158,18 @@ def kind_of(cell: Cell) -> str:
             return "adaptive"
         case Evaluation():
             return "attack"
-    return "features"
+        case FeatureDistance():
+            return "features"
+        case _:
+            assert_never(cell)
 
 
-def resources(
-    cell: Cell,
-    machine: Machine,
-    attempt: int = 1,
-    sharing: int = 1,
-    predicted: Predicted = lambda cell: None,
-) -> dict[str, int]:
+def resources(cell: Cell, machine: Machine) -> dict[str, int]:
     """Snakemake's resources of a cell.
 
-    Memory and CPUs of its kind times the factors of its attack, its network and its dataset;
-    minutes likewise, or as a calibration predicts them, with a margin. The second attempt gets
-    twice the time and memory, and so on. No job asks for more time than the partition gives: a
-    search that needs more saves its state before that and goes on in the next attempt, and
-    leaves room for the evaluations that share its job.
-
-    Args:
-        cell: what is made.
-        machine: the table.
-        attempt: counted from 1.
-        sharing: evaluations that may share a job.
-        predicted: minutes on one GPU; by default nobody knows.
+    Minutes, memory and CPUs of its kind times the factors of its attack, its network and its
+    dataset. No job asks for more time than the partition gives: a cell that needs more saves its
+    state before that and continues in the next job.
     """
     kind, network = machine.kinds[kind_of(cell)], cell.model.network
     scales = [
@@ -158,24 +181,16 @@ def resources(
     minutes, mem_mb, cpus = machine.time * kind.minutes, float(kind.mem_mb), float(kind.cpus)
     for scale in scales:
         minutes, mem_mb, cpus = minutes * scale.minutes, mem_mb * scale.mem_mb, cpus * scale.cpus
-    gpus = max(scale.gpus for scale in scales)
-    if (known := predicted(cell)) is not None:
-        minutes = max(machine.least, machine.margin * known / gpus)
-    longest = machine.longest
-    if isinstance(cell, TrainingCell):
-        longest = max(longest // 2, longest - sharing * machine.batched)
-    elif minutes <= machine.batched:
-        longest = machine.batched
     return {
-        "gpu": gpus,
+        "gpu": max(scale.gpus for scale in scales),
         "cpus_per_task": ceil(cpus),
-        "mem_mb": ceil(mem_mb * attempt),
-        "runtime": min(ceil(minutes * attempt), longest),
+        "mem_mb": ceil(mem_mb),
+        "runtime": min(ceil(minutes), machine.longest),
     }
 
 
-def may_share(cell: Cell, machine: Machine, predicted: Predicted = lambda cell: None) -> bool:
+def may_share(cell: Cell, machine: Machine) -> bool:
     """Whether a cell may share a job: it makes a model, or is too short for one of its own."""
     if isinstance(cell, TrainingCell):
         return True
-    return resources(cell, machine, predicted=predicted)["runtime"] <= machine.batched
+    return resources(cell, machine)["runtime"] <= machine.batched

@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
+from functools import cache, cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, assert_never
 
-from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings
-from rst_core.spec import (
+from rst_core.identity import (
     Adversary,
     CandidateSet,
     Cell,
@@ -27,30 +28,28 @@ from rst_core.spec import (
     TransferRow,
     Untrained,
 )
-from rst_core.vocabulary import Origin, Pattern, Start
+from rst_core.key import cell_settings
+from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
+from rst_core.vocabulary import Origin, Pattern, SearchMethod, Start
 from workflow.config import (
     AttackEntry,
     Config,
     ConfigError,
+    DatasetEntry,
     Experiment,
     Measurement,
     ModelKind,
     TransferMeasurement,
 )
+from workflow.config_foreign import ForeignEntry
 
-#: Folder of all cells, from the repository root.
-CELLS = "results/cells"
+# Thousands of cells have the same few settings.
+_settings = cache(cell_settings)
 
-_ORIGINS: dict[ModelKind, Origin] = {
-    "rst": Origin.RST,
-    "rtt_natural": Origin.RTT_NATURAL,
-    "rtt_adversarial": Origin.RTT_ADVERSARIAL,
-    "rtt_transferred": Origin.RTT_TRANSFERRED,
-}
-_STARTS: dict[ModelKind, Start] = {
-    "finetuned_inherited": Start.INHERITED,
-    "finetuned_reinitialised": Start.REINITIALISED,
-}
+#: Kinds of models in config.yaml (:data:`workflow.config.ModelKind`) that are tickets, and those
+#: that are fine-tuned ones.
+_ORIGINS = {origin.value: origin for origin in Origin}
+_STARTS = {f"finetuned_{start}": start for start in Start}
 
 
 class Matrix:
@@ -58,16 +57,35 @@ class Matrix:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._cells: dict[str, list[Cell]] = {}
+
+    # -- where they are ---------------------------------------------------------------
+
+    @cached_property
+    def results(self) -> str:
+        """Folder of everything that is made, from the repository root; a run has its own."""
+        return str(PurePosixPath("results", self.config.run))
+
+    def file(self, cell: Cell) -> str:
+        """Path of a cell's file from the repository root."""
+        return f"{self.results}/cells/{cell.path}"
+
+    def manifest(self, dataset: str) -> str:
+        """Path of a dataset's manifest from the repository root."""
+        return f"{self.results}/data/{dataset}.json"
 
     # -- which cells exist ------------------------------------------------------------
 
     def cells(self, experiment: str) -> list[Cell]:
         """The measured cells of an experiment, each once."""
-        definition = self.config.experiments[experiment]
-        found = itertools.chain.from_iterable(
-            self._measurements(definition, model) for model in self.models(experiment)
-        )
-        return list(dict.fromkeys(itertools.chain(found, self._adaptive(definition))))
+        if experiment not in self._cells:
+            definition = self.config.experiments[experiment]
+            found = itertools.chain.from_iterable(
+                self._measurements(definition, model) for model in self.models(experiment)
+            )
+            cells = dict.fromkeys(itertools.chain(found, self._adaptive(definition)))
+            self._cells[experiment] = list(cells)
+        return self._cells[experiment]
 
     def models(self, experiment: str) -> list[Model]:
         """The models of an experiment, each once."""
@@ -120,8 +138,12 @@ class Matrix:
             assert experiment.transferred_from is not None
             pretrained_on = self.config.roles.datasets[experiment.transferred_from]
         origin = _ORIGINS.get(kind, Origin.RST)
-        for pattern, keep_ratio in itertools.product(experiment.patterns, experiment.keep_ratios):
-            ticket = Ticket(network, origin, keep_ratio, pattern, adversary, pretrained_on)
+        for pattern, score_init, keep_ratio in itertools.product(
+            experiment.patterns, experiment.score_inits, experiment.keep_ratios
+        ):
+            ticket = Ticket(
+                network, origin, keep_ratio, pattern, adversary, pretrained_on, score_init
+            )
             yield FineTuned(ticket, _STARTS[kind]) if kind in _STARTS else ticket
 
     def _measurements(self, experiment: Experiment, model: Model) -> Iterator[Cell]:
@@ -154,19 +176,62 @@ class Matrix:
                 else:
                     yield Evaluation(members, selection, entry.attack, eps)
 
+    # -- what is not made here -------------------------------------------------------
+
+    @cached_property
+    def foreign(self) -> dict[str, ForeignEntry]:
+        """Checkpoints that were made elsewhere, by the paths of their models."""
+        return {entry.identity.path: entry for entry in self.config.foreign.values()}
+
+    def checkpoint(self, model: Trained) -> ForeignEntry | None:
+        """The checkpoint that stands for a model; None if the model is made here.
+
+        Raises:
+            ConfigError: for a checkpoint that does not exist, and for a model that is not there,
+                of a network whose models are foreign.
+        """
+        name, entry = model.network.name, self.foreign.get(model.path)
+        if entry and not Path(entry.file).is_file():
+            raise ConfigError(
+                f"{model.path} is foreign, and its file {entry.file} does not exist; put the "
+                "checkpoint there, or say in foreign where it is"
+            )
+        networks = {one.identity.network.name for one in self.config.foreign.values()}
+        if entry is None and name in networks and not isinstance(model, FineTuned):
+            raise ConfigError(
+                f"{model.path} is not in foreign, and {name} holds foreign models only; "
+                f"allowed is one of {', '.join(self.foreign)}"
+            )
+        return entry
+
     # -- what a cell needs ------------------------------------------------------------
 
     def bases(self, model: Trained) -> list[TrainingCell]:
         """Model files that training this model starts from."""
-        selection = self.config.selection
-        if isinstance(model, FineTuned):
-            return [
-                TrainingCell(model.ticket, selection),
-                *([TrainingCell(model.ticket.dense, selection)] if model.ticket.dense else []),
-            ]
-        if isinstance(model, Ticket) and model.dense is not None:
-            return [TrainingCell(model.dense, selection)]
-        return []
+        ticket = model.ticket if isinstance(model, FineTuned) else model
+        dense = ticket.dense if isinstance(ticket, Ticket) else None
+        found = [one for one in (ticket, dense) if one is not None and one is not model]
+        return [TrainingCell(one, self.config.selection) for one in found]
+
+    def made_of(self, cell: Cell) -> list[TrainingCell]:
+        """The model files that a cell's key is of, each once.
+
+        Raises:
+            ConfigError: if its targets are no group that there is.
+        """
+        match cell:
+            case TrainingCell():
+                return self.bases(cell.model)
+            case FeatureDistance(model, selection):
+                if isinstance(model, Untrained) or selection is None:
+                    return []
+                return [TrainingCell(model, selection)]
+            case TransferRow():
+                return self.targets(cell)
+            case Evaluation():
+                return self.sources(cell)
+            case _:
+                assert_never(cell)
 
     def loaded(self, models: Iterable[TrainingCell]) -> list[TrainingCell]:
         """Model files that loading these needs: themselves, and the denses under RTTs."""
@@ -243,11 +308,55 @@ class Matrix:
 
     # -- settings ---------------------------------------------------------------------
 
+    def document(self, cell: Cell) -> dict[str, Any]:
+        """The settings that a cell's job is given; those of its dataset are in the manifest.
+
+        Raises:
+            ConfigError: if the config does not say them.
+        """
+        settings = {k: part for k, part in self.settings(cell).items() if k != "dataset"}
+        if isinstance(cell, TrainingCell):
+            settings["selections"] = [s.value for s in self.config.keep_selections]
+            if settings.pop("sha256", None) is None:
+                settings["base"] = self.config.selection.value
+        return settings
+
+    def settings(self, cell: Cell) -> dict[str, Any]:
+        """All settings of a cell as plain values, which its key is of.
+
+        Raises:
+            ConfigError: if the config does not say them.
+        """
+        images = self.dataset(cell.model.network.dataset).images
+        match cell:
+            case TrainingCell(model) if entry := self.checkpoint(model):
+                network = self.network_settings(model.network)
+                parts = {"layout": entry.layout, "sha256": entry.digest()}
+                return cell_settings(images, network=network, **parts)
+            case TrainingCell(model):
+                training = self.training_settings(model.network.dataset)
+                network = self.network_settings(model.network)
+                return _settings(images, network=network, training=training)
+            case Evaluation() | TransferRow():
+                size = self.config.attack_batch_size
+                return _settings(images, attack=self.attack(cell), batch_size=size)
+            case FeatureDistance(model):
+                grids = (e.feature_distance for e in self.config.experiments.values())
+                grid = sorted({eps for grid in grids for eps in grid})
+                if not grid:
+                    raise ConfigError(
+                        "no experiment has a feature_distance; it lists noise magnitudes"
+                    )
+                network = self.network_settings(model.network)
+                return _settings(images, network=network, eps_grid=tuple(grid))
+            case _:
+                assert_never(cell)
+
     def attack(self, cell: Evaluation | TransferRow) -> AttackSpec:
         """The attack of a cell, seeded like its model.
 
         Raises:
-            ConfigError: if the config has no such attack, or it has no such size.
+            ConfigError: if the config has no such attack, or it has no such size, or is too large.
         """
         entry = self._entry("attacks", cell.attack)
         assert isinstance(entry, AttackEntry)
@@ -255,7 +364,12 @@ class Matrix:
             raise ConfigError(f"{cell.path}: the attack {cell.attack} needs an eps in its name")
         if not entry.method.has_eps and cell.eps is not None:
             raise ConfigError(f"{cell.path}: the attack {cell.attack} has no eps")
-        return entry.at(cell.attack, cell.eps, cell.model.network.seed)
+        try:
+            spec = entry.at(cell.attack, cell.eps, cell.model.network.seed)
+            check_fits(spec, self.dataset(cell.model.network.dataset).images.image_size)
+        except ValueError as error:
+            raise ConfigError(f"{cell.path}: {error}") from None
+        return spec
 
     def network_settings(self, network: Network) -> NetworkSettings:
         """Architecture of a network."""
@@ -263,7 +377,15 @@ class Matrix:
 
     def training_settings(self, dataset: str) -> TrainingSettings:
         """Optimiser and schedule on a dataset."""
-        return self.config.training[self._entry("datasets", dataset).training]  # type: ignore[attr-defined]
+        return self.config.training[self.dataset(dataset).training]
+
+    def dataset(self, name: str) -> DatasetEntry:
+        """A dataset by its name.
+
+        Raises:
+            ConfigError: if the config has none of that name.
+        """
+        return self._entry("datasets", name)  # type: ignore[return-value]
 
     def _entry(self, section: str, name: str) -> object:
         known = getattr(self.config, section)
@@ -274,8 +396,6 @@ class Matrix:
 
 def default_adversary() -> Adversary:
     """PGD-7 at eps 8 [B]."""
-    from rst_core.vocabulary import SearchMethod
-
     return Adversary(SearchMethod.PGD7, 8.0)
 
 
@@ -286,8 +406,3 @@ def trained_eps(model: Trained, experiment: Experiment) -> float:
     """
     adversary = model.ticket.adversary if isinstance(model, FineTuned) else model.adversary
     return adversary.eps if adversary else experiment.eps[0]
-
-
-def cell_file(cell: Cell) -> str:
-    """Path of a cell's file from the repository root."""
-    return str(PurePosixPath(CELLS) / cell.path)

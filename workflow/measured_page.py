@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from rst_core.files import write_text
+from rst_core.storage import write_text
 
 _BEGIN, _END = "<!-- measured: {} -->", "<!-- end -->"
 _PART = re.compile(

@@ -1,26 +1,43 @@
-"""Questions to SLURM before the first job: one sentence instead of a pile of failed jobs."""
+"""Questions to SLURM before the first job: one sentence instead of a pile of failed jobs.
+
+What SLURM does not answer, because it is away or keeps no accounts, is no problem: jobs wait for
+it (cluster/executor.py). What this program does not ask by itself, sbatch is asked to try.
+"""
 
 from __future__ import annotations
 
 import getpass
-import os
+import re
 import shutil
-import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from workflow.cluster.commands import ask, fields
 from workflow.machine import Machine
 
-_TIMEOUT = 30
 #: Bytes that are free where a workflow may begin: some logs and a checkpoint.
 LEAST_FREE = 100_000_000
+_GPUS = re.compile(r"gpu(?::([^:,(]+))?:(\d+)")
+
+
+@dataclass
+class Partition:
+    """What sinfo says of a partition.
+
+    Attributes:
+        minutes: its time limit; None is unlimited, or not known.
+        gpus: whether any node has some.
+        types: the names that SLURM has for them; empty where it has none.
+    """
+
+    minutes: int | None = None
+    gpus: bool = False
+    types: frozenset[str] = frozenset()
 
 
 def problems(machine: Machine, file: str) -> Iterator[str]:
-    """A sentence for everything that would make every job fail.
-
-    What SLURM does not answer, because it is away or keeps no accounts, is no problem: jobs
-    wait for it.
+    """A sentence for everything that would make every job fail or wait for ever.
 
     Args:
         machine: where jobs shall go.
@@ -32,13 +49,20 @@ def problems(machine: Machine, file: str) -> Iterator[str]:
             "of the cluster, or without one use --profile workstation"
         )
         return
-    yield from _partition_problems(machine, file)
-    yield from _account_problems(machine, file)
+    found = [*_partition_problems(machine, file), *_account_problems(machine, file)]
+    yield from found
+    if not found:
+        yield from _refusal(machine, file)
 
 
-def put_first(folder: Path) -> None:
-    """Let programs of a folder stand before all others of this process's commands."""
-    os.environ["PATH"] = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
+def notes() -> Iterator[str]:
+    """Sentences on what the cluster lacks that jobs can do without."""
+    answer = ask("sacct", "-X", "--noheader", "--format=JobID", f"--user={getpass.getuser()}")
+    if answer.status and not answer.away:
+        yield (
+            f"accounting does not work here (sacct: {answer.words or 'no answer'}); how "
+            "jobs end is known from squeue and from the exit status that each leaves"
+        )
 
 
 def disk_problem(folder: Path) -> str:
@@ -57,41 +81,91 @@ def disk_problem(folder: Path) -> str:
     )
 
 
+def minutes_of(limit: str) -> int | None:
+    """A time limit of sinfo, such as ``2-00:00:00``, in minutes; None if there is none."""
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if not match:
+        return None
+    days, hours, minutes, _ = (int(part or 0) for part in match.groups())
+    return (24 * days + hours) * 60 + minutes
+
+
+def _partitions() -> dict[str, Partition]:
+    """All partitions that sinfo knows, each over all its kinds of nodes."""
+    found: dict[str, Partition] = {}
+    answer = ask("sinfo", "--noheader", "--format=%R|%G|%l")
+    for name, resources, limit in fields(answer.lines if not answer.status else [], 3):
+        one = found.setdefault(name, Partition())
+        one.minutes = minutes_of(limit)
+        one.gpus = one.gpus or "gpu" in resources
+        one.types |= {match[1] for match in _GPUS.finditer(resources) if match[1]}
+    return found
+
+
 def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
-    """What is wrong with the partition; its nodes' GPUs are those that SLURM knows of."""
-    lines = [line.partition("|") for line in _answer("sinfo", "--noheader", "--format=%R|%G")]
-    with_gpus = {name for name, _, resources in lines if "gpu" in resources}
-    if not machine.partition or not lines or machine.partition in with_gpus:
-        return
-    found = f"partition is {machine.partition!r} in {file}, but "
+    """What is wrong with the partitions; their nodes' GPUs are those that SLURM knows of."""
+    known = _partitions()
+    with_gpus = sorted(name for name, one in known.items() if one.gpus)
     allowed = (
-        f"allowed is one of {', '.join(sorted(with_gpus))}"
+        f"allowed is one of {', '.join(with_gpus)}"
         if with_gpus
         else "no partition has any (sinfo --format='%R %G'), so ask your site how it names GPUs"
     )
-    if machine.partition in {name for name, _, _ in lines}:
-        yield f"{found}its nodes have no GPUs that SLURM knows of; {allowed}"
-    else:
-        yield f"{found}this cluster has no such partition; {allowed}"
-
-
-def _account_problems(machine: Machine, file: str) -> Iterator[str]:
-    user = getpass.getuser()
-    show = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", f"user={user}")
-    accounts = _answer(*show, "format=account")
-    if not machine.account or not accounts:
+    if not known:
         return
-    if machine.account.lower() not in {account.lower() for account in accounts}:
+    for name in machine.partitions:
+        start = f"partition is {machine.partition!r} in {file}, but "
+        if name not in known:
+            yield f"{start}this cluster has no partition {name!r}; {allowed}"
+        elif not known[name].gpus:
+            yield f"{start}the nodes of {name!r} have no GPUs that SLURM knows of; {allowed}"
+    used = [known[name] for name in machine.partitions if name in known and known[name].gpus]
+    limits = [one.minutes for one in used if one.minutes is not None]
+    if limits and machine.longest > min(limits):
         yield (
-            f"account is {machine.account!r} in {file}, which user {user} may not use; "
-            f"allowed is one of {', '.join(sorted(accounts))}"
+            f"longest is {machine.longest} minutes in {file}, but partition {machine.partition} "
+            f"gives {min(limits)}; jobs would wait for ever, so set it to {min(limits)} or less"
+        )
+    types = set().union(*(one.types for one in used))
+    if used and machine.gpu_type and machine.gpu_type not in types:
+        names = f"allowed is one of {', '.join(sorted(types))}" if types else 'allowed is ""'
+        yield (
+            f"gpu_type is {machine.gpu_type!r} in {file}, but partition {machine.partition} has no "
+            f"such GPUs; {names}"
         )
 
 
-def _answer(*command: str) -> set[str]:
-    """The lines that a command prints; none if it fails or does not answer."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT)
-    except (OSError, subprocess.SubprocessError):
-        return set()
-    return {line.strip() for line in done.stdout.splitlines() if line.strip()}
+def _account_problems(machine: Machine, file: str) -> Iterator[str]:
+    """What is wrong with account and QOS, where there is accounting."""
+    user = getpass.getuser()
+    answer = ask("sacctmgr", "--noheader", "--parsable2", "show", "associations", f"user={user}",
+                 "format=account,qos")  # fmt: skip
+    rows = fields(answer.lines if not answer.status else [], 2)
+    for name, value, index in (("account", machine.account, 0), ("qos", machine.qos, 1)):
+        of_account = [
+            row
+            for row in rows
+            if index == 0 or not machine.account or row[0].lower() == machine.account.lower()
+        ]
+        allowed = {one for row in of_account for one in row[index].split(",") if one}
+        if value and allowed and value.lower() not in {one.lower() for one in allowed}:
+            yield (
+                f"{name} is {value!r} in {file}, which user {user} may not use; "
+                f"allowed is one of {', '.join(sorted(allowed))}"
+            )
+
+
+def _refusal(machine: Machine, file: str) -> Iterator[str]:
+    """What sbatch says of a job like those to come, which it only tries (``--test-only``)."""
+    site = {"slurm_account": "--account", "slurm_partition": "--partition", "qos": "--qos",
+            "constraint": "--constraint"}  # fmt: skip
+    where = [f"{site[name]}={value}" for name, value in machine.site.items()]
+    where += [f"--time={machine.longest}", *machine.request(1, machine.longest)]
+    call = ["sbatch", "--test-only", "--parsable", "--job-name=rst-test", "--output", "/dev/null",
+            *where, "/dev/stdin"]  # fmt: skip
+    answer = ask(*call, script="#!/bin/sh\nexit 0\n")
+    if answer.status and not answer.away and not answer.full:
+        yield (
+            f"sbatch refuses a job as {file} describes it: {answer.words}; it was asked with: "
+            f"{' '.join(call[1:-1])}"
+        )

@@ -20,16 +20,15 @@ from rst_core.attacks.reference import auto_attack, cw_inf, cw_l2
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod
 
-Attack = Callable[[LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], Tensor]
-#: The same, with the number of queries that each image cost.
-CountingAttack = Callable[
-    [LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], tuple[Tensor, Tensor]
+#: Adversarial images, and of attacks that count them the queries that each image cost.
+Attack = Callable[
+    [LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], Tensor | tuple[Tensor, Tensor]
 ]
 
 _ATTACKS: dict[AttackMethod, Attack] = {
     AttackMethod.PGD: pgd,
     # Against a candidate set these two differ in the model they are given
-    # (rst_core.r2s.adversary_view), not in the algorithm.
+    # (rst_core.models.r2s.adversary_view), not in the algorithm.
     AttackMethod.EOT: pgd,
     AttackMethod.ENSEMBLE: pgd,
     AttackMethod.CW_INF: cw_inf,
@@ -40,28 +39,18 @@ _ATTACKS: dict[AttackMethod, Attack] = {
     AttackMethod.APGD: apgd,
     AttackMethod.AUTO_ATTACK_EXPECTED: auto_attack_expected,
     AttackMethod.SQUARE: square,
+    AttackMethod.BANDITS: bandits,
 }
-_COUNTING: dict[AttackMethod, CountingAttack] = {AttackMethod.BANDITS: bandits}
 
 
 def run_attack(
     model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> Tensor:
-    """Attack one batch.
+    """Attack one batch: images N x 3 x H x W in [0, 1] and N class indices to adversarial images.
 
-    Args:
-        model: maps images in [0, 1] to logits (N x classes, or M x N x classes for the M
-            members of a candidate set).
-        images: N x 3 x H x W in [0, 1].
-        labels: N class indices.
-        spec: which attack, and its size.
-        rng: source of random starts, on the CPU or on the images' device.
-
-    Returns:
-        Adversarial images, N x 3 x H x W.
-
-    Raises:
-        BudgetError: if a result left the ball or [0, 1].
+    ``model`` maps images to logits: N x classes, or M x N x classes for the M members of a
+    candidate set. ``rng`` draws random starts, on the CPU or on the images' device. Raises
+    ``BudgetError`` if a result left the ball or [0, 1].
     """
     return run_counting(model, images, labels, spec, rng)[0]
 
@@ -70,10 +59,7 @@ def run_counting(
     model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """:func:`run_attack`, with the queries of each image, N, if the attack counts them."""
-    queries = None
-    if spec.method in _COUNTING:
-        adversarial, queries = _COUNTING[spec.method](model, images, labels, spec, rng)
-    else:
-        adversarial = _ATTACKS[spec.method](model, images, labels, spec, rng)
+    found = _ATTACKS[spec.method](model, images, labels, spec, rng)
+    adversarial, queries = found if isinstance(found, tuple) else (found, None)
     check_budget(adversarial, images, spec)
     return adversarial, queries

@@ -38,21 +38,16 @@ def learn(
 ) -> tuple[Tensor, Tensor]:
     """Query both sides of the prior once and move it where the loss rises.
 
-    The exponentiated-gradient update of a prior in [-1, 1] is a plain gradient step on its
-    inverse hyperbolic tangent, ``dual``. Kept there it neither overflows nor sticks at the
-    ends, where float32 rounds 1 - p to 0.
+    The exponentiated-gradient update of a prior in [-1, 1] is a plain gradient step on its inverse
+    hyperbolic tangent, ``dual``. Kept there it neither overflows nor sticks at the ends, where
+    float32 rounds 1 - p to 0. The queries are not clipped to [0, 1], as in the original.
 
     Args:
-        model: maps images to logits.
         images: N x 3 x H x W, where the attack stands now.
-        labels: N class indices.
-        dual: N x 3 x tiles x tiles.
-        noise: standard normal, of the shape of ``dual``.
-        spec: lengths and rates.
+        dual, noise: N x 3 x tiles x tiles; the noise is standard normal.
 
     Returns:
-        The moved ``dual``, and the logits of ``images`` themselves, N x classes. The queries
-        are not clipped to [0, 1], as in the original.
+        The moved ``dual``, and the logits of ``images`` themselves, N x classes.
     """
     assert spec.exploration is not None
     assert spec.probe is not None
@@ -77,16 +72,10 @@ def bandits(
 ) -> tuple[Tensor, Tensor]:
     """Walk every image along the sign of its estimated gradient until it is misclassified.
 
-    An image that has fallen leaves the batch and costs no more queries. Noise is drawn for
-    the whole batch all the same, so that no image's depends on which others fell.
-
-    Returns:
-        Adversarial images, N x 3 x H x W, and the queries of each, N: two a step, counted as
-        the paper does, without the look at whether the image has fallen. An image that is
-        misclassified to begin with costs none.
-
-    Raises:
-        ValueError: if there are more tiles than pixels along a side.
+    Noise is drawn for the whole batch, so that no image's depends on which others fell. Returns
+    adversarial images, N x 3 x H x W, and the queries of each, N: two a step, counted as the paper
+    does, without the look at whether the image has fallen. Raises ``ValueError`` for more tiles
+    than pixels along a side.
     """
     assert spec.tiles is not None
     side = min(images.shape[2:])

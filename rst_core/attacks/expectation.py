@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from rst_core.attacks.budget import radius
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.attacks.reference import check_classes, draw_seed, official_auto_attack, seeded
-from rst_core.compat import import_autoattack_module
+from rst_core.device.compat import import_autoattack
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Combination
 
@@ -60,18 +60,15 @@ def combined_losses(logits: Tensor, labels: Tensor, combine: Combination, loss: 
             resisting = margin(logits, labels).argmax(0)
             rows = torch.arange(len(labels), device=labels.device)
             return loss(logits[resisting, rows], labels)
+        case _:
+            assert_never(combine)
 
 
 def standing(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """How well each image stands: lower is better for the adversary.
+    """How well each image stands, of logits M x N x classes: lower is better for the adversary.
 
-    Args:
-        logits: M x N x classes.
-        labels: N class indices.
-
-    Returns:
-        The number of members that are right, N; and a number that orders images by it and,
-        where it is equal, by the margin of the averaged probabilities, N.
+    Returns the number of members that are right, N; and a number that orders images by it and,
+    where it is equal, by the margin of the averaged probabilities, N.
     """
     right = (logits.argmax(-1) == labels).sum(0)
     # Rises with the margin from 0 to 1/2, and never so flat that rounding hides the rise.
@@ -81,13 +78,7 @@ def standing(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass
 class _Best:
-    """The best image found for each clean one, N of each.
-
-    Attributes:
-        images: N x 3 x H x W.
-        right: members that classify it correctly.
-        order: the second result of :func:`standing`.
-    """
+    """The best image found for each clean one, with both results of :func:`standing`."""
 
     images: Tensor
     right: Tensor
@@ -107,22 +98,18 @@ class _Best:
         self.right[where], self.order[where] = right[better], order[better]
 
 
+@dataclass
 class _Expectation:
-    """What APGD's code asks of a model that is no torch module: logits, losses, gradients.
+    """What APGD's code asks of a model that is no torch module (its own hook, ``is_tf_model``).
 
-    This is the official code's own hook (``is_tf_model``); through it the losses are exact
-    expectations, and every image that is evaluated is compared with the best so far.
+    The losses are exact expectations, and every evaluated image is compared with the best so far.
     """
 
-    def __init__(
-        self,
-        members: LogitFunction,
-        combine: Combination,
-        dlr: Loss,
-        best: _Best,
-        at: Tensor,
-    ) -> None:
-        self.members, self.combine, self.dlr, self.best, self.at = members, combine, dlr, best, at
+    members: LogitFunction
+    combine: Combination
+    dlr: Loss
+    best: _Best
+    at: Tensor
 
     def get_logits_loss_grad_xent(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, cross-entropies, and their gradient towards the images."""
@@ -152,9 +139,8 @@ def _run_apgd(
 ) -> Tensor:
     """Run APGD once for each of ``runs``, its object and its loss; the best images of all.
 
-    The first run is on all images, so that those that are misclassified already are moved on
-    as well (a transferred attack needs that); later ones on those that some member still
-    classifies correctly.
+    The first run is on all images (a transferred attack moves misclassified ones on as well), later
+    ones are on those that some member still classifies correctly.
     """
     images = images.clone(memory_format=torch.contiguous_format)
     best = _Best.of(members, images, labels)
@@ -175,17 +161,12 @@ def apgd(
 ) -> Tensor:
     """APGD on the cross-entropy of a candidate set's combined members, with restarts.
 
-    Args:
-        members: maps images to the logits of every member, M x N x classes.
-        images: N x 3 x H x W in [0, 1].
-        labels: N class indices.
-        spec: steps, restarts and :class:`Combination`.
-        rng: source of the random starts.
+    ``members`` maps images to the logits of every member, M x N x classes.
     """
     if not len(images):
         return images.clone()
     assert spec.combine is not None
-    one = import_autoattack_module("autopgd_base").APGDAttack(
+    one = import_autoattack("autopgd_base").APGDAttack(
         None, n_iter=spec.steps, norm="Linf", eps=radius(spec), device=images.device
     )
     with seeded(draw_seed(rng), images.device):
@@ -197,12 +178,9 @@ def auto_attack_expected(
 ) -> Tensor:
     """Auto-Attack's randomised version, its 20 draws a gradient replaced by the exact mean.
 
-    Its attacks, steps and restarts are those that the official code sets for that version:
-    APGD on the cross-entropy, then on the difference-of-logits ratio, the mean over the members
-    of each. See :func:`apgd` for the arguments.
-
-    Raises:
-        ValueError: for a model with fewer classes than the losses need.
+    Attacks, steps and restarts are those that the official code sets for that version: APGD on the
+    members' mean cross-entropy, then on their mean difference-of-logits ratio. Raises
+    ``ValueError`` for a model with fewer classes than the losses need.
     """
     if not len(images):
         return images.clone()
@@ -223,16 +201,15 @@ def auto_attack_expected(
 def square(
     members: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> Tensor:
-    """Square attack, black-box, on the expected accuracy.
+    """Square attack on the expected accuracy; ``spec.steps`` are queries of all members.
 
-    A square is kept if fewer members are right with it or, where it changes none, if it
-    lowers the margin of their averaged probabilities. An image leaves when all members are
-    wrong. See :func:`apgd` for the arguments; ``spec.steps`` are queries of all members.
+    A square is kept if fewer members are right with it or, where it changes none, if it lowers the
+    margin of their averaged probabilities. An image leaves when all members are wrong.
     """
     if not len(images):
         return images.clone()
     images = images.clone(memory_format=torch.contiguous_format)
-    attack = import_autoattack_module("square").SquareAttack(
+    attack = import_autoattack("square").SquareAttack(
         None,
         norm="Linf",
         n_queries=spec.steps,

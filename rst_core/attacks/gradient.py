@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rst_core.attacks.budget import flat_norm, image_units, project, radius
-from rst_core.distributed import ALONE, Share
+from rst_core.device.distributed import ALONE, Share
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Norm
 
@@ -27,6 +27,12 @@ def _losses(logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits.float(), labels, reduction="none")
     each = [F.cross_entropy(one.float(), labels, reduction="none") for one in logits]
     return torch.stack(each).mean(0)
+
+
+def _standing(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which of N images stand: classified correctly by the model, or by any of several."""
+    right = logits.argmax(-1) == labels
+    return right if right.dim() == 1 else right.any(0)
 
 
 def input_gradient(
@@ -53,8 +59,7 @@ def random_start(
 ) -> Tensor:
     """Images moved uniformly inside the ball, clipped to [0, 1].
 
-    With several processes ``images`` are this one's rows of a batch: the moves are drawn
-    for the whole batch, so that they are those of one process.
+    With several processes the moves are drawn for the whole batch: they are those of one process.
     """
     eps = radius(spec)
     count = len(images) * share.processes
@@ -93,13 +98,13 @@ def _run_to_the_end(
 def _run_until_success(
     model: LogitFunction, images: Tensor, labels: Tensor, start: Tensor, spec: AttackSpec
 ) -> Tensor:
-    """An image leaves the batch at its first misclassified iterate, which is its result."""
+    """An image leaves the batch at its first iterate that fell, which is its result."""
     result = start.clone()
     active = torch.arange(len(images), device=images.device)
     for _ in range(spec.steps):
         current = result[active]
         logits, _, gradient = input_gradient(model, current, labels[active])
-        standing = logits.argmax(-1) == labels[active]
+        standing = _standing(logits, labels[active])
         active, current, gradient = active[standing], current[standing], gradient[standing]
         if not len(active):
             break
@@ -117,15 +122,11 @@ def pgd(
 ) -> Tensor:
     """Projected gradient ascent on the cross-entropy.
 
-    With ``stop_at_success`` an image stays at its first misclassified iterate, as in the
-    released code; it then costs nothing more, and the outcome on this model is the same as
-    keeping it in the batch untouched. The random starts are drawn for the whole batch
-    before anything is dropped, so that they do not depend on what is.
-
-    With several restarts, an image that fell is left alone; for one that stands, the
+    With ``stop_at_success`` an image stays at its first misclassified iterate, as in the released
+    code, and costs nothing more; against several models, where all of them misclassify it, which is
+    the worst that can happen. The random starts are drawn for the whole batch before anything is
+    dropped. With several restarts, an image that fell is left alone; for one that stands, the
     restart of the largest loss is returned.
-
-    ``share`` says which rows of a batch ``images`` are (:func:`random_start`).
     """
     run = _run_until_success if spec.stop_at_success else _run_to_the_end
     if spec.restarts == 1:
@@ -143,7 +144,7 @@ def pgd(
         with torch.no_grad():
             logits = model(tried)
             losses = _losses(logits, labels[at])
-        fell = logits.argmax(-1) != labels[at]
+        fell = ~_standing(logits, labels[at])
         better = fell | (losses > best_loss[at])
         best[at[better]] = tried[better]
         best_loss[at[better]] = losses[better]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rst_core.attacks.budget import image_units, radius
 from rst_core.attacks.gradient import LogitFunction
-from rst_core.compat import import_advertorch, import_advertorch_losses, import_autoattack
+from rst_core.device.compat import import_advertorch, import_autoattack
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
 
@@ -79,11 +79,7 @@ def _on_the_standing(
     labels: Tensor,
     attack: Callable[[Tensor, Tensor, int], Tensor],
 ) -> Tensor:
-    """Attack the images that are classified correctly, and leave the others as they are.
-
-    Args:
-        attack: from images, labels and the number of classes to adversarial images.
-    """
+    """Attack what is classified correctly (images, labels, classes), and leave the rest."""
     result = images.clone(memory_format=torch.contiguous_format)
     if not len(images):
         return result
@@ -104,7 +100,7 @@ def cw_inf(
     wrong logit and the right one. ``utils.CarliniWagnerLoss`` takes the largest wrong logit
     over a masked vector whose right entry is 0, and so ignores negative wrong logits.
     """
-    attacks, losses = import_advertorch(), import_advertorch_losses()
+    attacks, losses = import_advertorch(), import_advertorch("loss")
 
     def run(x: Tensor, y: Tensor, classes: int) -> Tensor:
         attack = attacks.LinfPGDAttack(
@@ -127,8 +123,7 @@ def cw_l2(
 ) -> Tensor:
     """AdverTorch's Carlini-Wagner L2 attack: the nearest image found that is misclassified.
 
-    Where none is found the clean image comes back. The attack draws nothing; ``rng`` is
-    unused.
+    Where none is found the clean image comes back. ``rng`` is unused.
     """
     attacks = import_advertorch()
 
@@ -184,11 +179,7 @@ def check_classes(classes: int, version: str, spec: AttackSpec) -> None:
 def auto_attack(
     model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> Tensor:
-    """The official Auto-Attack, its standard or its randomised version, one batch at once.
-
-    Raises:
-        ValueError: for a model with fewer classes than the version's losses need.
-    """
+    """The official Auto-Attack, standard or randomised; ``ValueError`` for too few classes."""
     version = _VERSIONS[spec.method]
     seed = draw_seed(rng)
     clean = images.clone(memory_format=torch.contiguous_format)

@@ -1,23 +1,16 @@
-"""The matrices that claims are judged on, and frames with a number for every result."""
+"""The matrices that claims are judged on, and the paper's world."""
 
 import pytest
 
-from tests.claims.world import frame_of
+from tests.claims.world import world_numbers
 from tests.conftest import ROOT
-from tests.test_config import PAPER, extended
-from workflow.artifacts.claims_data import claim_cells, read_claims
+from tests.workflow.test_config import extended
+from workflow.artifacts.claims.definitions import read_claims
+from workflow.artifacts.claims.paper import own_verdict, papers_plan
+from workflow.artifacts.claims.tree import compiled
+from workflow.artifacts.claims.verdicts import judge
 from workflow.config import read_config
 from workflow.matrix import Matrix
-
-
-@pytest.fixture(scope="session")
-def matrix():
-    return Matrix(read_config(PAPER))
-
-
-@pytest.fixture(scope="session")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
 @pytest.fixture(scope="session")
@@ -26,19 +19,33 @@ def claims():
 
 
 @pytest.fixture(scope="session")
-def papers_world(matrix):
-    return frame_of(matrix, claim_cells(matrix))
+def matrix():
+    return papers_plan().matrix
 
 
 @pytest.fixture(scope="session")
-def small(matrix):
-    """CIFAR-10 and ResNet18: the dense at 50, the RST of keep ratio k at 40 + 20 k, two seeds."""
+def demo():
+    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
-    def number(row):
-        if row["measure"] == "natural":
-            return 80.0
-        jitter = (-0.5, 0.5)[row["seed"]]
-        return jitter + (50 if row["model"] == "dense_adversarial" else 40 + 20 * row["keep_ratio"])
 
-    cells = [c for e in ("dense", "existence") for c in matrix.cells(e) if c.model.network.seed < 2]
-    return frame_of(matrix, cells, number)
+@pytest.fixture(scope="session")
+def trees(claims):
+    """The compiled claims of the paper's matrix, by id."""
+    return {c.id: compiled(claims, c.test, papers_plan()) for c in claims.claims}
+
+
+@pytest.fixture(scope="session")
+def own(trees):
+    """What the paper's own numbers say of every claim, by id."""
+    return {name: own_verdict(tree) for name, tree in trees.items()}
+
+
+@pytest.fixture(scope="session")
+def papers_world():
+    return world_numbers()
+
+
+@pytest.fixture(scope="session")
+def papers_verdicts(papers_world):
+    """All claims in the paper's world."""
+    return judge(papers_world, papers_plan())

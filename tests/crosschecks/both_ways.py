@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rst_core.attacks import run_attack
 from rst_core.attacks.reference import draw_seed
-from rst_core.compat import import_advertorch, import_advertorch_losses, import_autoattack
+from rst_core.device.compat import import_advertorch, import_autoattack
 from rst_core.settings import AttackSpec
 from tests.crosschecks.subjects import AUTO_ATTACK, CW_INF, CW_L2, PGD20, Subject, at, rng
 
@@ -78,7 +78,7 @@ def cw_inf(subject: Subject) -> tuple[Tensor, Tensor]:
     torch.manual_seed(draw_seed(rng()))
     attack = import_advertorch().LinfPGDAttack(
         few.model,
-        loss_fn=import_advertorch_losses().CWLoss(),
+        loss_fn=import_advertorch("loss").CWLoss(),
         eps=subject.eps / 255,
         nb_iter=100,
         eps_iter=0.01,

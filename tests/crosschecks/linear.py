@@ -8,8 +8,8 @@ from rst_core.attacks import run_attack
 from rst_core.attacks.budget import image_units
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
+from tests.attacks.test_attacks import linear
 from tests.crosschecks.subjects import rng
-from tests.test_attacks import linear
 
 
 def exact_survivors(eps: float, norm: Norm) -> Tensor:

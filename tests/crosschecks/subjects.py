@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from rst_core.attacks import run_attack
-from rst_core.data import Splits, load_splits
-from rst_core.networks import build_classifier, draw_weights
-from rst_core.seeding import generator
+from rst_core.data.images import Splits
+from rst_core.data.sources import load_splits
+from rst_core.device.seeding import generator
+from rst_core.models.networks import build_classifier, draw_weights
 from rst_core.settings import (
     AttackSpec,
     DatasetSettings,
@@ -22,8 +23,8 @@ from rst_core.settings import (
     TrainingSettings,
     training_attack,
 )
-from rst_core.trainee import WeightTrainee
-from rst_core.training import Run, train
+from rst_core.training.loop import Run, train
+from rst_core.training.trainee import WeightTrainee
 from rst_core.vocabulary import (
     Architecture,
     AttackMethod,
@@ -138,18 +139,15 @@ def _trained(
     settings: TrainingSettings,
 ) -> nn.Module:
     """The trainee's network after training, its weights frozen."""
-    with TemporaryDirectory() as folder:
-        run = Run(
-            identity="cross-check",
-            attack=attack,
-            settings=settings,
-            dataset=dataset,
-            selections=(Selection.LAST,),
-            seed=0,
-            checkpoint=Path(folder) / "state.pt",
-            metrics=Path(folder) / "metrics.jsonl",
-        )
-        train(trainee, splits, run)
+    run = Run(
+        identity="cross-check",
+        attack=attack,
+        settings=settings,
+        dataset=dataset,
+        selections=(Selection.LAST,),
+        seed=0,
+    )
+    train(trainee, splits, run)
     model = trainee.model.eval()
     for name, weight in trainee.weights().items():
         model.get_parameter(name).data.copy_(weight.detach())

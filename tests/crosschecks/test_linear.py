@@ -9,8 +9,8 @@ from rst_core.attacks import run_attack
 from rst_core.attacks.bandits import gradient_estimate, learn
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
+from tests.attacks.test_attacks import linear, rng
 from tests.crosschecks.linear import bandits_spec, exact_survivors, gradient_spec, survivors
-from tests.test_attacks import linear, rng
 
 pytestmark = pytest.mark.crosscheck
 
@@ -65,6 +65,6 @@ def test_attack_spec_of_the_linear_model_needs_no_box():
     _, _, images, _ = linear()
     assert images.min() > 3 / 255
     assert images.max() < 1 - 3 / 255
-    spec = AttackSpec(name="n", method=AttackMethod.PGD, norm=Norm.LINF, eps=0.0)
+    spec = AttackSpec(name="n", method=AttackMethod.PGD, norm=Norm.LINF, eps=0.0, step_size=1.0)
     model, _, images, labels = linear()
     assert torch.equal(run_attack(model, images, labels, spec, rng()), images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -14,10 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rst_core.files import write_json
+from tests.artifacts.made_up_cells import write_cell, write_dataset
 from tests.conftest import ROOT
-from tests.made_up_cells import write_cell
-from tests.test_config import extended
+from tests.workflow.test_config import extended
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
@@ -48,7 +48,7 @@ TINY: dict[str, Any] = {
     "training": {
         "tiny": {"epochs": 2, "batch_size": 64, "decay_epochs": [1], "validation_steps": 1}
     },
-    "attacks": {"pgd20": {"steps": 2}},
+    "attacks": {"pgd20": {"steps": 2}, "bandits_untiled": {"tiles": 8}},
     "transfer_targets": [0.2, 0.5],
     "experiments": {"dense": {"networks": ["resnet18"], "datasets": ["cifar10"]}}
     | {
@@ -70,6 +70,8 @@ TINY: dict[str, Any] = {
             "datasets": ["cifar10"],
             "keep_ratios": [0.2, 0.5],
             "candidate_sets": [],
+            "adaptive": [],
+            "adaptive_transfer": [],
         }
         for name in ("r2s_stress", "r2s_stress_seeds")
     },
@@ -80,6 +82,8 @@ ONE_CELL = f"{CELLS}/rst-keep0.2-element-pgd7-eps8/best_val/pgd20-eps8.json"
 #: The artifacts that the tiny matrix has: they share two searches and one dense.
 FIGURES = ("results/figures/fig1.png", "results/figures/fig7.png")
 ARTIFACTS = ("results/tables/table3.csv", *FIGURES)
+#: Training curves of these two searches.
+TRAINING = "results/training/transfer"
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,9 @@ class Project:
 
     def planned(self, *words: str) -> dict[str, int]:
         """Jobs of a dry run, by rule; empty if there is nothing to do."""
-        found = self.run(*words, "--dry-run", "--quiet", "rules")
+        found = self.run(*words, "--dry-run")
         assert found.returncode == 0, found.stdout + found.stderr
+        assert len((found.stdout + found.stderr).splitlines()) <= 100, "a person reads it"
         jobs = {}
         for line in (found.stdout + found.stderr).splitlines():
             name, _, count = line.rpartition(" ")
@@ -121,7 +126,7 @@ class Project:
 def copy_project(folder: Path) -> Project:
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("workflow", "rst_core", "demo", "slurm", "workstation"):
+    for name in ("workflow", "rst_core", "demo", "configs", "slurm", "workstation"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     project = Project(folder)
     project.config(TINY)
@@ -136,8 +141,8 @@ def demo_with_made_up_cells(folder: Path) -> Project:
     matrix = Matrix(read_config(extended(delta)))
     for cell in matrix.all_cells():
         write_cell(folder, cell, matrix)
-        manifest = folder / "results" / "data" / f"{cell.model.network.dataset}.json"
-        write_json(manifest, {"images": {"train": 1, "validation": 1, "test": 40}})
+    for name in matrix.config.roles.datasets.values():
+        write_dataset(folder, name, matrix)
     return project
 
 
@@ -148,9 +153,10 @@ def project(tmp_path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
-    """A copy in which figures 1 and 7 and table 3 are made. Tests that change it copy it.
+    """A copy in which ``ARTIFACTS`` and ``TRAINING`` are made. Tests that change it copy it.
 
-    One cell is made first and by itself; ``of_one_cell.json`` lists the files that this left.
+    One cell is made first and by itself; ``of_one_cell.json`` lists the files that this left, and
+    ``said.txt`` has what Snakemake said of all the others.
     The processes of pytest-xdist share the copy: whichever asks first makes it.
     """
     base = tmp_path_factory.getbasetemp()
@@ -162,11 +168,12 @@ def finished(tmp_path_factory) -> Project:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             project = copy_project(folder)
-            for targets in ([ONE_CELL], ARTIFACTS):
+            for targets in ([ONE_CELL], [*ARTIFACTS, TRAINING]):
                 found = project.run(*targets)
                 assert found.returncode == 0, found.stdout + found.stderr
                 if not made.exists():
-                    write_json(made, sorted(project.files("results/cells/**/*.*")))
+                    made.write_text(json.dumps(sorted(project.files("results/cells/**/*.*"))))
+            (folder / "said.txt").write_text(found.stdout + found.stderr)
     return Project(folder)
 
 

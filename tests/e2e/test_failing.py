@@ -1,4 +1,4 @@
-"""One cell that fails always, and finished cells that Snakemake deletes."""
+"""One cell that fails always, and finished cells that are asked for again."""
 
 from __future__ import annotations
 
@@ -40,24 +40,18 @@ def test_a_failing_cell_is_named_with_its_log_and_all_others_are_made(changeable
     assert "results/figures/fig1.csv" in said.rpartition("not made")[2]
     other = json.loads((changeable.folder / ATTACK.replace("0.5", "0.2")).read_text())
     assert other["settings"]["attack"]["steps"] == 3, "what does not need the failed cell is made"
+    kept = json.loads((changeable.folder / ATTACK).read_text())
+    assert kept["settings"]["attack"]["steps"] == 2, "a failure deletes nothing"
+    assert "no backup found" not in said
+    assert changeable.planned(ATTACK) == {"attack": 1}
 
 
-def test_a_finished_cell_whose_outputs_were_deleted_is_taken_back(changeable: Project):
-    kept = changeable.folder / "results/finished"
-    assert not kept.exists(), "a workflow that ends well keeps nothing twice"
-    for path in (TICKET, TICKET.replace("best_val", "last"), ATTACK):
-        (changeable.folder / path).unlink()
-    blocked = block(changeable)
-    assert changeable.run(ATTACK).returncode != 0
-    before = (changeable.folder / TICKET).read_bytes()
-    (changeable.folder / TICKET).unlink()
-    blocked.unlink()
-    found = changeable.run(ATTACK)
+def test_finished_cells_that_are_asked_for_again_are_left_alone(changeable: Project):
+    files = [changeable.folder / path for path in (TICKET, ATTACK)]
+    before = [path.read_bytes() for path in files]
+    found = changeable.run(ATTACK, "--forceall")
     assert found.returncode == 0, found.stderr
-    assert (changeable.folder / TICKET).read_bytes() == before
-    log = Path(TICKET.replace("cells", "logs", 1)).parents[1] / "search.log"
-    assert "was finished before: kept" in (changeable.folder / log).read_text()
-    assert not kept.exists()
+    assert [path.read_bytes() for path in files] == before
 
 
 def test_another_runtime_reruns_nothing(finished: Project):

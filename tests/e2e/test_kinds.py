@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from rst_core.networks import prunable_weights
-from rst_core.spec import Ticket, parse_model
-from rst_core.tickets import load_trained, read_model_file, unpack_masks
+from rst_core.identity import Ticket, parse_model
+from rst_core.models.contents import unpack_masks
+from rst_core.models.files import load_trained, read_model
+from rst_core.models.networks import prunable_weights
 from rst_core.vocabulary import Selection
 from tests.e2e.conftest import TINY, copy_project
 
@@ -48,6 +49,7 @@ def cells(tmp_path_factory) -> Path:
     delta["roles"]["datasets"] |= {"svhn": "street", "imagenet": "digits"}
     street = copy.deepcopy(delta["datasets"]["digits"])
     street["images"] |= {"variant": "street"}
+    street["label"] = "Street digits"
     delta["datasets"]["street"] = street
     delta["training"]["tiny"] |= {"epochs": 1, "decay_epochs": [], "batch_size": 128}
     axes = {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2]}
@@ -93,7 +95,7 @@ def record(cells: Path, path: str) -> dict:
 def test_a_fine_tuned_model_has_its_tickets_zeros_and_new_weights(cells, start):
     tuned = load_trained(cells, parse_model(f"{NETWORK}/finetuned_{start}_rst-{RECIPE}"), BEST)
     ticket_file = cells / NETWORK / f"rst-{RECIPE}" / "best_val" / "ticket.pt"
-    masks = unpack_masks(read_model_file(ticket_file)["contents"]["masks"])
+    masks = unpack_masks(read_model(ticket_file).contents["masks"])
     frozen = load_trained(cells, parse_model(f"{NETWORK}/rst-{RECIPE}"), BEST)
     for name, weight in prunable_weights(tuned).items():
         assert not weight[~masks[name]].any()

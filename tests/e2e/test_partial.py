@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 import pytest
 
-from rst_core.files import write_text
+from rst_core.storage import write_text
 from tests.conftest import ROOT
 from tests.e2e.conftest import Project, demo_with_made_up_cells
-from tests.test_config import extended
+from tests.workflow.test_config import extended
 from workflow.artifacts.registry import TABLES
 from workflow.config import read_config
-from workflow.matrix import Matrix, cell_file
+from workflow.matrix import Matrix
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-TABLE = "results/tables/table3.csv"
+TABLE = "results/demo/tables/table3.csv"
 #: Shares no cell with the table.
-FIGURE = "results/figures/fig4.png"
-PAGE = "results/partial/pages/Table 3.html"
+FIGURE = "results/demo/figures/fig4.png"
+PAGE = "results/demo/partial/pages/Table 3 - R2S under PGD-20.html"
 
 Contents = dict[str, tuple[bytes, int]]
 
@@ -43,7 +43,7 @@ def stopped_snakemake(project: Project, target: str) -> Iterator[None]:
     ) as other:  # fmt: skip
         try:
             assert other.stderr is not None
-            assert any("Select jobs to execute" in line for line in other.stderr)
+            assert any(line.startswith("running: ") for line in other.stderr)
             os.killpg(other.pid, signal.SIGSTOP)
             yield
             os.killpg(other.pid, signal.SIGCONT)
@@ -78,9 +78,9 @@ class Drawn:
 def drawn(tmp_path_factory) -> Drawn:
     demo = demo_with_made_up_cells(tmp_path_factory.mktemp("partial"))
     assert demo.run(TABLE).returncode == 0
-    complete = contents(demo, "results/tables")
+    complete = contents(demo, "results/demo/tables")
     matrix = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-    cells = [cell_file(cell) for cell in TABLES["table3"].cells(matrix)]
+    cells = [matrix.file(cell) for cell in TABLES["table3"].cells(matrix)]
     gone, damaged = (demo.folder / path for path in cells[:2])
     texts = [path.read_text() for path in (gone, damaged)]
     gone.unlink()
@@ -94,9 +94,11 @@ def drawn(tmp_path_factory) -> Drawn:
 
 
 def test_partial_results_say_what_is_left_out(drawn):
-    assert f"left out: {drawn.cells[1]} is damaged" in drawn.told
+    assert f"left out: {drawn.cells[1]} is stale: damaged" in drawn.told
     assert "could not be drawn" not in drawn.told
     count = len(drawn.cells)
+    curves = drawn.project.folder / "results/demo/partial/pages/Training overview of all.html"
+    assert "<li>existence: 0 of " in curves.read_text(), "cells without their models"
     page = (drawn.project.folder / PAGE).read_text()
     assert f"Partial: {count - 2} of {count} cells" in page
 
@@ -109,7 +111,7 @@ def test_partial_results_are_made_whenever_asked_and_nothing_else_is(drawn):
     for path, text in zip((gone, damaged), drawn.texts, strict=True):
         write_text(path, text)
     assert demo.planned(TABLE) == {}
-    assert contents(demo, "results/tables") == drawn.complete
+    assert contents(demo, "results/demo/tables") == drawn.complete
 
 
 def test_partial_results_while_another_snakemake_works_here(drawn):

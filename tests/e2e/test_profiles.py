@@ -21,7 +21,7 @@ RECIPE = "rst-keep0.2-element-pgd7-eps8"
 
 def groups(project: Project, *words: str) -> list[list[str]]:
     """The rules of each job that a dry run would submit to SLURM."""
-    found = project.run(*words, *SLURM, "--dry-run")
+    found = project.run(*words, *SLURM, "--dry-run", "--printshellcmds")
     text = found.stdout + found.stderr
     assert found.returncode == 0, text
     blocks = re.split(r"^\[[^]]*\] Group job ", text, flags=re.MULTILINE)[1:]
@@ -71,7 +71,11 @@ def test_touched_files_and_edited_modules_never_rerun_a_computing_cell(changeabl
     # As git checkout does: sources newer than everything, in any order.
     for age, path in enumerate(sorted((changeable.folder / "results").rglob("*.*"))):
         os.utime(path, (1e9 - age, 1e9 - age))
-    for module in ("workflow/artifacts/style.py", "workflow/machine.py", "rst_core/training.py"):
+    for module in (
+        "workflow/artifacts/style.py",
+        "workflow/machine.py",
+        "rst_core/training/loop.py",
+    ):
         edit(changeable.folder / module)
     jobs = changeable.planned(*ARTIFACTS, "--profile", profile)
     assert set(jobs) <= {"table", "figure"}

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from rst_core.files import load_tensors
-from rst_core.flags import to_flags
+from rst_core.job.flags import to_flags
+from rst_core.storage import load_tensors
 from tests.conftest import BRIEF, DIGITS, NARROW
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,9 @@ def test_a_search_killed_at_any_moment_ends_with_the_uninterrupted_ticket(tmp_pa
     # Epochs enough that even a starved test kills long before the end.
     for folder in ("whole", "killed"):
         (tmp_path / folder).mkdir()
-        data = command("data", "data.json", *to_flags(DIGITS), "--validation-images", "900")
+        data = command(
+            "data", "data.json", "--name", "digits", *to_flags(DIGITS), "--validation-images", "900"
+        )  # fmt: skip
         subprocess.run(data, cwd=tmp_path / folder, check=True, capture_output=True)
     subprocess.run(search, cwd=tmp_path / "whole", check=True, capture_output=True)
 
@@ -50,7 +52,7 @@ def test_a_search_killed_at_any_moment_ends_with_the_uninterrupted_ticket(tmp_pa
     assert "continuing after epoch" in found.stderr
     for selection in ("best_val", "last"):
         one, other = (
-            load_tensors(tmp_path / folder / CELL / selection / "ticket.pt")["contents"]
+            load_tensors(tmp_path / folder / CELL / selection / "ticket.pt", "Model")[1]
             for folder in ("whole", "killed")
         )
         assert torch.equal(one["masks"]["data"], other["masks"]["data"])

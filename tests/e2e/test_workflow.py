@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 import tarfile
 
@@ -10,7 +11,7 @@ import pytest
 
 from rst_core.records import unpack_outcomes
 from tests.conftest import ROOT, SHARED_DATA
-from tests.e2e.conftest import ARTIFACTS, CELLS, ONE_CELL, TINY
+from tests.e2e.conftest import ARTIFACTS, CELLS, ONE_CELL, TINY, TRAINING
 
 pytestmark = pytest.mark.e2e
 
@@ -31,14 +32,28 @@ def test_one_cell_by_its_path_makes_that_cell_and_only_what_it_needs(finished):
     assert finished.planned(ONE_CELL) == {}
 
 
+def test_a_run_says_a_short_line_a_job_with_its_numbers(finished):
+    said = (finished.folder / "said.txt").read_text()
+    begun = re.search(r"^(\d+) jobs: ", said, re.MULTILINE)
+    jobs, lines = int(begun[1]), said[begun.start() :].splitlines()
+    finished_jobs = [line for line in lines if re.match(r" *\d+/\d+, ", line)]
+    assert len(finished_jobs) == jobs
+    assert len(lines) <= 1.4 * jobs + 4
+    assert max(map(len, finished_jobs)) <= 120
+    assert any(re.search(r"pgd20-eps8 on .*: natural \d+\.\d, robust", line) for line in lines)
+    assert f"{jobs} of {jobs} jobs in " in said
+    (log,) = re.findall(r"Snakemake's own log: (.*)", said)
+    assert "rule attack:" in (finished.folder / log).read_text()
+
+
 def test_the_artifacts_exist_and_say_what_they_are(finished):
     made = finished.files("results/*/*.*")
     for name in ("tables/table3.csv", "tables/table3.md", "tables/table3.png"):
         assert f"results/{name}" in made
     for name in ("fig1", "fig7"):
         assert {f"results/figures/{name}.{s}" for s in ("csv", "png", "pdf")} <= made
-    pages = {f"results/pages/{page}" for page in ("table3/Table 3.html", "fig7/Figure 7.html")}
-    assert pages <= finished.files("results/pages/*/*")
+    for page in ("table3/Table 3", "fig7/Figure 7"):
+        assert finished.files(f"results/pages/{page} - *.html")
     table = pd.read_csv(finished.folder / "results/tables/table3.csv")
     table = table[(table["network"] == "tiny") & (table["role"] == "cifar10")]
     assert table["mean"].notna().all()
@@ -49,11 +64,30 @@ def test_the_artifacts_exist_and_say_what_they_are(finished):
     assert r2s == pytest.approx(figure["mean"].mean())
 
 
+def test_the_training_curves_are_those_beside_the_models(finished):
+    data = pd.read_csv(finished.folder / TRAINING / "transfer.csv")
+    models = data.groupby("cell")
+    assert {path.split("/")[3] for path, _ in models} == {TICKET, TICKET.replace("0.2", "0.5")}
+    for path, rows in models:
+        metrics = (finished.folder / "results/cells" / path).parents[1] / "metrics.jsonl"
+        written = pd.read_json(metrics, lines=True)
+        columns = ["epoch", "lr", "train_loss", "validation_natural", "validation_robust"]
+        assert rows[columns].to_numpy() == pytest.approx(written[columns].to_numpy())
+    pages = finished.folder / "results/pages"
+    overview = (pages / "Training overview of transfer.html").read_text()
+    assert "transfer (on stand-in data): 2 of 2 models" in overview
+    assert "left out" not in overview
+    page = pages / "training/transfer/Training curves of transfer.html"
+    assert "Training curves of transfer (on stand-in data)" in page.read_text()
+    # The frames of a report show no page beyond 2 MB.
+    assert page.stat().st_size < 2e6
+    assert (finished.folder / TRAINING / "transfer.png").is_file()
+
+
 def test_nothing_is_left_to_do_and_a_touched_file_changes_nothing(finished):
-    assert finished.planned(*ARTIFACTS) == {}
-    slurm = ("--rerun-triggers", "params", "input")
+    assert finished.planned(*ARTIFACTS, TRAINING) == {}
     (finished.folder / CELLS / TICKET / "best_val" / "ticket.pt").touch()
-    assert finished.planned(*ARTIFACTS, *slurm) == {}
+    assert finished.planned(*ARTIFACTS) == {}
 
 
 def test_changing_a_plot_never_retrains_anything(changeable):
@@ -80,7 +114,7 @@ def test_changing_the_training_reruns_it_and_another_datasets_does_not(changeabl
     delta = copy.deepcopy(TINY)
     delta["training"]["svhn"] = {"lr": 0.02}
     changeable.config(delta)
-    assert changeable.planned(*ARTIFACTS) == {}
+    assert changeable.planned(*ARTIFACTS) == {"table": 1, "figure": 2}  # any change draws all
     delta["training"]["tiny"]["lr"] = 0.05
     changeable.config(delta)
     jobs = changeable.planned(*ARTIFACTS)
@@ -98,8 +132,12 @@ def test_one_more_keep_ratio_searches_one_more_ticket(changeable):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("sedes", [0], "sedes: unknown key; allowed are"),
-        ("experiments.transfer.keep_ratios", [1.5], "1.5; allowed is a keep ratio in (0, 1]"),
+        ("sedes", [0], "sedes is an unknown key; allowed is"),
+        (
+            "experiments.transfer.keep_ratios",
+            [1.5],
+            "keep_ratios is 1.5; allowed is a number above 0, up to 1",
+        ),
         ("roles.networks.resnet18", "vgg", "roles.networks.resnet18 is 'vgg'; allowed is one of"),
         (
             "datasets.digits.images",
@@ -139,7 +177,7 @@ def test_a_cell_that_cannot_be_made_says_why(project, target, message):
 def test_the_whole_papers_matrix_plans_with_every_kind_of_cell(project):
     project.config({})
     jobs = project.planned("all")
-    for kind in ("data", "train", "search", "finetune", "attack", "transfer", "adaptive"):
+    for kind in ("data", "train", "search", "finetune", "attack", "transfer"):
         assert jobs[kind] > 0, kind
     assert jobs["features"] > 0
     assert jobs["search"] > 1000
@@ -180,3 +218,12 @@ def test_real_cifar_images_through_an_image_folder(project):
 def test_the_copy_is_the_project(project):
     for name in ("Snakefile", "config.yaml"):
         assert (project.folder / name).read_text() == (ROOT / name).read_text()
+
+
+def test_a_key_that_stands_twice_is_refused_before_any_job(project):
+    text = (project.folder / "tiny.yaml").read_text()
+    (project.folder / "tiny.yaml").write_text(f"{text}seeds: [1]\n")
+    found = project.run("all_tables")
+    assert found.returncode != 0
+    assert "tiny.yaml: seeds is in lines" in found.stderr
+    assert "Traceback" not in found.stderr

@@ -4,16 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.plan.examples import made_up, project_in
-from workflow.plan.calibration import Calibration
+from tests.plan.examples import project_in
 from workflow.plan.project import Project
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return project_in(tmp_path)
-
-
-@pytest.fixture
-def calibration(project: Project) -> Calibration:
-    return made_up(project)

@@ -1,89 +1,86 @@
-"""A made-up device and a folder of made-up results, shared by the tests of plan and status."""
+"""A folder of made-up results, shared by the tests of plan and status."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rst_core.spec import Cell, TrainingCell
+from rst_core.identity import Cell, TrainingCell
+from rst_core.settings import NetworkSettings
 from tests.conftest import ROOT
-from workflow.matrix import cell_file
-from workflow.plan.calibration import (
-    AttackTimes,
-    Calibration,
-    Curve,
-    NetworkTimes,
-    TrainingTimes,
-)
-from workflow.plan.needs import Graph, Job, parts_of, whole
+from workflow.failures import is_in_place
+from workflow.keys import State, Verdict
+from workflow.plan.needs import Graph, Job, whole
+from workflow.plan.operations import Operations
 from workflow.plan.project import Project
-from workflow.plan.wanted import wanted
+from workflow.plan.targets import parts_of
+
+#: Round numbers for every network.
+ONE = Operations(forward=1e9, gradient=2e9, update=3e9, weights=8_000_000)
 
 
-def project_in(folder: Path) -> Project:
-    """The demo's matrix over an empty folder of results."""
+class WhatIsThere:
+    """In place of keys, which made-up files have not: a file that is there is fresh."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def state(self, cell: Cell) -> State:
+        return self.verdict(cell).state
+
+    def verdict(self, cell: Cell) -> Verdict:
+        path = self.project.root / self.project.matrix.file(cell)
+        there = path.is_file() and not is_in_place(path)
+        return Verdict(State.FRESH if there else State.MISSING)
+
+
+def project_in(
+    folder: Path,
+    counted: Operations | None = ONE,
+    deltas: Sequence[Path] = (ROOT / "demo/matrix.yaml",),
+) -> Project:
+    """A matrix, by default the demo's, over an empty folder of results.
+
+    ``counted`` spares the time of torch.
+    """
     shutil.copy(ROOT / "config.yaml", folder)
-    return Project(folder, [ROOT / "demo/matrix.yaml"])
+    project = Project(folder, deltas)
+    project.keys = WhatIsThere(project)  # type: ignore[assignment]
+    if counted is not None:
+
+        def count(settings: NetworkSettings, classes: int, image_size: int) -> Operations:
+            return counted
+
+        project.count = count  # type: ignore[assignment]
+    return project
 
 
 def jobs_of(project: Project, *targets: str) -> list[Job]:
     """All jobs under targets as if no file existed, inputs first."""
-    graph = Graph(project.matrix, lambda cell: False)
+    graph = Graph(project.matrix, lambda cell: None)
     parts = parts_of(targets, project.matrix)
     return whole(graph.jobs(cell for part in parts for cell in part.cells))
 
 
-def line(seconds_an_image: float, call: float = 0.0) -> Curve:
-    """A call that takes ``call`` and so much more for every image."""
-    return Curve(points=[(n, call + n * seconds_an_image) for n in (1, 10_000)])
-
-
-def made_up(project: Project) -> Calibration:
-    """A calibration of round numbers for everything in the matrix."""
-    want = wanted(project.matrix, [job.cell for job in jobs_of(project, "all")])
-    return Calibration(
-        device="made-up GPU", device_type="cuda", torch="0", date="2026-01-01", assumed="",
-        start=3.0, data={}, notes=[],
-        networks=[
-            NetworkTimes(
-                architecture=one.build.architecture, width=one.build.width,
-                image_size=one.image_size, parameters=1_000_000, statistics=1000,
-                forward_flops=1e9, build=1.0, forward=line(0.001), gradient=line(0.003),
-                training=[
-                    TrainingTimes(
-                        batch_size=size, precision=precision, attack=line(0.004),
-                        update=line(0.005), search=0.1, finetune=0.01,
-                    )
-                    for size, precision in sorted(one.training)
-                ],
-            )
-            for one in want.networks
-        ],
-        attacks=[
-            AttackTimes(image_size=side, steps={name: line(0.0001) for name in names})
-            for side, names in want.attacks.items()
-        ],
-    )  # fmt: skip
-
-
 def finish(
-    project: Project, cell: Cell, *, at: float = 0.0, seconds: float = 10.0, natural: float = 0.5
+    project: Project, cell: Cell, *, at: float = 0.0, seconds: float = 10.0, device: str = "made up"
 ) -> Path:
     """Put a cell's file there, with what plan and status read of it."""
-    path = project.root / cell_file(cell)
+    path = project.root / project.matrix.file(cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(cell, TrainingCell):
         path.write_bytes(b"no model")
-        return path
-    ended = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-    path.write_text(
-        json.dumps(
-            {
-                "provenance": {"finished": ended, "wall_seconds": seconds, "device": "made up"},
-                "results": [{"natural": {"correct": round(1000 * natural), "total": 1000}}],
-            }
-        )
-    )
+        epochs = project.matrix.training_settings(cell.model.network.dataset).epochs
+        lines = [json.dumps({"epoch": i, "seconds": seconds / epochs}) for i in range(epochs)]
+        metrics = path.parents[1] / "metrics.jsonl"
+        metrics.write_text("\n".join(lines) + "\n")
+    else:
+        ended = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+        provenance = {"finished": ended, "wall_seconds": seconds, "device": device, "sessions": 1}
+        path.write_text(json.dumps({"provenance": provenance}))
+    os.utime(path, (at, at))
     return path

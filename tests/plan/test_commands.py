@@ -1,90 +1,104 @@
-"""The plan's command line."""
+"""The command line of plan and status."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from rst_core import cli
+from rst_core.job import cli as core
 from tests.conftest import ROOT
-from tests.plan.examples import made_up
-from workflow.plan import cli as plan_cli
-from workflow.plan.calibration import (
-    write_calibration,
-)
+from workflow import cli
 from workflow.plan.project import Project
-
-
-@pytest.fixture
-def announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed package that announces two commands."""
-    folder = tmp_path / "site" / "announced-1.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: announced\nVersion: 1\n")
-    (folder / "entry_points.txt").write_text(
-        "[rst.commands]\nhello = some_folder.module:hello\nneedy = some_folder.needy:needy\n"
-    )
-    monkeypatch.syspath_prepend(str(folder.parent))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_a_command_of_another_package_is_found_in_the_current_folder(
-    announced: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    assert cli.main(["hello", "you"]) == 1
-    assert "no folder 'some_folder' here; run it in the root" in capsys.readouterr().err
-    package = announced / "some_folder"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "module.py").write_text("def hello(words):\n    print(*words)\n    return 5\n")
-    (package / "needy.py").write_text("import a_package_that_nobody_has\n")
-    assert cli.main(["hello", "you", "there"]) == 5
-    assert capsys.readouterr().out == "you there\n"
-    assert cli.main(["needy"]) == 1
-    assert "needs a_package_that_nobody_has, which is not installed" in capsys.readouterr().err
-
-
-def test_the_commands_are_announced() -> None:
-    text = (ROOT / "pyproject.toml").read_text()
-    for name in ("plan", "status", "calibrate"):
-        assert f'{name} = "workflow.plan.cli:{name}"' in text
-        assert callable(getattr(plan_cli, name))
 
 
 def test_failures_are_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert plan_cli.plan(["fig7"]) == 1
+    assert cli.main(["plan", "fig7"]) == 1
     assert "run this in the root of the repository" in capsys.readouterr().err
     monkeypatch.chdir(ROOT)
-    assert plan_cli.plan(["fig77"]) == 1
+    assert cli.main(["plan", "fig77"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    assert plan_cli.plan(["fig7", "--calibration", str(tmp_path / "none.json")]) == 1
-    assert "'rst calibrate' makes it" in capsys.readouterr().err
+    for words in (["plan", "--tflops", "0"], ["plan", "--gpus", "nan"], ["status", "--window=-1"]):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(words)
 
 
-def test_planning_and_looking_need_no_torch(project: Project) -> None:
-    write_calibration(project.root / "c.json", made_up(project))
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_ctrl_c_is_one_line_and_a_defect_has_its_traceback_above_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    def raising(error: BaseException) -> None:
+        def make(arguments: object) -> str:
+            raise error
+
+        monkeypatch.setitem(cli.COMMANDS, name, (make, ""))
+
+    raising(KeyboardInterrupt())
+    words = [name, "some/cell"] if name == "watch" else [name]
+    assert cli.main(words) == core.INTERRUPTED == 130
+    assert capsys.readouterr().err == f"rst {name}: interrupted\n"
+    raising(ZeroDivisionError("a defect"))
+    assert cli.main(words) == 1
+    *trace, last = capsys.readouterr().err.splitlines()
+    assert trace[0].startswith("Traceback")
+    assert last == f"rst {name}: unexpected ZeroDivisionError: a defect; the traceback is above"
+
+
+def test_every_other_command_is_that_of_rst_core(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[list[str] | None] = []
+    monkeypatch.setattr(core, "main", lambda argv: seen.append(argv) or 75)
+    assert cli.main(["search", "some/cell"]) == 75
+    assert seen == [["search", "some/cell"]]
+    assert cli.main(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "plan, status" in text
+    assert "search" in text
+
+
+def test_a_missing_library_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is only torch, rst is installed without what the workflow needs."""
+    monkeypatch.setitem(sys.modules, "workflow.plan.project", None)
+    assert cli.main(["plan"]) == 1
+    assert "'make install' installs everything" in capsys.readouterr().err
+
+
+def test_torch_is_loaded_to_count_once_and_never_again(project: Project) -> None:
     program = (
-        "import sys; from workflow.plan.cli import plan, status; "
-        "words = ['--configfile', sys.argv[1], '--calibration', 'c.json', 'all']; "
-        "assert plan(words) == 0 and status(words) == 0; "
-        "bad = {'torch', 'pandas', 'snakemake'} & set(sys.modules); assert not bad, bad"
+        "import sys; from workflow.cli import main; "
+        "words = ['--configfile', sys.argv[1], 'fig7']; "
+        "assert main(['plan', *words]) == 0 and main(['status', *words]) == 0; "
+        "print(sorted({'torch', 'pandas', 'snakemake'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(ROOT / "demo/matrix.yaml")],
-        cwd=project.root, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "nothing was started" in done.stdout
-    found = [p.name for p in project.root.iterdir()]
-    assert sorted(found) == ["c.json", "config.yaml"]
-    json.loads((project.root / "c.json").read_text())
+
+    def loaded() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(ROOT / "demo/matrix.yaml")], cwd=project.root,
+            env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "nothing was started" in done.stdout
+        return done.stdout.splitlines()[-1]
+
+    assert loaded() == "['torch']"
+    assert loaded() == "[]"
+    found = {path.name for path in project.root.iterdir()}
+    assert found == {"config.yaml", ".snakemake"}
+
+
+def test_rst_is_a_script_of_the_workflow() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    module, _, function = project["project"]["scripts"]["rst"].partition(":")
+    assert getattr(import_module(module), function) is cli.main
+    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert all(any(fnmatch(name, p) for p in packages) for name in ("workflow.plan", "rst_core"))

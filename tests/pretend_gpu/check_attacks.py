@@ -7,16 +7,16 @@ import dataclasses
 import pytest
 import torch
 
-from rst_core.data import Images, as_float
-from rst_core.evaluation import attack_and_judge, natural_outcomes
-from rst_core.features import feature_distances
-from rst_core.networks import place, prunable_weights
-from rst_core.r2s import RandomSwitch, adversary_view
-from rst_core.seeding import generator
-from rst_core.suspicion import measure_checks
-from rst_core.tickets import batch_norm_statistics
+from rst_core.data.images import Images, as_float
+from rst_core.device.seeding import generator
+from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.features import feature_distances
+from rst_core.measures.suspicion import measure_checks
+from rst_core.models.files import batch_norm_statistics
+from rst_core.models.networks import place, prunable_weights
+from rst_core.models.r2s import RandomSwitch, adversary_view
 from rst_core.vocabulary import AttackMethod
-from tests.attack_examples import EXAMPLES
+from tests.attacks.attack_examples import EXAMPLES
 from tests.conftest import narrow_classifier
 from tests.pretend_gpu import device as pretend
 from tests.pretend_gpu.conftest import CPU, check_formats

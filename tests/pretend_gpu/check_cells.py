@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.test_cli import test_the_whole_chain_by_hand as whole_chain
+from tests.job.test_cli import test_the_whole_chain_by_hand as whole_chain
 
 
 def cells(folder: Path) -> dict[str, object]:

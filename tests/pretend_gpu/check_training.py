@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
-from rst_core import training
-from rst_core.arithmetic import training_step
-from rst_core.networks import place, prunable_weights
-from rst_core.optimiser import Sgd
-from rst_core.seeding import generator
+from rst_core.device.arithmetic import training_step
+from rst_core.device.seeding import generator
+from rst_core.models.networks import place, prunable_weights
 from rst_core.settings import training_attack
-from rst_core.trainee import MaskTrainee, WeightTrainee
-from rst_core.training import Run, step, train
+from rst_core.training import loop as training
+from rst_core.training.loop import Run, step, train
+from rst_core.training.trainee import MaskTrainee, WeightTrainee
 from rst_core.vocabulary import Pattern, Precision, SearchMethod, Selection
+from tests.checkpoints import InMemory, Interrupted
 from tests.conftest import BRIEF, DIGITS, narrow_classifier
 from tests.pretend_gpu import device as pretend
 from tests.pretend_gpu.conftest import CPU, check_formats
@@ -43,7 +42,9 @@ def trainee(kind: str, device: torch.device, precision: Precision = Precision.FL
 def steps(kind: str, device: torch.device, method: SearchMethod | None, precision: Precision):
     """Three steps; what they made of the variables, and what the host waited for meanwhile."""
     trained = trainee(kind, device, precision)
-    optimiser = Sgd(trained.variables.values(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    optimiser = torch.optim.SGD(
+        list(trained.variables.values()), lr=0.1, momentum=0.9, weight_decay=5e-4
+    )
     attack = training_attack(method, 8.0) if method else None
     rng = generator("images")
     images = torch.rand(8, 3, 8, 8, generator=rng).contiguous(memory_format=torch.channels_last)
@@ -70,7 +71,7 @@ def test_no_step_waits_and_all_have_the_cpus_numbers(gpu, one_format, kind, meth
         assert torch.equal(value, expected[name]), name
 
 
-def brief_run(name: str, batch_size: int, folder: Path, **changed: object) -> Run:
+def brief_run(name: str, batch_size: int, **changed: object) -> Run:
     settings = dataclasses.replace(
         BRIEF, epochs=2, decay_epochs=(1,), batch_size=batch_size, **changed
     )
@@ -81,8 +82,6 @@ def brief_run(name: str, batch_size: int, folder: Path, **changed: object) -> Ru
         dataset=DIGITS,
         selections=(Selection.BEST_VAL, Selection.LAST),
         seed=0,
-        checkpoint=folder / name / "state.pt",
-        metrics=folder / name / "metrics.jsonl",
     )
 
 
@@ -97,20 +96,17 @@ def same(ours: object, theirs: object) -> bool:
 
 @pytest.mark.parametrize("precision", list(Precision))
 @pytest.mark.parametrize("kind", KINDS)
-def test_images_and_weights_have_the_format_that_is_fast(
-    gpu, few_digits, tmp_path, kind, precision
-):
+def test_images_and_weights_have_the_format_that_is_fast(gpu, few_digits, kind, precision):
     """Steps in the run's precision, measurements in float32."""
-    run = brief_run("run", 48, tmp_path, precision=precision)
+    run = brief_run("run", 48, precision=precision)
     train(trainee(kind, gpu, precision), few_digits.to(gpu), run)
     check_formats()
-    assert {found.dtype for found in pretend.convolutions} == {
-        torch.float32,
-        getattr(torch, precision),
-    }
+    half = torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
+    found = {(one.dtype, one.tf32) for one in pretend.convolutions}
+    assert found == {(torch.float32, False), (half, precision is Precision.TF32)}
 
 
-def test_cudnn_tries_its_algorithms_in_steps_only(gpu, few_digits, tmp_path, monkeypatch):
+def test_cudnn_tries_its_algorithms_in_steps_only(gpu, few_digits, monkeypatch):
     """Where batches shrink it would try them again for every size."""
     tried: dict[str, set[bool]] = {"steps": set(), "elsewhere": set()}
 
@@ -123,39 +119,38 @@ def test_cudnn_tries_its_algorithms_in_steps_only(gpu, few_digits, tmp_path, mon
 
     monkeypatch.setattr(training, "step", noting("steps", training.step))
     monkeypatch.setattr(training, "_measure", noting("elsewhere", training._measure))
-    train(trainee("search", gpu), few_digits.to(gpu), brief_run("run", 48, tmp_path))
+    train(trainee("search", gpu), few_digits.to(gpu), brief_run("run", 48))
     assert tried == {"steps": {True}, "elsewhere": {False}}
 
 
-def test_a_run_ends_as_on_the_cpu(gpu, one_format, few_digits, tmp_path):
+def test_a_run_ends_as_on_the_cpu(gpu, one_format, few_digits):
     kept = [
-        train(trainee("search", device), few_digits.to(device), brief_run(name, 32, tmp_path))
+        train(trainee("search", device), few_digits.to(device), brief_run(name, 32))
         for name, device in (("gpu", gpu), ("cpu", CPU))
     ]
     assert same(*kept)
 
 
-def test_an_epoch_waits_as_often_as_one_of_more_steps(gpu, few_digits, tmp_path, monkeypatch):
+def test_an_epoch_waits_as_often_as_one_of_more_steps(gpu, few_digits, monkeypatch):
     monkeypatch.setattr(
-        "rst_core.training._measure", lambda *of: {"validation_natural": 1, "validation_robust": 1}
+        "rst_core.training.loop._measure",
+        lambda *of: {"validation_natural": 1, "validation_robust": 1},
     )
     waited = []
     for size in (48, 16):
         pretend.waits.clear()
-        train(trainee("search", gpu), few_digits.to(gpu), brief_run(str(size), size, tmp_path))
+        train(trainee("search", gpu), few_digits.to(gpu), brief_run(str(size), size))
         waited.append(list(pretend.waits))
     assert waited[0] == waited[1] != []
 
 
-def test_a_run_continues_on_the_device(gpu, few_digits, tmp_path):
+def test_a_run_continues_on_the_device(gpu, few_digits):
     """From a checkpoint that one on the device wrote: momentum, scores, statistics, generators."""
-
-    def stop(epoch: int) -> None:
-        raise InterruptedError
-
-    whole = train(trainee("search", gpu), few_digits.to(gpu), brief_run("whole", 32, tmp_path))
-    run = brief_run("parts", 32, tmp_path)
-    with pytest.raises(InterruptedError):
-        train(trainee("search", gpu), few_digits.to(gpu), run, after_epoch=stop)
-    continued = train(trainee("search", gpu), few_digits.to(gpu), run)
+    whole = train(trainee("search", gpu), few_digits.to(gpu), brief_run("whole", 32))
+    run = brief_run("parts", 32)
+    interrupted = InMemory(3)
+    with pytest.raises(Interrupted):
+        train(trainee("search", gpu), few_digits.to(gpu), run, interrupted)
+    again = InMemory(saved=interrupted.saved)
+    continued = train(trainee("search", gpu), few_digits.to(gpu), run, again)
     assert same(continued, whole)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-import rst_core.cells
-import rst_core.distributed
+import rst_core.device.distributed
+import rst_core.job.cells
 from tests.pretend_gpu import device as pretend
 
 CPU = torch.device("cpu")
@@ -23,6 +23,7 @@ def registered() -> torch.device:
 def gpu(registered: torch.device, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """The device, with nothing noted yet."""
     monkeypatch.setattr(torch, "Generator", pretend.PretendGenerator)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # as default_device leaves it
     pretend.waits.clear()
     pretend.convolutions.clear()
     # Attacks that differentiate while they differentiate need one thread here.
@@ -32,7 +33,7 @@ def gpu(registered: torch.device, monkeypatch: pytest.MonkeyPatch) -> Iterator[t
 
 @pytest.fixture
 def jobs_on_the_gpu(gpu: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (rst_core.cells, rst_core.distributed):
+    for module in (rst_core.job.cells, rst_core.device.distributed):
         monkeypatch.setattr(module, "default_device", lambda: gpu)
 
 
@@ -40,8 +41,8 @@ def check_formats() -> None:
     """Every convolution had the memory format that is fast for what it computed in."""
     assert pretend.convolutions
     for found in pretend.convolutions:
-        half = found.dtype is torch.bfloat16
-        wanted = torch.channels_last if half else torch.contiguous_format
+        matrix_units = found.tf32 or found.dtype is torch.bfloat16
+        wanted = torch.channels_last if matrix_units else torch.contiguous_format
         assert wanted in found.images, found
         assert wanted in found.weights, found
 
@@ -49,4 +50,4 @@ def check_formats() -> None:
 @pytest.fixture
 def one_format(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both devices in the CPU's memory format, so that they round alike."""
-    monkeypatch.setattr("rst_core.networks.memory_format", lambda *of: torch.channels_last)
+    monkeypatch.setattr("rst_core.models.networks.memory_format", lambda *of: torch.channels_last)

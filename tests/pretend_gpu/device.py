@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
@@ -21,6 +22,7 @@ class Convolution(NamedTuple):
     """What a convolution was given: with one channel or one pixel it is in both formats."""
 
     dtype: torch.dtype
+    tf32: bool
     images: set[torch.memory_format]
     weights: set[torch.memory_format]
 
@@ -112,7 +114,7 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             _complain(f"{name}: the generator is on {leaf.device}, the result is not")
     if ours and name in _CONVOLUTIONS:
         images, weights = (_formats(operand.raw) for operand in args[:2])
-        convolutions.append(Convolution(args[0].dtype, images, weights))
+        convolutions.append(Convolution(args[0].dtype, cudnn.allow_tf32, images, weights))
     if name == "aten::_copy_from":
         _raw(args[1]).copy_(_raw(args[0]))
         return args[1]

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from tests.slurm.configuration import ACCOUNT, PARTITION, ports, write_configuration
@@ -26,7 +27,7 @@ FOLDER = Path("/tmp/rst-cluster")
 #: Minutes that a step of the start may take on a busy machine of two cores.
 PATIENCE = 3
 
-_DAEMONS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd")
+_DAEMONS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "slurmd2")
 _OWNERS = {"munged": "munge", "mariadbd": "mysql"}
 
 
@@ -35,11 +36,12 @@ class Cluster:
 
     Attributes:
         folder: everything the cluster consists of.
+        bare: whether it has no accounting, forgets jobs at once, and has two nodes of four GPUs.
         environment: variables that point SLURM's commands at it.
     """
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path = FOLDER, *, bare: bool = False) -> None:
+        self.folder, self.bare = folder, bare
         # Its own commands first: the executor plugin starts srun without SLURM_CONF.
         path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", os.defpath)])
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": path}
@@ -57,15 +59,12 @@ class Cluster:
         install()
         self.folder.mkdir(mode=0o755)
         try:
-            write_configuration(self.folder)
-            for daemon in ("munged", "mariadbd"):
-                self.start_daemon(daemon)
+            write_configuration(self.folder, bare=self.bare)
+            self.start_daemon("munged")
             self.wait_for("munged", lambda: (self.folder / "munge/socket").exists())
-            self.wait_for("mariadbd", lambda: listens(ports(self.folder)["mariadbd"]))
-            self.start_daemon("slurmdbd")
-            self.wait_for("slurmdbd", lambda: listens(ports(self.folder)["slurmdbd"]))
-            self.wait_for("slurmdbd", self._account)
-            for daemon in ("slurmctld", "slurmd"):
+            if not self.bare:
+                self._start_accounting()
+            for daemon in ("slurmctld", "slurmd", *(("slurmd2",) if self.bare else ())):
                 self.start_daemon(daemon)
             self.wait_idle()
         except BaseException:
@@ -96,9 +95,11 @@ class Cluster:
         if not self.folder.exists():
             return f"no cluster in {self.folder}"
         lines = [f"{d}: {'up' if self.is_up(d) else 'down'}" for d in _DAEMONS]
-        if self.is_up("slurmctld"):
-            lines.append(self.run("sinfo", "--long", "--Node").strip())
-            lines.append(self.run("squeue").strip())
+        for command in ("sinfo --long --Node", "sinfo --list-reasons", "squeue --long"):
+            try:
+                lines.append(self.run(*command.split()).strip())
+            except ClusterError as error:
+                lines.append(str(error))
         return "\n".join(lines)
 
     # -- daemons ------------------------------------------------------------------------
@@ -154,27 +155,29 @@ class Cluster:
         A daemon that ended by itself is started again, as systemd does: Debian's slurmctld was
         seen to crash when a node came back. It then finds the job that it had just started twice,
         holds it and drains the node, which is for an administrator to undo. Jobs that SLURM has
-        requeued, and makes wait for two minutes, start now.
+        requeued wait for seconds instead of two minutes; not less, for a node that came back is
+        still clearing up, and SLURM was seen to lose the end of a job that started meanwhile.
         """
         for daemon in _DAEMONS:
             if (self.folder / "pids" / daemon).exists() and not self.is_up(daemon):
                 self.start_daemon(daemon)
         with contextlib.suppress(ClusterError):
-            waiting = self.run("squeue", "--noheader", "--states=PENDING", "--format=%A %r")
+            drained = self.run("sinfo", "--noheader", "--Node", "--states=drain", "--format=%N")
+            for node in drained.split():
+                self.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+            waiting = self.run("squeue", "--noheader", "--states=PENDING", "--format=%A %S %r")
             for line in waiting.splitlines():
-                number, reason = line.split(" ", 1)
+                number, start, reason = line.split(" ", 2)
                 if reason == "launch failed requeued held":
-                    drained = ("--noheader", "--Node", "--states=drain", "--format=%N")
-                    for node in self.run("sinfo", *drained).split():
-                        self.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
                     self.run("scontrol", "release", number)
-                if reason == "BeginTime":
-                    self.run("scontrol", "update", f"JobId={number}", "StartTime=now")
+                if reason == "BeginTime" and _seconds_until(start) > 20:
+                    self.run("scontrol", "update", f"JobId={number}", "StartTime=now+8seconds")
 
     def heal(self) -> None:
         """Bring back daemons that are down, and end all jobs."""
         for daemon in _DAEMONS:
-            if not self.is_up(daemon):
+            missing = ("mariadbd", "slurmdbd") if self.bare else ("slurmd2",)
+            if daemon not in missing and not self.is_up(daemon):
                 self.start_daemon(daemon)
         self.wait_for("slurmctld", lambda: self.node_state() not in ("", "unknown"))
         self.run("scancel", "--user=root")
@@ -221,6 +224,7 @@ class Cluster:
     def _commands(self) -> dict[str, list[str]]:
         at, port = self.folder, ports(self.folder)["mariadbd"]
         munge = [f"--{n}={at}/munge/{n.split('-')[0]}" for n in ("key-file", "socket", "seed-file")]
+        first = ["-N", "n1"] if self.bare else []
         database = [f"--{n}={at}/database/{n}" for n in ("socket", "pid-file")]
         return {
             "munged": ["munged", "--foreground", *munge, f"--pid-file={at}/munge/pid",
@@ -231,8 +235,16 @@ class Cluster:
                          "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900"],
             "slurmdbd": ["slurmdbd", "-D"],
             "slurmctld": ["slurmctld", "-D", "-f", f"{at}/slurm.conf"],
-            "slurmd": ["slurmd", "-D", "-f", f"{at}/slurm.conf"],
+            "slurmd": ["slurmd", "-D", "-f", f"{at}/slurm.conf", *first],
+            "slurmd2": ["slurmd", "-D", "-f", f"{at}/slurm.conf", "-N", "n2"],
         }  # fmt: skip
+
+    def _start_accounting(self) -> None:
+        self.start_daemon("mariadbd")
+        self.wait_for("mariadbd", lambda: listens(ports(self.folder)["mariadbd"]))
+        self.start_daemon("slurmdbd")
+        self.wait_for("slurmdbd", lambda: listens(ports(self.folder)["slurmdbd"]))
+        self.wait_for("slurmdbd", self._account)
 
     def _account(self) -> bool:
         """Enter cluster, account and user; False while slurmdbd does not answer yet."""
@@ -262,3 +274,10 @@ class Cluster:
         file = self.folder / "pids" / daemon
         pid = int(file.read_text()) if file.exists() else None
         return pid if pid is not None and alive(pid) else None
+
+
+def _seconds_until(time: str) -> float:
+    """Seconds until a time of SLURM's commands; none where there is none (``N/A``)."""
+    with contextlib.suppress(ValueError):
+        return (datetime.fromisoformat(time) - datetime.now()).total_seconds()
+    return 0.0

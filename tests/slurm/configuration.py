@@ -19,8 +19,13 @@ CLIENTS = (
 )  # fmt: skip
 
 
-def write_configuration(at: Path) -> None:
+def write_configuration(at: Path, *, bare: bool = False) -> None:
     """Fill a cluster's empty folder: settings, keys, pretended GPUs, an empty database.
+
+    Args:
+        at: its folder.
+        bare: without accounting, with a controller that forgets a job after seconds, and with two
+            nodes of four GPUs instead of one of two.
 
     Raises:
         OSError, subprocess.SubprocessError: if the machine does not let it.
@@ -30,8 +35,8 @@ def write_configuration(at: Path) -> None:
     for name, owner in (("munge", "munge"), ("database", "mysql")):
         (at / name).mkdir(mode=0o755)
         shutil.chown(at / name, owner, owner)
-    names = ("mariadbd", "slurmdbd", "slurmctld", "slurmd")
-    (at / "ports.json").write_text(json.dumps(dict(zip(names, _free_ports(4), strict=True))))
+    names = ("mariadbd", "slurmdbd", "slurmctld", "slurmd", "slurmd2")
+    (at / "ports.json").write_text(json.dumps(dict(zip(names, _free_ports(5), strict=True))))
     password = secrets.token_hex(16)
     _write(at / "munge/key", secrets.token_bytes(128), "munge")
     _write(at / "database/accounts.sql", _DATABASE.format(password=password).encode(), "mysql")
@@ -41,15 +46,20 @@ def write_configuration(at: Path) -> None:
         "password": password,
         "partition": PARTITION,
         "no_gpus": NO_GPUS,
+        "forget": 2 if bare else 300,
         **ports(at),
     }
+    values["accounting"] = "" if bare else _ACCOUNTING.format(**values)
+    values["nodes"] = (_TWO_NODES if bare else _ONE_NODE).format(**values)
+    values["names"] = "n1,n2" if bare else values["node"]
+    values["last_gpu"] = 3 if bare else 1
     _write(at / "slurmdbd.conf", _SLURMDBD_CONF.format(**values).encode())
     _write(at / "slurm.conf", _SLURM_CONF.format(**values).encode(), mode=0o644)
     _write(at / "gres.conf", _GRES_CONF.format(**values).encode(), mode=0o644)
     for name in CLIENTS:
         command = f'#!/bin/sh\nSLURM_CONF={at}/slurm.conf exec {shutil.which(name)} "$@"\n'
         _write(at / "bin" / name, command.encode(), mode=0o755)
-    for gpu in ("gpu0", "gpu1"):  # the numbers of /dev/null
+    for gpu in ("gpu0", "gpu1", "gpu2", "gpu3"):  # the numbers of /dev/null
         os.mknod(at / gpu, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     install = [
         "mariadb-install-db",
@@ -114,28 +124,22 @@ _SLURM_CONF = """\
 ClusterName=rst
 SlurmctldHost={node}(127.0.0.1)
 SlurmctldPort={slurmctld}
-SlurmdPort={slurmd}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={at}/munge/socket
 CredType=cred/munge
 StateSaveLocation={at}/state
-SlurmdSpoolDir={at}/spool
+SlurmdSpoolDir={at}/spool/%n
 SlurmctldPidFile={at}/slurmctld.pid
-SlurmdPidFile={at}/slurmd.pid
+SlurmdPidFile={at}/slurmd.%n.pid
 SlurmctldLogFile={at}/log/slurmctld.own.log
-SlurmdLogFile={at}/log/slurmd.own.log
+SlurmdLogFile={at}/log/slurmd.%n.own.log
 SlurmdParameters=config_overrides
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=localhost
-AccountingStoragePort={slurmdbd}
-AccountingStoragePass={at}/munge/socket
-AccountingStorageEnforce=associations
-SelectType=select/cons_tres
+{accounting}SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=5,bf_interval=5
 MpiDefault=none
@@ -146,17 +150,33 @@ SlurmdTimeout=15
 SlurmctldTimeout=30
 MessageTimeout=10
 KillWait=5
-MinJobAge=300
+MinJobAge={forget}
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-NodeName={node} NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:2
-NodeName={no_gpus} NodeAddr=127.0.0.2 CPUs=1 State=DOWN
-PartitionName={partition} Nodes={node} Default=YES State=UP MaxTime=INFINITE PriorityTier=1
-PartitionName=urgent Nodes={node} State=UP MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
+{nodes}NodeName={no_gpus} NodeAddr=127.0.0.2 CPUs=1 State=DOWN
+PartitionName={partition} Nodes={names} Default=YES State=UP MaxTime=INFINITE PriorityTier=1
+PartitionName=urgent Nodes={names} State=UP MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
 PartitionName={no_gpus} Nodes={no_gpus} State=UP
+"""
+
+_ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=localhost
+AccountingStoragePort={slurmdbd}
+AccountingStoragePass={at}/munge/socket
+AccountingStorageEnforce=limits
+"""
+
+_ONE_NODE = """\
+NodeName={node} NodeAddr=127.0.0.1 Port={slurmd} CPUs=8 RealMemory=64000 Gres=gpu:2
+"""
+
+_TWO_NODES = """\
+NodeName=n1 NodeHostname={node} NodeAddr=127.0.0.1 Port={slurmd} CPUs=8 RealMemory=64000 Gres=gpu:4
+NodeName=n2 NodeHostname={node} NodeAddr=127.0.0.1 Port={slurmd2} CPUs=8 RealMemory=64000 Gres=gpu:4
 """
 
 _GRES_CONF = """\
 AutoDetect=off
-Name=gpu File={at}/gpu[0-1]
+Name=gpu File={at}/gpu[0-{last_gpu}]
 """

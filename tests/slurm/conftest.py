@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import signal
@@ -14,16 +15,18 @@ from typing import Any
 
 import pytest
 
-from rst_core.files import load_tensors
-from tests.e2e.conftest import CELLS, TINY, copy_project
+from rst_core.storage import load_tensors
+from tests.e2e.conftest import CELLS, TINY, Project, copy_project
 from tests.slurm.cluster import Cluster
-from tests.slurm.demo import DEMO, TARGETS
+from tests.slurm.demo import DEMO
 from tests.slurm.small_demo import write_small_demo
-from tests.slurm.submitter import RECIPE, TICKET, Submitter
+from tests.slurm.submitter import PATIENCE, RECIPE, TICKET, Submitter
 
 EPOCHS = 10
 #: The config of the small demo, in a copy of the project.
 SMALL = "small.yaml"
+#: All cells. Artifacts are drawn where Snakemake runs, so that two show what SLURM adds.
+TARGETS = ("all_cells", "results/demo/tables/table3.csv", "results/demo/figures/fig7.png")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.slurm)
+            # Jobs wait for one another; the cluster itself may take minutes to start.
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(1500))
 
 
 @pytest.fixture(scope="session")
@@ -56,22 +62,21 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _beside_the_others(request: pytest.FixtureRequest) -> None:
-    """Start the local demo early if it is wanted at all: most tests mostly wait."""
+    """Start what is compared with early, if it is wanted at all: most tests mostly wait."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if any("submitted_demo" in item.fixturenames for item in request.session.items):
-        request.getfixturevalue("local_demo")
+    for name in ("local_search", "local_demo"):
+        wanted = {"local_search": "undisturbed", "local_demo": "submitted_demo"}[name]
+        if any(wanted in item.fixturenames for item in request.session.items):
+            request.getfixturevalue(name)
 
 
-@pytest.fixture(scope="session")
-def local_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
-    """The small demo, being made on this machine."""
-    project = copy_project(tmp_path_factory.mktemp("local"))
-    write_small_demo(project.folder / SMALL)
-    command = [sys.executable, "-m", "snakemake", *TARGETS, "--cores", "1", "--configfile"]
+@contextlib.contextmanager
+def locally(project: Project, *words: str) -> Iterator[LocalRun]:
+    """A Snakemake at work on this machine."""
     log = project.folder / "snakemake.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, DEMO, SMALL],
+            [sys.executable, "-m", "snakemake", "--cores", "1", *words],
             cwd=project.folder,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -82,6 +87,31 @@ def local_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def local_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    """The small demo, being made on this machine."""
+    project = copy_project(tmp_path_factory.mktemp("local"))
+    write_small_demo(project.folder / SMALL)
+    with locally(project, *TARGETS, "--configfile", DEMO, SMALL) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def local_search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    """A search that nothing interrupts, being made on this machine."""
+    project = copy_project(tmp_path_factory.mktemp("undisturbed"))
+    project.config(one_search())
+    with locally(project, TICKET, "--configfile", "tiny.yaml") as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def undisturbed(local_search: LocalRun) -> Path:
+    """The folder of that search, done."""
+    assert local_search.process.wait(PATIENCE) == 0, local_search.log.read_text()
+    return local_search.folder
 
 
 @pytest.fixture
@@ -106,19 +136,9 @@ def one_search(epochs: int = EPOCHS) -> dict[str, Any]:
     return config
 
 
-@pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Cells of a search that nothing interrupted, made without SLURM."""
-    project = copy_project(tmp_path_factory.mktemp("undisturbed"))
-    project.config(one_search())
-    found = project.run(TICKET)
-    assert found.returncode == 0, found.stderr
-    return project.folder
-
-
 def contents(path: Path) -> Any:
     """What a model file holds without its provenance."""
-    return load_tensors(path)["contents"]
+    return load_tensors(path, "Model")[1]
 
 
 def assert_same_ticket(one: Path, other: Path, recipe: str = RECIPE) -> None:

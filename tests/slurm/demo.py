@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rst_core.files import load_tensors
+from rst_core.storage import load_tensors, read_header
 from tests.conftest import ROOT
 from tests.e2e.conftest import copy_project
 from tests.slurm.cluster import Cluster
@@ -49,7 +49,7 @@ def through_slurm(folder: Path, cluster: Cluster) -> int:
         print(f"Snakemake failed; see {run.log}", file=sys.stderr)
         return status
     found = overlaps(folder)
-    if (ROOT / "results/cells").is_dir():
+    if (ROOT / "results/demo/cells").is_dir():
         found += differences(ROOT, folder)
     else:
         print("There are no results of 'make demo' here to compare with.")
@@ -63,14 +63,14 @@ def records(folder: Path) -> dict[str, Any]:
     """What a project's cell files hold, by path."""
     return {
         str(path.relative_to(folder)): json.loads(path.read_text())
-        for path in sorted((folder / "results/cells").rglob("*.json"))
+        for path in sorted((folder / "results").glob("**/cells/**/*.json"))
     }
 
 
 def provenances(folder: Path) -> dict[str, dict[str, Any]]:
     """Of every job's cell, where and when it was made, by path."""
-    models = (folder / "results/cells").glob("**/best_val/*.pt")
-    found = {str(m.relative_to(folder)): load_tensors(m)["provenance"] for m in models}
+    models = (folder / "results").glob("**/cells/**/best_val/*.pt")
+    found = {str(m.relative_to(folder)): read_header(m)["provenance"] for m in models}
     return found | {name: record["provenance"] for name, record in records(folder).items()}
 
 
@@ -90,7 +90,7 @@ def differences(one: Path, other: Path) -> list[str]:
             record.get("queries"),
         ):
             found.append(f"{name} differs")
-    for path in sorted((other / "results").rglob("*.*")):
+    for path in sorted((other / "results/demo").rglob("*.*")):
         name = path.relative_to(other)
         if path.suffix not in (".pt", ".csv"):
             continue
@@ -104,7 +104,7 @@ def differences(one: Path, other: Path) -> list[str]:
 def _equal(one: Path, other: Path) -> bool:
     if one.suffix == ".csv":
         return one.read_text() == other.read_text()
-    return _same(load_tensors(one)["contents"], load_tensors(other)["contents"])
+    return _same(load_tensors(one, "Model")[1], load_tensors(other, "Model")[1])
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -14,14 +14,14 @@ from tests.slurm.configuration import CLIENTS
 from tests.slurm.conftest import EPOCHS, assert_same_ticket, one_search
 from tests.slurm.submitter import TICKET
 
-SUBMITTED = "submitted with SLURM jobid"
+SUBMITTED = "submitted as SLURM job"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"partition": "gpus"}, "partition is 'gpus' in slurm/machine.yaml, but this cluster"),
-        ({"partition": "plain"}, "its nodes have no GPUs that SLURM knows of"),
+        ({"partition": "plain"}, "have no GPUs that SLURM knows of"),
         ({"account": "nobody"}, "account is 'nobody' in slurm/machine.yaml, which user root"),
     ],
 )
@@ -33,7 +33,7 @@ def test_a_wrong_partition_or_account(submitter, change, message):
     assert "allowed is one of" in run.text
     assert "Traceback" not in run.text
     assert SUBMITTED not in run.text
-    assert submitter.project.files("results/data/*") == set()
+    assert submitter.project.files("results/cells/*") == set()
 
 
 def test_no_sbatch(submitter, tmp_path):

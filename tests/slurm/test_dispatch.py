@@ -54,7 +54,10 @@ def test_a_cell_that_always_fails_takes_nothing_else_down(submitter):
 
 def test_evaluations_in_the_job_of_their_model_take_turns_on_its_one_gpu(submitter):
     config = copy.deepcopy(TINY)
-    config["experiments"]["existence"]["evaluate"] = [{"attack": "pgd20", "eps": [4, 8]}]
+    config["experiments"]["sizes"] = config["experiments"]["existence"] | {
+        "models": ["rst"],
+        "evaluate": [{"attack": "pgd20", "eps": [4, 8]}],
+    }
     submitter.project.config(config)
     cells = [f"{CELLS}/{RECIPE}/best_val/pgd20-eps{eps}.json" for eps in (4, 8)]
     run = submitter.start(*cells, "--retries", "0")

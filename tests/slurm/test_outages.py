@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from rst_core.files import load_tensors
+from rst_core.storage import read_header
 from tests.slurm.conftest import assert_same_ticket, one_search
 from tests.slurm.submitter import TICKET
 
@@ -33,7 +33,7 @@ def test_a_killed_snakemake_is_started_again_while_its_job_runs(submitter, undis
     assert "works on it; its new job will wait" in again.text
     assert "waiting:" in submitter.read_log()
     assert "epoch" not in submitter.read_log().split("waiting:")[1].split("was finished before")[0]
-    assert load_tensors(submitter.project.folder / TICKET)["provenance"]["job"] == first
+    assert read_header(submitter.project.folder / TICKET)["provenance"]["job"] == first
 
 
 def test_the_workflow_waits_for_slurm_daemons_that_are_away(submitter, undisturbed):
@@ -42,7 +42,7 @@ def test_the_workflow_waits_for_slurm_daemons_that_are_away(submitter, undisturb
     cluster = submitter.cluster
     cluster.stop_daemon("slurmctld")
     run = submitter.start(TICKET, "--retries", "0")
-    run.wait(lambda: "Group job" in run.text, "a job to submit")
+    run.wait(lambda: "submissions wait" in run.text, "a submission that was refused")
     cluster.start_daemon("slurmctld")
     run.wait(lambda: submitter.epochs() >= 2, "second epoch")
     cluster.stop_daemon("slurmdbd")

@@ -1,4 +1,4 @@
-"""All of the demo's artifacts through SLURM, small: the numbers of a local run, a GPU each.
+"""All of the demo's cells through SLURM, small: the numbers of a local run, a GPU each.
 
 The last of the tests, so that the local run has been going on beside the others.
 """
@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import copy_project
-from tests.slurm.conftest import SMALL
-from tests.slurm.demo import DEMO, TARGETS, differences, overlaps, provenances, records
+from tests.slurm.conftest import SMALL, TARGETS
+from tests.slurm.demo import DEMO, differences, overlaps, provenances, records
 from tests.slurm.small_demo import write_small_demo
 from tests.slurm.submitter import Submitter
-from workflow.artifacts import registry
 
 #: Seconds that the whole demo may take on two cores that others use, too.
-PATIENCE = 2400
+PATIENCE = 1500
+pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,8 @@ def test_all_results_are_those_of_a_local_run(local_demo, submitted_demo):
     assert local_demo.process.wait(PATIENCE) == 0, local_demo.log.read_text()[-6000:]
     assert records(local_demo.folder).keys() == records(submitted_demo).keys()
     assert differences(local_demo.folder, submitted_demo) == []
-    made = {path.stem for path in submitted_demo.glob("results/[tf]*/*.csv")}
-    assert made == (registry.TABLES | registry.FIGURES).keys()
-    assert (submitted_demo / "results/claims.csv").is_file()
+    made = {path.stem for path in submitted_demo.glob("results/demo/[tf]*/*.csv")}
+    assert made == {"table3", "fig7"}
 
 
 def test_no_two_jobs_were_ever_on_one_gpu_at_once(submitted_demo):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rst_core.spec import Cell
+from rst_core.identity import Cell
+from workflow.config import Experiment
 from workflow.matrix import Matrix
 
 if TYPE_CHECKING:
@@ -16,7 +18,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Artifact:
+class Part:
+    """What an artifact shows of one experiment.
+
+    Attributes:
+        experiment: its name in the config.
+        narrowed: the experiment with nothing in it that is not shown.
+        attacked: whether accuracies under its attacks are shown, or its feature distances; else
+            it is natural accuracies or weights alone, which ride along.
+    """
+
+    experiment: str
+    narrowed: Experiment
+    attacked: bool = True
+
+
+def narrowed(experiment: Experiment, **axes: Container[Any]) -> dict[str, list[Any]]:
+    """Of some axes of an experiment the values that are among others, in its order."""
+    return {a: [v for v in getattr(experiment, a) if v in among] for a, among in axes.items()}
+
+
+@dataclass(frozen=True)
+class Artifact(ABC):
     """A table or figure: the cells it needs, and pure functions of their results.
 
     Attributes:
@@ -42,10 +65,24 @@ class Artifact:
         number, colon, text = self.title.partition(":")
         return f"{number} ({self.alias}){colon}{text}" if self.alias else self.title
 
-    def cells(self, matrix: Matrix) -> list[Cell]:
-        """The cells that the artifact reads, each once."""
-        found = (cell for e in self.experiments for cell in matrix.cells(e))
-        return list(dict.fromkeys(found))
+    @abstractmethod
+    def parts(self, matrix: Matrix) -> Iterator[Part]:
+        """What it shows of which experiment."""
+
+    def cells(self, matrix: Matrix, *, attacked: bool = False) -> list[Cell]:
+        """The cells that it shows and no others, each once.
+
+        Args:
+            matrix: the config's.
+            attacked: only those whose accuracy under attack, or feature distance, is shown.
+        """
+        found: dict[Cell, None] = {}
+        for part in self.parts(matrix):
+            if part.attacked or not attacked:
+                own = {part.experiment: part.narrowed}
+                only = Matrix(matrix.config.model_copy(update={"experiments": own}))
+                found |= dict.fromkeys(only.cells(part.experiment))
+        return list(found)
 
 
 @dataclass(frozen=True)
@@ -63,14 +100,26 @@ class Figure(Artifact, ABC):
 
 @dataclass(frozen=True)
 class ModuleFigure(Figure):
-    """A figure whose module has ``build(cells, matrix)`` and ``draw(data, matrix, remark)``."""
+    """A figure whose module has ``build(cells, matrix)`` and ``draw(data, matrix, remark)``.
+
+    Attributes:
+        shown: what it shows of its experiments; left out: all of them.
+    """
+
+    shown: Callable[[Matrix], Iterator[Part]] | None = None
+
+    def parts(self, matrix: Matrix) -> Iterator[Part]:
+        """See :class:`Artifact`."""
+        if self.shown is not None:
+            return self.shown(matrix)
+        return (Part(name, matrix.config.experiments[name]) for name in self.experiments)
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """See :class:`Figure`."""
-        module = importlib.import_module(f"workflow.artifacts.{self.module}")
+        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
         return module.build(cells, matrix)  # type: ignore[no-any-return]
 
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
         """See :class:`Figure`."""
-        module = importlib.import_module(f"workflow.artifacts.{self.module}")
+        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
         return module.draw(data, matrix, remark)  # type: ignore[no-any-return]

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from rst_core.files import write_text
-from workflow.artifacts import layout, style
+from rst_core.storage import write_text
+from workflow.artifacts import style
 from workflow.artifacts.artifact import Figure
-from workflow.artifacts.frame import read_cells
-from workflow.artifacts.grid import make_grid
-from workflow.artifacts.summary import title
-from workflow.artifacts.suspicion import FOOTNOTES
-from workflow.artifacts.table import Table
-from workflow.artifacts.table_picture import picture
+from workflow.artifacts.numbers.frame import read_cells
+from workflow.artifacts.numbers.summary import title
+from workflow.artifacts.numbers.suspicion import FOOTNOTES
+from workflow.artifacts.tables import layout
+from workflow.artifacts.tables.grid import make_grid
+from workflow.artifacts.tables.picture import picture
+from workflow.artifacts.tables.table import Table
 from workflow.matrix import Matrix
 
 
@@ -44,7 +45,7 @@ def write_table(
         footnotes: a sentence for every code that a number's ``flags`` may hold.
     """
     data = artifact.build(cells, matrix)
-    grid = make_grid(data, artifact.places(matrix), footnotes)
+    grid = make_grid(data, artifact.places(matrix), artifact.titles, footnotes)
     note = "; ".join(filter(None, [remark, layout.table_remarks(data, grid, matrix)]))
     heading = title(matrix, artifact.heading, list(dict.fromkeys(data["role"])))
     caption = f"{artifact.caption} {note}."

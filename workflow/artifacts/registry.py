@@ -1,7 +1,7 @@
 """All artifacts, by name; the rules read this."""
 
 from workflow.artifacts.artifact import Artifact
-from workflow.artifacts.figures import FIGURES
-from workflow.artifacts.tables import TABLES
+from workflow.artifacts.figures.entries import FIGURES
+from workflow.artifacts.tables.entries import TABLES
 
 __all__ = ["FIGURES", "TABLES", "Artifact"]

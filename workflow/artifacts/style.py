@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -14,10 +15,15 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rst_core.files import atomic_path
+from rst_core.storage import atomic_path
 
-#: Okabe and Ito's colours, told apart with any colour vision.
+#: Okabe and Ito's colours, told apart with any colour vision, for what most figures compare.
 _BLUE, _ORANGE, _GREEN, _PINK, _RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"
+_SKY, _PURPLE, _MAROON = "#56B4E9", "#6A3D9A", "#8B1A1A"
+#: Initialisations, patterns and search methods: shades of one hue each, from dark to light.
+_OLIVE = ("#4B5320", "#8A9A2B", "#C5C93F")
+_TEAL = ("#0B4F54", "#1C9AA0", "#7FD1D3")
+_BROWN = ("#5C3317", "#B5763A")
 
 
 class Look(NamedTuple):
@@ -28,30 +34,30 @@ class Look(NamedTuple):
     label: str
 
 
-#: By the names of series and the roles of networks. The RST that has the paper's defaults is
-#: the same blue circle, whatever it is compared with.
+#: By the names of series and the roles of networks. One colour is one thing in all figures; the RST
+#: that has the paper's defaults is the same blue circle, whatever it is compared with.
 LOOKS: dict[str, Look] = {
     "rst": Look(_BLUE, "o", "RST"),
     "resnet18": Look(_BLUE, "o", "RST @ ResNet18"),
-    "wideresnet32": Look(_RED, "s", "RST @ WideResNet32"),
+    "wideresnet32": Look(_MAROON, "s", "RST @ WideResNet32"),
     "signed_kaiming_constant": Look(_BLUE, "o", "signed Kaiming constant"),
-    "kaiming_normal": Look(_ORANGE, "^", "Kaiming normal"),
-    "xavier_normal": Look(_GREEN, "v", "Xavier normal"),
-    "kaiming_uniform": Look(_PINK, "D", "Kaiming uniform"),
+    "kaiming_normal": Look(_OLIVE[0], "^", "Kaiming normal"),
+    "xavier_normal": Look(_OLIVE[1], "v", "Xavier normal"),
+    "kaiming_uniform": Look(_OLIVE[2], "D", "Kaiming uniform"),
     "element": Look(_BLUE, "o", "element"),
-    "row": Look(_ORANGE, "<", "row"),
-    "kernel": Look(_GREEN, ">", "kernel"),
-    "channel": Look(_PINK, "p", "channel"),
+    "row": Look(_TEAL[0], "<", "row"),
+    "kernel": Look(_TEAL[1], ">", "kernel"),
+    "channel": Look(_TEAL[2], "p", "channel"),
     "pgd7": Look(_BLUE, "o", "PGD-7"),
-    "fgsm": Look(_ORANGE, "h", "FGSM"),
-    "fgsm_rs": Look(_GREEN, "d", "FGSM-RS"),
+    "fgsm": Look(_BROWN[0], "h", "FGSM"),
+    "fgsm_rs": Look(_BROWN[1], "d", "FGSM-RS"),
     "finetuned_inherited": Look(_ORANGE, "P", "fine-tuned RST, inherited"),
     "finetuned_reinitialised": Look(_PINK, "X", "fine-tuned RST, re-initialised"),
     "rtt_natural": Look(_GREEN, "D", "natural RTT"),
     "rtt_adversarial": Look(_RED, "^", "adversarial RTT"),
-    "rtt_transferred": Look(_PINK, "v", "transferred RTT"),
-    "untrained": Look(_BLUE, "s", "random weights"),
-    "dense_natural": Look(_GREEN, "H", "natural dense"),
+    "rtt_transferred": Look(_PURPLE, "v", "transferred RTT"),
+    "untrained": Look(_SKY, "s", "random weights"),
+    "dense_natural": Look("0.6", "H", "natural dense"),
     "dense_adversarial": Look("0.25", "8", "adversarial dense"),
 }
 
@@ -101,14 +107,17 @@ _SETTINGS: dict[str, Any] = dict.fromkeys(_TEXTS, SMALL) | {
 
 
 def keep_ratio_axis(ax: Axes, keep_ratios: list[float]) -> None:
-    """A logarithmic axis in percent, ticked at round values inside the range."""
+    """A logarithmic axis in percent, ticked at its ratios if labels fit, else at round values."""
     lowest, highest = min(keep_ratios), max(keep_ratios)
     margin = 1.15 if highest > lowest else 2.0
     ax.set_xscale("log")
     ax.set_xlim(lowest / margin, highest * margin)
     wide = highest > 30 * lowest
     round_values = (0.01, 0.03, 0.1, 0.3, 0.9) if wide else (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
-    shown = [k for k in round_values if lowest <= k <= highest] or [lowest]
+    own = sorted(set(keep_ratios))
+    apart = (highest / lowest) ** (1 / 7)
+    fit = all(after / before >= apart for before, after in pairwise(own))
+    shown = own if fit else [k for k in round_values if lowest <= k <= highest]
     ax.set_xticks(shown, [f"{100 * k:g}" for k in shown])
     ax.minorticks_off()
 
@@ -140,13 +149,21 @@ def characters(figure: Figure) -> int:
     return int(figure.get_size_inches()[0] * 72 / (0.53 * SMALL))
 
 
-def save(figure: Figure, *paths: Path) -> None:
-    """Write a picture, each file whole or not at all; the suffix gives the format."""
+def save(figure: Figure, *paths: Path, tight: bool = True) -> None:
+    """Write a picture, each file whole or not at all; the suffix gives the format.
+
+    Args:
+        figure: is closed.
+        paths: its files.
+        tight: whether its size is to fit what is drawn, which costs drawing it once more.
+    """
     if (layout := figure.get_layout_engine()) is not None:
         # Once for all files: left to savefig, it would be done twice for each.
         layout.execute(figure)
         figure.set_layout_engine("none")
     for path in paths:
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], bbox_inches="tight")
+            figure.savefig(
+                temporary, format=path.suffix[1:], bbox_inches="tight" if tight else None
+            )
     plt.close(figure)

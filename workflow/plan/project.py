@@ -1,26 +1,34 @@
-"""The project in a folder: its config as Snakemake reads it, and what its results say."""
+"""The project in a folder: its config as Snakemake reads it, and which results are there."""
 
 from __future__ import annotations
 
-import copy
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from workflow.config import ConfigError, read_config
+from rst_core.identity import Cell
+from workflow.config import ConfigError, read_config, read_yaml
+from workflow.images import Datasets
+from workflow.keys import Keys, State
 from workflow.matrix import Matrix
-from workflow.plan.calibration import PlanError
-from workflow.plan.sizes import ImageCounts, image_counts
+from workflow.plan.images import ImageCounts, PlanError, image_counts
+from workflow.plan.operations import Counter
 
 
 class Project:
     """A matrix and the folder of its results.
 
-    Args:
+    Attributes:
         root: folder that holds ``config.yaml`` and ``results``.
+        matrix: of the config files.
+        count: operations of a network.
+        images: counts of a dataset's images, by its name.
+        keys: states of cells.
+
+    Args:
+        root: see above.
         configfiles: what differs from ``config.yaml``, as in ``snakemake --configfile``.
 
     Raises:
@@ -29,51 +37,51 @@ class Project:
 
     def __init__(self, root: Path, configfiles: Sequence[Path] = ()) -> None:
         self.root = root
-        self.files = [root / "config.yaml", *configfiles]
+        self._files = [root / "config.yaml", *configfiles]
         raw: dict[str, Any] = {}
-        for path in self.files:
+        for path in self._files:
             raw = _updated(raw, _read(path))
         try:
             self.matrix = Matrix(read_config(raw))
         except ConfigError as error:
             raise PlanError(f"the config cannot be used:\n{error}") from None
+        self.count = Counter(root / ".snakemake/operations.json")
         self.images = cache(self._images)
+        datasets = Datasets(self.matrix, lambda: False, root)
+        self.keys = Keys(self.matrix, datasets.digest, root)
 
     def _images(self, dataset: str) -> ImageCounts:
         settings = self.matrix.config.datasets[dataset].images
-        return image_counts(dataset, settings, self.root / "results/data")
+        return image_counts(settings, self.root / self.matrix.manifest(dataset))
+
+    def finished(self, cell: Cell) -> float | None:
+        """When a cell's file was written, in seconds since 1970; None if it is missing or stale."""
+        if self.keys.state(cell) is not State.FRESH:
+            return None
+        return os.stat(self.root / self.matrix.file(cell)).st_mtime
 
     @property
     def label(self) -> str:
         """The config files, for headings."""
-        return " + ".join(path.name if i == 0 else str(path) for i, path in enumerate(self.files))
-
-    def stand_ins(self) -> dict[str, str]:
-        """Datasets in roles that stand in for the paper's, and for which."""
-        entries = self.matrix.config.datasets
-        used = dict.fromkeys(self.matrix.config.roles.datasets.values())
-        return {name: entries[name].stand_in_for for name in used if entries[name].stand_in_for}
+        return " + ".join(map(str, [self._files[0].name, *self._files[1:]]))
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.is_file():
         raise PlanError(
             f"{path} cannot be read; run this in the root of the repository, where config.yaml is"
-        ) from None
-    except yaml.YAMLError as error:
-        raise PlanError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(found, dict):
-        raise PlanError(f"{path} holds no keys; allowed are those of config.yaml")
-    return found
+        )
+    try:
+        return read_yaml(path)
+    except ConfigError as error:
+        raise PlanError(str(error)) from None
 
 
 def _updated(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """One config over another as Snakemake does it: keys of keys are merged, all else replaced."""
-    result = copy.deepcopy(dict(below))
-    for key, value in above.items():
-        old = result.get(key)
-        merge = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = _updated(old, value) if merge else copy.deepcopy(value)  # type: ignore[arg-type]
-    return result
+    merged = {
+        key: _updated(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+    }
+    return {**below, **above, **merged}

@@ -1,193 +1,137 @@
-"""Plans as text: columns that fit a terminal, and Markdown for a README."""
+"""A plan as text, for a terminal and in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from rst_core.spec import TrainingCell
-from workflow.plan.calibration import PlanError
+from rst_core.identity import TrainingCell
+from rst_core.vocabulary import Precision
 from workflow.plan.needs import kind_of
-from workflow.plan.planner import Count, Plan
+from workflow.plan.planner import Plan, longest_chain
+from workflow.plan.project import Project
+from workflow.plan.rates import ASSUMED, ASSUMED_DEVICE
+from workflow.text import duration, hours, table
 
-AXES = ("kind", "network", "dataset")
-
-
-def hours(seconds: float) -> str:
-    """Hours with about two digits: 0.03, 1.4, 36, 1,200."""
-    value = seconds / 3600
-    if value >= 9.95:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 0.95 else f"{value:.2g}"
+#: Names of one list that are written out.
+_NAMED = 8
 
 
-def duration(seconds: float) -> str:
-    """For people: 45 s, 12 min, 5.2 h, 3.1 days."""
-    for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 2 * size or (unit != "days" and seconds >= size):
-            return (
-                f"{seconds / size:.1f} {unit}"
-                if seconds < 10 * size
-                else f"{seconds / size:.0f} {unit}"
-            )
-    return f"{seconds:.0f} s"
-
-
-def size(number: float) -> str:
-    """Bytes for people."""
-    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
-        if number >= factor:
-            return f"{number / factor:.1f} {unit}"
-    return f"{number / 1e3:.0f} kB"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int, markdown: bool) -> str:
-    """Rows under a head; the first ``words`` columns are words, the others numbers."""
-    if markdown:
-        align = ["---"] * words + ["---:"] * (len(head) - words)
-        return "\n".join("| " + " | ".join(line) + " |" for line in [head, align, *rows])
-    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
-    lines = []
-    for line in [head, *rows]:
-        cells = [
-            cell.ljust(width) if i < words else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def plan_text(
-    plan: Plan, heading: str, devices: Sequence[int], by: Sequence[str], *, markdown: bool = False
-) -> str:
+def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | None) -> str:
     """The whole plan.
 
     Args:
         plan: what to show.
         heading: its first line.
-        devices: numbers of devices for which to say when everything is done.
-        by: axes of the first table, some of :data:`AXES`.
-        markdown: tables in Markdown.
-
-    Raises:
-        PlanError: for an axis that does not exist.
+        devices: numbers of devices for which to say when everything is finished.
+        tflops: what the user stated.
     """
-    total = plan.total
-    parts = [heading, _origin(plan)]
-    parts.append(_counts(plan, by, markdown))
-    if len(plan.additions) > 1 or len({key[1] for key in plan.rows}) > 1:
-        parts.append(_additions(plan, markdown))
-    if not total.to_do:
-        parts.append("Nothing is to do: all files are there.")
-    elif sum(plan.uncalibrated.values()) == total.to_do:
-        parts.append("No hours: the calibration knows none of these cells.")
-    elif plan.calibration is not None:
-        parts.append("\n".join(_wall(plan, count) for count in devices) + "\n" + _disk(plan))
-    remarks = _remarks(plan)
-    if remarks:
-        parts.append("\n".join(f"- {remark}" for remark in remarks))
-    return "\n\n".join(parts) + "\n"
+    bases: set[str] = {row.rate.basis for row in plan.rows.values()}
+    blocks = [heading, _basis(plan, bases, tflops), _counts(plan)]
+    if plan.seconds:
+        blocks += [_additions(plan)] if len(plan.additions) > 1 else []
+        blocks += [_by_precision(plan)] if bases == {"assumed"} else []
+        blocks.append("\n".join([*(_wall(plan, n) for n in devices), _disk(plan)]))
+    else:
+        blocks.append("Nothing is to do: all files are there.")
+    if plan.remarks:
+        blocks.append("\n".join(f"- {remark}" for remark in plan.remarks))
+    return "\n\n".join(blocks) + "\n"
 
 
-def _origin(plan: Plan) -> str:
-    if plan.calibration is None:
-        return "No hours: there is no calibration; 'rst calibrate' makes one in a few minutes."
+def sizes_text(plans: Sequence[tuple[Project, Plan]], tflops: float | None) -> str:
+    """Plans of the same targets in several matrices, a line for each."""
+    lines = []
+    for project, plan in plans:
+        trained = sum(isinstance(job.cell, TrainingCell) for job in plan.seconds)
+        datasets = dict.fromkeys(job.cell.model.network.dataset for job in plan.seconds)
+        lines.append(
+            [
+                project.matrix.config.run or "paper",
+                project.label.split(" + ")[-1],
+                "; ".join(project.matrix.config.datasets[name].label for name in datasets),
+                f"{plan.total.to_do:,}",
+                f"{trained:,}",
+                hours(plan.total.seconds),
+                _disk(plan).removeprefix("Disk: at most ").removesuffix(" of results."),
+            ]
+        )
+    header = ["size", "config", "data", "cells", "networks", "hours on one device", "disk"]
+    bases = {row.rate.basis for _, plan in plans for row in plan.rows.values()}
+    basis = _basis(plans[-1][1], bases, tflops)
+    return f"{basis}\n\n{table(header, lines, numbers=(3, 4, 5, 6))}\n"
+
+
+def _basis(plan: Plan, bases: Set[str], tflops: float | None) -> str:
+    text = "Hours are floating-point operations over a rate; a cell has one device. "
+    if tflops is not None:
+        return f"{text}The rate of {tflops:g} TFLOP/s is stated (--tflops)."
+    if "shown" in bases:
+        devices = f" on {', '.join(sorted(plan.devices))}" if plan.devices else ""
+        text += f"Rates are those of finished cells of the same kind{devices}. "
+    if "assumed" in bases:
+        text += f"An {ASSUMED_DEVICE}'s rates are ASSUMED, not measured; --tflops states yours."
+    return text.rstrip()
+
+
+def _counts(plan: Plan) -> str:
+    rows = {
+        group: [f"{row.rate.per_second / 1e12:.3g}", row.rate.origin]
+        for group, row in plan.rows.items()
+    }
+    found = {**plan.rows, ("total", "", ""): plan.total}
+    lines = [
+        [
+            *group,
+            *(f"{n:,}" for n in (row.cells, row.there, row.to_do)),
+            *rows.get(group, ["", ""]),
+            hours(row.seconds),
+        ]
+        for group, row in found.items()
+    ]
+    header = ["kind", "network", "dataset", "cells", "exist", "to do", "TFLOP/s", "rate", "hours"]
+    return table(header, lines, numbers=(3, 4, 5, 6, 8))
+
+
+def _additions(plan: Plan) -> str:
+    lines, nothing, together = [], [], 0.0
+    for name, cells, adds, seconds in plan.additions:
+        together += seconds
+        if adds:
+            lines.append([name, f"{cells:,}", f"{adds:,}", hours(seconds), hours(together)])
+        else:
+            nothing.append(name)
+    header = ["to make", "cells", "adds cells", "adds hours", "hours so far"]
+    text = f"What each adds to those above it:\n\n{table(header, lines, numbers=range(1, 5))}"
+    if not nothing:
+        return text
+    more = f" and {len(nothing) - _NAMED} more" if len(nothing) > _NAMED else ""
+    return f"{text}\n\nThese add nothing: {', '.join(nothing[:_NAMED])}{more}."
+
+
+def _by_precision(plan: Plan) -> str:
+    """Rates and hours of one device, by what training computes in."""
+    trained, measured = (plan.operations(trainings=which) for which in (True, False))
+    rows = []
+    for device, rates in ASSUMED.items():
+        took = [trained / rates[p] + measured / rates[Precision.FLOAT32] for p in Precision]
+        rows.append([f"{device}: TFLOP/s, assumed", *(f"{rates[p]:.3g}" for p in Precision)])
+        rows.append([f"{device}: hours of all", *(hours(t / 1e12) for t in took)])
     return (
-        f"Times: {plan.calibration.origin}.\n"
-        f"Hours include a margin of {plan.margin - 1:.0%}; every cell has one device."
+        "The same by `precision` of training; attacks and all that is measured are float32:\n\n"
+        + table(["training in", *Precision], rows, numbers=range(1, 1 + len(Precision)))
     )
 
 
-def _unit(plan: Plan) -> str:
-    assert plan.calibration is not None
-    assumed = " (assumed)" if plan.calibration.assumed else ""
-    return plan.calibration.unit + assumed
-
-
-def _counts(plan: Plan, by: Sequence[str], markdown: bool) -> str:
-    unknown = [axis for axis in by if axis not in AXES]
-    if unknown:
-        raise PlanError(f"--by is {unknown[0]!r}; allowed are {', '.join(AXES)}")
-    at = [AXES.index(axis) for axis in by]
-    grouped: dict[tuple[str, ...], Count] = {}
-    for key, row in plan.rows.items():
-        count = grouped.setdefault(tuple(key[i] for i in at), Count())
-        count.cells += row.cells
-        count.there += row.there
-        count.to_do += row.to_do
-        count.seconds += row.seconds
-    head = [*by, "cells", "exist", "to do"]
-    lines = [
-        [*key, f"{c.cells:,}", f"{c.there:,}", f"{c.to_do:,}", hours(c.seconds)]
-        for key, c in sorted(grouped.items())
-    ]
-    t = plan.total
-    last = [f"{t.cells:,}", f"{t.there:,}", f"{t.to_do:,}", hours(t.seconds)]
-    lines.append(["total", *[""] * (len(by) - 1), *last])
-    if plan.calibration is None:
-        lines = [line[:-1] for line in lines]
-    else:
-        head.append(_unit(plan))
-    return table(head, lines, len(by), markdown)
-
-
-def _additions(plan: Plan, markdown: bool) -> str:
-    """What each part adds, split by network where there are several."""
-    networks = list(dict.fromkeys(name for added in plan.additions for name in added.seconds))
-    head = ["to make", "cells", "exist", "adds"]
-    with_hours = plan.calibration is not None
-    split = networks if with_hours and len(networks) > 1 else []
-    if with_hours:
-        head += [*split, "adds, h", "together, h", "adds, disk"]
-    lines = []
-    together = 0.0
-    for added in plan.additions:
-        own = sum(added.seconds.values())
-        together += own
-        line = [added.part.name, f"{added.cells:,}", f"{added.there:,}", f"{added.adds:,}"]
-        if with_hours:
-            line += [hours(added.seconds[n]) if n in added.seconds else "" for n in split]
-            line += [hours(own), hours(together), size(added.bytes)]
-        lines.append(line)
-    unit = f" {_unit(plan)}" if with_hours else ""
-    title = f"What each adds to those before it, in{unit}:" if unit else "What each adds:"
-    return f"{title}\n\n" + table(head, lines, 1, markdown)
-
-
 def _wall(plan: Plan, devices: int) -> str:
-    wall, chain = plan.wall(devices), plan.chain()
-    assert plan.calibration is not None
-    name = "GPU" if plan.calibration.device_type == "cuda" else "job at a time"
-    plural = name.replace("job", "jobs") if "job" in name else f"{name}s"
-    text = f"With {devices} {name if devices == 1 else plural}: {duration(wall)}"
-    longest = sum(plan.seconds[i] for i in chain)
-    if wall < 1.05 * longest and len(chain) > 1:
-        kinds = " -> ".join(kind_of(plan.to_do[i]) for i in chain)
+    chain, wall = longest_chain(plan.seconds), plan.wall_seconds(devices)
+    text = f"With {devices} device{'s' if devices > 1 else ''}: at least {duration(wall)}"
+    if len(chain) > 1 and wall == sum(plan.seconds[job] for job in chain):
+        kinds = " -> ".join(kind_of(job.cell) for job in chain)
         text += f", which is the longest chain ({kinds}); more would not help"
     return text + "."
 
 
 def _disk(plan: Plan) -> str:
-    text = f"Disk: {size(plan.total.bytes)} of results"
-    if plan.checkpoint_bytes:
-        text += (
-            f", and up to {size(plan.checkpoint_bytes)} of checkpoint for every training that runs"
-        )
-    return text + "."
-
-
-def _remarks(plan: Plan) -> list[str]:
-    found = list(plan.remarks)
-    if plan.calibration is not None:
-        found += plan.calibration.notes
-    total = plan.total
-    if unasked := total.cells - total.there - total.to_do:
-        found.append(f"{unasked:,} cells are missing but only under files that exist: not to do")
-    found += [f"no hours for {n:,} cells: {reason}" for reason, n in plan.uncalibrated.items()]
-    if plan.calibration is not None and any(not isinstance(c, TrainingCell) for c in plan.to_do):
-        measured = ", ".join(f"{name} {share:.0%}" for name, share in plan.standing.items())
-        found.append(
-            "attacks that leave fallen images alone: the share of images that stand is taken "
-            + (f"from finished cells' natural accuracy ({measured}), else " if measured else "")
-            + "as all of them, an upper bound"
-        )
-    return found
+    size = sum(cost.bytes for cost in plan.costs.values())
+    factor, unit = (1e9, "GB") if size >= 1e9 else (1e6, "MB")
+    return f"Disk: at most {size / factor:.1f} {unit} of results."

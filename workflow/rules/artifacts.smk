@@ -1,6 +1,8 @@
 # Tables and figures, each an entry of workflow/artifacts/registry.py, and their pages in the
 # report. They run where Snakemake runs, and only read cell files. A page is in a folder of its
-# own because its name, Table 3.html, has no wildcard in common with table3.csv.
+# own because its name, the title, has no wildcard in common with table3.csv.
+
+
 localrules:
     table,
     figure,
@@ -8,28 +10,26 @@ localrules:
 
 rule table:
     input:
-        lambda wildcards: files(registry.TABLES[wildcards.artifact].cells(MATRIX)),
+        shows(artifact_cells, artifact_page),
     output:
-        csv="results/tables/{artifact}.csv",
-        md="results/tables/{artifact}.md",
-        tex="results/tables/{artifact}.tex",
-        png="results/tables/{artifact}.png",
+        csv=f"{RESULTS}/tables/{{artifact}}.csv",
+        md=f"{RESULTS}/tables/{{artifact}}.md",
+        tex=f"{RESULTS}/tables/{{artifact}}.tex",
+        png=f"{RESULTS}/tables/{{artifact}}.png",
         page=report(
-            directory("results/pages/{artifact}"),
+            directory(f"{RESULTS}/pages/{{artifact}}"),
             patterns=["{label}.html"],
             caption="../report/artifact.rst",
             category=page_category,
             labels=page_labels,
         ),
     log:
-        "results/logs/tables/{artifact}.log",
+        f"{RESULTS}/logs/tables/{{artifact}}.log",
     wildcard_constraints:
         artifact="|".join(registry.TABLES),
     conda:
         "../envs/rst.yaml"
     params:
-        code=artifact_code(),
-        config=shown_config(),
         caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
         "../scripts/artifact.py"
@@ -37,27 +37,25 @@ rule table:
 
 rule figure:
     input:
-        lambda wildcards: files(registry.FIGURES[wildcards.artifact].cells(MATRIX)),
+        shows(artifact_cells, artifact_page),
     output:
-        csv="results/figures/{artifact}.csv",
-        png="results/figures/{artifact}.png",
-        pdf="results/figures/{artifact}.pdf",
+        csv=f"{RESULTS}/figures/{{artifact}}.csv",
+        png=f"{RESULTS}/figures/{{artifact}}.png",
+        pdf=f"{RESULTS}/figures/{{artifact}}.pdf",
         page=report(
-            directory("results/pages/{artifact}"),
+            directory(f"{RESULTS}/pages/{{artifact}}"),
             patterns=["{label}.html"],
             caption="../report/artifact.rst",
             category=page_category,
             labels=page_labels,
         ),
     log:
-        "results/logs/figures/{artifact}.log",
+        f"{RESULTS}/logs/figures/{{artifact}}.log",
     wildcard_constraints:
         artifact="|".join(registry.FIGURES),
     conda:
         "../envs/rst.yaml"
     params:
-        code=artifact_code(),
-        config=shown_config(),
         caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
         "../scripts/artifact.py"
@@ -80,10 +78,10 @@ for experiment in MATRIX.config.experiments:
         name:
             f"cells_{experiment}"
         input:
-            files(MATRIX.cells(experiment)),
+            files_of(functools.partial(MATRIX.cells, experiment)),
 
 
 # Every measured cell of every experiment.
 rule all_cells:
     input:
-        files(MATRIX.all_cells()),
+        files_of(MATRIX.all_cells),

@@ -1,24 +1,27 @@
-# One attack on one model, over the whole test set.
+# One attack over the whole test set: on one model, or on all tickets of a candidate set at once.
 rule attack:
     input:
-        models=evaluation_models,
-        data=lambda wildcards: ancient(manifest(evaluation_of(wildcards).model.network)),
+        data=manifest_of,
+        models=models_below,
     output:
-        f"{CELLS}/{{network}}/{{model}}/{{selection}}/{{attack}}.json",
+        update(f"{CELLS}/{{cell}}.json"),
     log:
-        "results/logs/{network}/{model}/{selection}/{attack}.log",
+        f"{RESULTS}/logs/{{cell}}.log",
+    wildcard_constraints:
+        cell=measured(
+            identity.Evaluation.REGEX,
+            identity.Dense,
+            identity.Ticket,
+            identity.FineTuned,
+            identity.CandidateSet,
+        ),
     group:
-        batch(evaluation_of)
+        batch(cell_of)
     conda:
         "../envs/rst.yaml"
     resources:
-        **needs(evaluation_of),
+        **needs(cell_of),
     params:
-        job=job_flags,
-        on=on_own_gpus,
-        failed=if_failed(evaluation_of),
-        data=lambda wildcards: dataset_digest(evaluation_of(wildcards).model.network),
-        flags=lambda wildcards: attack_flags(evaluation_of(wildcards)),
+        **JOB,
     shell:
-        "{params.on} python -m rst_core attack {output} --data {input.data} {params.flags}"
-        " {params.job} 2> {log} || {params.failed} {output} {log}"
+        measures("attack")

@@ -1,22 +1,22 @@
-# The cell that a job's wildcards name, and the files of it and of what it is made from.
+# The cell that a job's wildcards name, what it is made from, and whether it has to be made.
+import dataclasses
+import functools
+import json
+import sys
+
 from snakemake.exceptions import WorkflowError
 
-from rst_core import spec
+from rst_core import identity
 from workflow.config import ConfigError
-from workflow.matrix import cell_file
+from workflow.images import Datasets
+from workflow.keys import Keys, State, stale_text
 
-
-def cell_named(path):
-    """The cell that a path below the cells' folder names."""
-    try:
-        return spec.parse_cell(path)
-    except ValueError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def files(cells):
-    """Paths of cells' files."""
-    return [cell_file(cell) for cell in cells]
+DATASETS = Datasets(MATRIX, lambda: not workflow.dryrun)
+KEYS = Keys(MATRIX, DATASETS.digest)
+#: Why results are made again, by file; filled while Snakemake builds its plan.
+STALE = {}
+# A path is looked at once for each input, parameter and resource of its job.
+parse_cell = functools.cache(identity.parse_cell)
 
 
 def asked(function):
@@ -25,106 +25,187 @@ def asked(function):
     def wrapped(*arguments):
         try:
             return function(*arguments)
-        except ConfigError as error:
+        except (ConfigError, ValueError) as error:
             raise WorkflowError(str(error)) from None
 
     return wrapped
 
 
-def manifest(network):
-    """Manifest of a network's dataset."""
-    if network.dataset not in MATRIX.config.datasets:
-        known = ", ".join(MATRIX.config.datasets)
-        raise WorkflowError(
-            f"{network.dataset!r} is not in datasets; allowed is one of {known}"
+@asked
+def cell_of(wildcards):
+    """The cell that wildcards name; of a model, the one whose epoch is attacked."""
+    if "model" in wildcards.keys():
+        return identity.TrainingCell(identity.parse_model(wildcards.model), SELECTION)
+    return parse_cell(f"{wildcards.cell}.json")
+
+
+def made_with(cell):
+    """All cells that the job of a cell makes: a training run makes all kept epochs."""
+    if isinstance(cell, identity.TrainingCell):
+        kept = MATRIX.config.keep_selections
+        return [dataclasses.replace(cell, selection=selection) for selection in kept]
+    return [cell]
+
+
+@functools.cache
+def file_of(cell):
+    """A cell's file as input of a job.
+
+    Its time says nothing, so it is ancient; but for one that is made again, as Snakemake looks at
+    no other reason of a job whose input is made by another.
+    """
+    path = MATRIX.file(cell)
+    if workflow.is_main_process and any(
+        KEYS.verdict(other).reason for other in made_with(cell)
+    ):
+        return path
+    return ancient(path)
+
+
+def files(cells):
+    """Files of cells as input of a job."""
+    return [file_of(cell) for cell in cells]
+
+
+@functools.cache
+def rest_on_keys():
+    """Let nothing but missing files and keys decide what is made, and delete no file.
+
+    Snakemake's triggers (params and code of rules) and its marks of files that it does not know
+    to be whole say less than keys. A file that is there is whole, also after a failure.
+    """
+    triggers = {"rerun_triggers": frozenset(), "force_incomplete": True}
+    workflow.dag_settings = dataclasses.replace(workflow.dag_settings, **triggers)
+    if workflow.execution_settings:
+        workflow.execution_settings = dataclasses.replace(
+            workflow.execution_settings, keep_incomplete=True
         )
-    DATASETS_IN_USE.add(network.dataset)
-    return f"results/data/{network.dataset}.json"
 
 
-def dense_of(wildcards):
-    return spec.parse_model(f"{wildcards.network}/{wildcards.dense}")
+def make_again(path, reason=""):
+    """Have Snakemake make an existing file again; it asks before it decides what to run."""
+    if workflow.is_main_process:
+        rest_on_keys()
+        workflow.dag.forcefiles.add(str(path))
+        # Snakemake's report shows whatever files are there.
+        if reason and "--report" in sys.argv:
+            raise WorkflowError(
+                f"{path} is stale and in no report: {reason}; run the same command without "
+                "--report first"
+            )
+        if reason:
+            STALE[str(path)] = reason
 
 
-def ticket_of(wildcards):
-    return spec.parse_model(f"{wildcards.network}/{wildcards.ticket}")
+def look_at(cells):
+    """Have those cells made again that are not what the config asks for."""
+    if workflow.is_main_process:
+        rest_on_keys()
+        for cell in cells:
+            verdict = KEYS.verdict(cell)
+            if verdict.reason:
+                make_again(MATRIX.file(cell), verdict.reason)
 
 
-def finetuned_of(wildcards):
-    return spec.parse_model(f"{wildcards.network}/{wildcards.finetuned}")
+def look_at_dataset(name):
+    """Have a manifest made again if it is of other images, which are still to be fetched.
+
+    Returns:
+        whether the dataset is known; jobs need not ask.
+    """
+    if not workflow.is_main_process or DATASETS.digest(name) is not None:
+        return True
+    if Path(MATRIX.manifest(name)).exists():
+        make_again(MATRIX.manifest(name))
+    return False
 
 
-def training_of(model_of):
-    """The cell of a rule that makes the model that its wildcards name."""
-    return lambda wildcards: spec.TrainingCell(model_of(wildcards), SELECTION)
+@asked
+def dataset_looked_at(wildcards):
+    """No input, but what is there is read when the plan is made."""
+    look_at_dataset(wildcards.dataset)
+    return []
 
 
-def evaluation_of(wildcards):
-    return cell_named(
-        f"{wildcards.network}/{wildcards.model}/{wildcards.selection}/{wildcards.attack}.json"
-    )
+@asked
+def models_below(wildcards):
+    """Files of all models that a cell's job reads."""
+    cell = cell_of(wildcards)
+    look_at(made_with(cell))
+    return model_files(cell)
+
+
+@asked
+def manifest_of(wildcards):
+    """Manifest of a cell's dataset."""
+    name = cell_of(wildcards).model.network.dataset
+    DATASETS_IN_USE.add(name)
+    path, known = MATRIX.manifest(name), look_at_dataset(name)
+    if known and not Path(path).exists():
+        return []  # a dry run has read the images and written nothing
+    return ancient(path) if known else path
+
+
+@asked
+def checkpoint_of(wildcards):
+    """The file of a foreign model; its bytes count, not its time."""
+    return ancient(MATRIX.checkpoint(cell_of(wildcards).model).file)
+
+
+@asked
+def judges(wildcards):
+    """Files of the models that a transfer row is evaluated on."""
+    return [MATRIX.file(cell) for cell in MATRIX.targets(cell_of(wildcards))]
 
 
 def model_files(cell):
-    """Files of the models that a cell is made on, none if its network is untrained."""
-    untrained = isinstance(cell.model, spec.Untrained)
-    return [] if untrained else files(MATRIX.sources(cell))
-
-
-def evaluation_models(wildcards):
-    return files(MATRIX.loaded(MATRIX.sources(evaluation_of(wildcards))))
-
-
-def row_of(wildcards):
-    return cell_named(
-        f"{wildcards.network}/{wildcards.model}/{wildcards.selection}/{wildcards.row}.json"
-    )
+    """Files of all models that a cell's job reads."""
+    return files(MATRIX.loaded(MATRIX.made_of(cell)))
 
 
 @asked
-def judges(row):
-    """Files of the models that a transfer row is evaluated on."""
-    return files(MATRIX.targets(row))
+def settings_of(wildcards):
+    """The settings of a cell as one JSON document."""
+    return json.dumps(MATRIX.document(cell_of(wildcards)))
 
 
-@asked
-def sources_and_judges(row):
-    """Files of all models that a transfer row loads."""
-    return files(MATRIX.loaded([*MATRIX.sources(row), *MATRIX.targets(row)]))
+# Regular expressions of what rules make: paths below the cells' folder.
+NETWORK = identity.anonymous(identity.Network.REGEX)
 
 
-def row_targets(wildcards):
-    return judges(row_of(wildcards))
+def trained(kind):
+    """Of one kind of model."""
+    return f"{NETWORK}/(?:{identity.anonymous(kind.REGEX)})"
 
 
-def row_models(wildcards):
-    return sources_and_judges(row_of(wildcards))
+def measured(name, *kinds):
+    """Of one kind of cell on some kinds of models, without .json."""
+    models = "|".join(identity.anonymous(kind.REGEX) for kind in kinds)
+    selections = "|".join(Selection)
+    return f"{NETWORK}/(?:{models})/(?:{selections})/{identity.anonymous(name)}"
 
 
-def set_row_of(wildcards):
-    return cell_named(
-        f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.row}.json"
+# What all rules that make cells have in common: the job is told the cell's path, its dataset and
+# its settings. It writes its files whole or not at all and leaves fresh ones alone, so that all
+# outputs are update(): Snakemake deletes none before the job. Of those that were not there before
+# a job that failed it says that there is no backup, which helps nobody.
+logger.addFilter(lambda record: "no backup found" not in record.getMessage())
+JOB = {
+    "on": on_own_gpus,
+    "job": job_flags,
+    "settings": settings_of,
+    "failed": if_failed(cell_of),
+}
+
+
+def makes(command, output="{output}", more=""):
+    """The shell command of jobs that make models, which is one rst command."""
+    return (
+        f"{{params.on}} python -m rst_core {command} {output} --data {{input.data}}"
+        f" --settings {{params.settings:q}} {more} {{params.job}} 2> {{log}}"
     )
 
 
-def set_row_targets(wildcards):
-    return judges(set_row_of(wildcards))
-
-
-def set_row_models(wildcards):
-    return sources_and_judges(set_row_of(wildcards))
-
-
-def adaptive_of(wildcards):
-    return cell_named(
-        f"{wildcards.network}/{wildcards.candidates}/{wildcards.selection}/{wildcards.attack}.json"
-    )
-
-
-def adaptive_models(wildcards):
-    return files(MATRIX.loaded(MATRIX.sources(adaptive_of(wildcards))))
-
-
-def features_of(wildcards):
-    folder = f"{wildcards.network}/{wildcards.folder}"
-    return cell_named(f"{folder}/feature_distance.json")
+def measures(command, more=""):
+    """The same for measured cells; params.failed says what is left of one that fails."""
+    return makes(command, more=more) + " || {params.failed} {output} {log}"

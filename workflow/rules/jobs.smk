@@ -1,11 +1,12 @@
 # What a job asks for, with which others it shares one of the scheduler's, and how it ends.
+import functools
 import hashlib
 import os
 import sys
 from pathlib import Path
 
-from rst_core import spec
-from workflow import gpu_slots, holes
+from rst_core import identity
+from workflow import failures, gpu_slots
 from workflow.machine import may_share, resources as resources_of
 
 
@@ -15,23 +16,43 @@ def needs(cell_of):
         return {"gpu": 1}
 
     def resource(name):
-        return lambda wildcards, attempt: resources_of(
-            cell_of(wildcards), MACHINE, attempt, sharing, PREDICTED
-        )[name]
+        return lambda wildcards: request_of(cell_of(wildcards))[name]
 
-    sharing = workflow.group_settings.group_components.get("evaluations", 1)
+    def slots(wildcards):
+        return min(resource("gpu")(wildcards), slots_of_a_job())
+
     asked_for = ("gpu", "cpus_per_task", "mem_mb", "runtime")
-    # "turn" makes cells that share a job take turns (slurm/config.yaml).
-    shared = {"turn": 1, "tries": lambda wildcards, attempt: attempt}
+    shared = {"slot": slots, "tries": lambda wildcards, attempt: attempt}
     return MACHINE.site | {name: resource(name) for name in asked_for} | shared
 
 
-def in_one_word(model):
-    """A model's path as the name of a group of jobs."""
-    return ".".join(Path(model.path).parts)
+@functools.cache
+def request_of(cell):
+    """The resources of a cell on the profile's machine."""
+    return resources_of(cell, MACHINE)
 
 
-def batch(cell_of, inputs_of=None):
+def slots_of_a_job():
+    """How many GPUs of cells that share a job are used at once (slurm/config.yaml)."""
+    slots = workflow.global_resources.get("slot")
+    return 1 if slots is None or slots.value is None else slots.value
+
+
+def job_of(model):
+    """The group of the jobs that make a model and evaluate it.
+
+    Where cells of a job run side by side, models of one network, of which none needs another,
+    share a group; how many of them share a job is group-components of "models".
+    """
+    path = Path(model.path)
+    name = ".".join(path.parts)
+    if slots_of_a_job() > 1:
+        name = ".".join([*path.parts[:-1], path.name.partition("-")[0]])
+    workflow.parent_groupids[name] = "models"
+    return name
+
+
+def batch(cell_of):
     """The group of a rule's job: which cells may share one job of a scheduler.
 
     A job starts when all inputs of its cells are there, so that cells share one only where
@@ -41,49 +62,47 @@ def batch(cell_of, inputs_of=None):
 
     Args:
         cell_of: wildcards -> the cell.
-        inputs_of: wildcards -> model files, where a cell needs more than its own model.
     """
 
     def group(wildcards):
         cell = cell_of(wildcards)
-        if MACHINE is None or not may_share(cell, MACHINE, PREDICTED):
+        if not may_share(cell, MACHINE):
             return None
-        if isinstance(cell, spec.TrainingCell):
-            return in_one_word(cell.model)
-        needed = sorted(inputs_of(wildcards)) if inputs_of else model_files(cell)
-        if all(Path(file).exists() for file in needed):
+        if isinstance(cell, identity.TrainingCell):
+            return job_of(cell.model)
+        models = MATRIX.loaded(MATRIX.made_of(cell))
+        if all(KEYS.state(model) is State.FRESH for model in models):
             return "evaluations"
-        name = in_one_word(cell.model)
-        if inputs_of:
-            digest = hashlib.sha256(" ".join(needed).encode()).hexdigest()[:12]
-            name = f"evaluations-{digest}"
+        if not isinstance(cell, identity.TransferRow):
+            return job_of(cell.model)
+        needed = " ".join(sorted(map(MATRIX.file, models)))
+        name = f"evaluations-{hashlib.sha256(needed.encode()).hexdigest()[:12]}"
         # The number of cells in these, too, is group-components of "evaluations".
         workflow.parent_groupids[name] = "evaluations"
         return name
 
-    return group
+    return None if MACHINE is None else group
 
 
 def job_flags(wildcards, resources, threads):
     """How a job runs. As it looks at its resources, Snakemake does not rerun for changes of it."""
     flags = ["--threads", str(threads), "--processes", str(resources.gpu)]
-    minutes = resources.get("runtime")
-    if isinstance(minutes, int):
-        flags += ["--minutes", str(minutes)]
-    return words([*flags, "--keep", str(FINISHED)])
+    return words(flags)
 
 
 def on_own_gpus(wildcards, resources):
-    """What a command starts with on a machine whose GPUs Snakemake shares out itself.
+    """What a command starts with where Snakemake shares out the GPUs of a machine or of a job.
 
     Looks at its resources for the same reason as job_flags.
     """
-    count = workflow.global_resources.get("gpu")
-    if not workflow.local_exec or count is None or count.value is None:
+    gpus = workflow.global_resources.get("gpu")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if workflow.remote_exec and slots_of_a_job() > 1 and visible:
+        devices = visible
+    elif workflow.local_exec and gpus is not None and gpus.value is not None:
+        devices = visible or ",".join(map(str, range(gpus.value)))
+    else:
         return ""
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(
-        map(str, range(count.value))
-    )
     return words([sys.executable, gpu_slots.__file__, str(resources.gpu), devices])
 
 
@@ -91,16 +110,15 @@ def if_failed(cell_of):
     """The command that an evaluation that failed ends with, before its output and its log.
 
     In a job of its own that is its status. So it is in a shared job, which may have met a
-    bad node, the first time; another failure leaves a hole. Looks at its resources for the
+    bad node, the first time; after another its record is put in
+    place of the file. Looks at its resources for the
     same reason as job_flags.
     """
 
     def command(wildcards, resources):
-        shared = MACHINE is not None and may_share(
-            cell_of(wildcards), MACHINE, PREDICTED
-        )
+        shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
         if not shared or resources.tries == 1:
             return "exit $? #"
-        return f"{words([sys.executable, holes.__file__])} $?"
+        return f"{words([sys.executable, failures.__file__])} $?"
 
     return command

@@ -1,8 +1,7 @@
 # The protocol's page, and everything from the cells that exist now. They run where Snakemake
 # runs, and only read cells.
-import time
 
-from workflow.artifacts.protocol import config_digest
+PARTIAL = f"{RESULTS}/partial"
 
 
 localrules:
@@ -12,49 +11,49 @@ localrules:
 
 rule protocol:
     input:
-        cells=rules.all_cells.input,
-        data=[ancient(f"results/data/{d}.json") for d in datasets_of_cells()],
+        shows(
+            lambda wildcards: MATRIX.all_cells(),
+            lambda wildcards: f"{RESULTS}/pages/{PROTOCOL}.html",
+        ),
     output:
         report(
-            f"results/pages/{PROTOCOL}.html",
+            f"{RESULTS}/pages/{PROTOCOL}.html",
             caption="../report/protocol.rst",
             category=page_category,
             labels=page_labels,
         ),
     log:
-        "results/logs/pages/protocol.log",
+        f"{RESULTS}/logs/pages/protocol.log",
     conda:
         "../envs/rst.yaml"
-    params:
-        code=artifact_code(),
-        config=config_digest(MATRIX.config),
     script:
         "../scripts/protocol.py"
 
 
 rule partial:
-    """Make tables, figures and claims from the cells that exist now, in results/partial.
+    """Make tables, figures and claims from the cells that exist now, in their folder partial.
 
     Starts no computing job, needs none, and leaves complete results alone. While another
     Snakemake works in this folder say --nolock: without it, the other's lock would go when
     this ends. Cells that cannot be read are named and left out.
     """
+    input:
+        always(f"{PARTIAL}/pages"),
     output:
-        claims=directory("results/partial/claims"),
-        tables=directory("results/partial/tables"),
-        figures=directory("results/partial/figures"),
+        claims=directory(f"{PARTIAL}/claims"),
+        tables=directory(f"{PARTIAL}/tables"),
+        figures=directory(f"{PARTIAL}/figures"),
+        training=directory(f"{PARTIAL}/training"),
         pages=report(
-            directory("results/partial/pages"),
+            directory(f"{PARTIAL}/pages"),
             patterns=["{label}.html"],
             caption="../report/partial.rst",
             category=page_category,
             labels=page_labels,
         ),
     log:
-        "results/logs/partial.log",
+        f"{RESULTS}/logs/partial.log",
     conda:
         "../envs/rst.yaml"
-    params:
-        asked=time.time_ns(),  # never made before, so always made again
     script:
         "../scripts/partial.py"

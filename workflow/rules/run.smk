@@ -1,13 +1,50 @@
-# What a run of Snakemake looks at before its first job, and says and clears up at its end.
-import shutil
+# What a run of Snakemake checks before its first job, and reports and clears up at its end.
+import atexit
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from rst_core.lease import leases
+from rst_core.job.lease import leases
 from rst_core.vocabulary import Source
-from workflow import failures, holes, preflight
+from workflow import failures, preflight
+
+if MACHINE is not None:
+    from workflow.cluster import cells, executor, preview
+
+    def named(job):
+        """A job's name for squeue."""
+        jobs = cells_of_job(job)
+        return cells.job_name(
+            [one.rule.name for one in jobs], [str(one.output[0]) for one in jobs]
+        )
+
+    def progress(job):
+        """When a job's cells last saved something."""
+        outputs = [str(one.output[0]) for one in cells_of_job(job)]
+        return cells.progress(outputs, Path(CELLS), CHECKPOINTS)
+
+    def asked_by(job):
+        """What a cell's job asks for; empty for what is no cell."""
+        path = str(job.output[0]) if job.output else ""
+        return (
+            request_of(parse_cell(path[len(CELLS) + 1 :]))
+            if path.startswith(CELLS)
+            else {}
+        )
+
+    def cells_of_job(job):
+        """A job, or those of a group with the one that makes the model first."""
+        if not job.is_group():
+            return [job]
+        return sorted(
+            job.jobs,
+            key=lambda one: (str(one.output[0])[-3:] != ".pt", str(one.output[0])),
+        )
+
+    if workflow.is_main_process:
+        executor.install(MACHINE, slots_of_a_job(), named, progress)
+        preview.install(MACHINE.longest, slots_of_a_job(), asked_by)
 
 
 def check_data_folders():
@@ -27,7 +64,7 @@ def check_data_folders():
 
 
 def check_scheduler():
-    """Stop before the first job if SLURM would refuse all; then wait whenever it is away."""
+    """Stop before the first job if SLURM would refuse or never start its jobs."""
     if workflow.local_exec:
         return
     if MACHINE is None:
@@ -38,17 +75,27 @@ def check_scheduler():
     found = list(preflight.problems(MACHINE, MACHINE_FILE))
     if found:
         raise WorkflowError("\n".join(found))
-    patient = Path(workflow.basedir) / "workflow" / "bin"
-    preflight.put_first(patient)
+    for line in preflight.notes():
+        logger.info(line)
+
+
+def print_stale():
+    """Say which results are made again and why; of a dry run at its end, where its reader looks."""
+    if text := stale_text(STALE):
+        print(text, file=sys.stderr)
+
+
+if workflow.is_main_process:
+    atexit.register(lambda: workflow.dryrun and print_stale())
 
 
 def check_disk():
     """Stop before the first job if its results would find no room."""
-    if full := preflight.disk_problem(Path("results")):
+    if full := preflight.disk_problem(Path(RESULTS)):
         raise WorkflowError(full)
 
 
-def say_who_works():
+def name_cells_in_work():
     """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
     for folder, holder in leases(CHECKPOINTS):
         logger.info(f"{folder}: {holder} works on it; its new job will wait")
@@ -56,47 +103,48 @@ def say_who_works():
 
 def summarise_failures():
     """Name every failed cell with the end of its log, and the artifacts that lack it."""
+    reasons = {} if MACHINE is None else executor.Executor.reasons
     failed = [
         failures.Failure(
-            job.rule.name, [str(f) for f in job.output], [str(f) for f in job.log]
+            job.rule.name,
+            [str(f) for f in job.output],
+            [str(f) for f in job.log],
+            reasons.get(str(job.output[0]), ""),
         )
         for entry in workflow.scheduler.failed
         for job in (entry.jobs if entry.is_group() else [entry])
     ]
-    found = holes_of_this_run()
+    found = failed_in_place()
     failed += [
         failures.Failure("", [str(cell)], [str(log)]) for cell, log in found.items()
     ]
-    artifacts = [j for j in workflow.dag.jobs if j.rule.name in ("table", "figure")]
+    shown = ("table", "figure", "training_curves")
+    artifacts = [j for j in workflow.dag.jobs if j.rule.name in shown]
     unmade = [j for j in workflow.dag.needrun_jobs() if j in artifacts]
-    holed = [
+    incomplete = [
         job
         for job in artifacts
         if job not in unmade and not found.keys().isdisjoint(map(Path, job.input))
     ]
-    # To Snakemake these are complete; said to be not, they are made again by the next run.
-    for job in workflow.dag.jobs:
-        if job in holed or not found.keys().isdisjoint(map(Path, job.output)):
-            workflow.persistence.started(job)
-    failures.record(failed)
-    lacking, gaps = ([str(job.output[0]) for job in jobs] for jobs in (unmade, holed))
+    failures.record(failed, RESULTS)
+    lacking, gaps = (
+        [str(job.output[0]) for job in jobs] for jobs in (unmade, incomplete)
+    )
     logger.error(failures.summary(failed, list(lacking), sys.argv, list(gaps)))
-    if full := preflight.disk_problem(Path("results")):
+    if full := preflight.disk_problem(Path(RESULTS)):
         logger.error(full)
 
 
-def holes_of_this_run():
-    """Holes among what was asked for, with their logs."""
+def failed_in_place():
+    """Cells among what was asked for whose files say that they failed, with their logs."""
     asked_for = {Path(file) for job in workflow.dag.jobs for file in job.output}
-    return {cell: log for cell, log in holes.holes().items() if cell in asked_for}
+    found = failures.in_place(results=RESULTS)
+    return {cell: log for cell, log in found.items() if cell in asked_for}
 
 
-def end():
-    """A run that left holes has failed, though Snakemake knows of no failed job."""
-    if holes_of_this_run():
+def fail_if_cells_failed():
+    """A run in which cells failed has failed, though Snakemake knows of no failed job."""
+    if failed_in_place():
         summarise_failures()
         raise WorkflowError("some cells failed; see above")
-    shutil.rmtree(FINISHED, ignore_errors=True)
-    shutil.rmtree(failures.FAILED, ignore_errors=True)
-    if not holes.holes():
-        shutil.rmtree(holes.HOLES, ignore_errors=True)
+    failures.forget(RESULTS)

@@ -1,27 +1,27 @@
 # Dense networks: natural and adversarial training.
 rule train:
     input:
-        data=lambda wildcards: ancient(manifest(dense_of(wildcards).network)),
+        data=manifest_of,
+        models=models_below,
     output:
-        selected=f"{CELLS}/{{network}}/{{dense}}/{SELECTION}/weights.pt",
+        selected=update(f"{CELLS}/{{model}}/{SELECTION}/weights.pt"),
         others=[
-            f"{CELLS}/{{network}}/{{dense}}/{s}/weights.pt" for s in OTHER_SELECTIONS
+            update(f"{CELLS}/{{model}}/{selection}/weights.pt")
+            for selection in OTHER_SELECTIONS
         ],
     log:
-        "results/logs/{network}/{dense}/train.log",
+        f"{RESULTS}/logs/{{model}}/train.log",
     benchmark:
-        "results/benchmarks/{network}/{dense}/train.tsv"
+        f"{RESULTS}/benchmarks/{{model}}/train.tsv"
+    wildcard_constraints:
+        model=trained(identity.Dense),
     group:
-        batch(training_of(dense_of))
+        batch(cell_of)
     conda:
         "../envs/rst.yaml"
     resources:
-        **needs(training_of(dense_of)),
+        **needs(cell_of),
     params:
-        job=job_flags,
-        on=on_own_gpus,
-        data=lambda wildcards: dataset_digest(dense_of(wildcards).network),
-        flags=lambda wildcards: training_flags(dense_of(wildcards)),
+        **JOB,
     shell:
-        "{params.on} python -m rst_core train {output.selected} --data {input.data} {params.flags}"
-        " {params.job} 2> {log}"
+        makes("train", "{output.selected}")

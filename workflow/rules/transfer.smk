@@ -1,25 +1,27 @@
 # One row of a transfer matrix: adversarial images of one source, judged by many targets.
 rule transfer:
     input:
-        models=row_models,
-        data=lambda wildcards: ancient(manifest(row_of(wildcards).model.network)),
+        data=manifest_of,
+        models=models_below,
     output:
-        f"{CELLS}/{{network}}/{{model}}/{{selection}}/{{row}}.json",
+        update(f"{CELLS}/{{cell}}.json"),
     log:
-        "results/logs/{network}/{model}/{selection}/{row}.log",
+        f"{RESULTS}/logs/{{cell}}.log",
+    wildcard_constraints:
+        cell=measured(
+            identity.TransferRow.REGEX,
+            identity.Dense,
+            identity.Ticket,
+            identity.CandidateSet,
+        ),
     group:
-        batch(row_of, row_models)
+        batch(cell_of)
     conda:
         "../envs/rst.yaml"
     resources:
-        **needs(row_of),
+        **needs(cell_of),
     params:
-        job=job_flags,
-        on=on_own_gpus,
-        failed=if_failed(row_of),
-        targets=row_targets,
-        data=lambda wildcards: dataset_digest(row_of(wildcards).model.network),
-        flags=lambda wildcards: attack_flags(row_of(wildcards)),
+        **JOB,
+        targets=judges,
     shell:
-        "{params.on} python -m rst_core transfer {output} --data {input.data} {params.flags}"
-        " --targets {params.targets} {params.job} 2> {log} || {params.failed} {output} {log}"
+        measures("transfer", "--targets {params.targets}")

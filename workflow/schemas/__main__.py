@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rst_core.files import write_text
+from rst_core.storage import write_text
 from workflow.config import schema_text
 
 write_text(Path(__file__).with_name("config.schema.json"), schema_text())

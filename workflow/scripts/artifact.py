@@ -6,23 +6,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from workflow.artifacts.make import make_figure, make_table
-from workflow.artifacts.page import page_name, write_page
 from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.config import read_config
-from workflow.matrix import Matrix
+from workflow.artifacts.report.page import page_name, write_page
+from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
-name = job.wildcards.artifact
 
-with open(job.log[0], "w", encoding="utf-8") as log:
-    sys.stderr = log
-    matrix = Matrix(read_config(job.config))
-    cells = [Path(path) for path in job.input]
-    stem = Path(job.output.csv).with_suffix("")
-    if name in TABLES:
-        make_table(TABLES[name], cells, matrix, stem)
-    else:
-        make_figure(FIGURES[name], cells, matrix, stem)
+with logged(Path(job.log[0])):
+    shown = Shown(job.config)
+    name, stem = job.wildcards.artifact, Path(job.output.csv).with_suffix("")
     artifact = (TABLES | FIGURES)[name]
+    cells = artifact.cells(shown.matrix)
+    if name in TABLES:
+        make_table(TABLES[name], shown.files(cells), shown.matrix, stem)
+    else:
+        make_figure(FIGURES[name], shown.files(cells), shown.matrix, stem)
     made = [Path(path) for which, path in job.output.items() if which != "page"]
-    write_page(artifact, made, Path(job.output.page) / page_name(artifact))
+    page = Path(job.output.page) / page_name(artifact)
+    write_page(artifact, made, page)
+    shown.stamp(page, cells, made)

@@ -5,16 +5,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rst_core.files import write_text
-from workflow.artifacts.claims import make_claims
-from workflow.config import read_config
-from workflow.matrix import Matrix
+from rst_core.storage import write_text
+from workflow.artifacts.claims import claim_cells, make_claims
+from workflow.artifacts.claims.page import without_links
+from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
-with open(job.log[0], "w", encoding="utf-8") as log:
-    sys.stderr = log
-    matrix = Matrix(read_config(job.config))
-    cells = [Path(path) for path in job.input]
-    make_claims(cells, matrix, Path(job.output.csv).with_suffix(""))
-    write_text(Path(job.output.page), Path(job.output.html).read_text(encoding="utf-8"))
+with logged(Path(job.log[0])):
+    shown = Shown(job.config)
+    cells = claim_cells(shown.matrix)
+    make_claims(shown.files(cells), shown.matrix, Path(job.output.csv).with_suffix(""))
+    page = Path(job.output.page)
+    write_text(page, without_links(Path(job.output.html).read_text(encoding="utf-8")))
+    shown.stamp(page, cells, [job.output.csv, job.output.places, job.output.html])

@@ -1,19 +1,20 @@
-"""Snakemake's way into ``workflow.artifacts.protocol``."""
+"""Snakemake's way into ``workflow.artifacts.report.protocol``."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rst_core.files import write_text
-from workflow.artifacts.page import PROTOCOL, from_markdown, page
-from workflow.artifacts.protocol import protocol, read_made
-from workflow.config import read_config
-from workflow.matrix import Matrix
+from rst_core.storage import write_text
+from workflow.artifacts.report.page import PROTOCOL, from_markdown, page
+from workflow.artifacts.report.protocol import protocol, read_made
+from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
-with open(job.log[0], "w", encoding="utf-8") as log:
-    sys.stderr = log
-    text = protocol(Matrix(read_config(job.config)), read_made(map(Path, job.input.cells)))
+with logged(Path(job.log[0])):
+    shown = Shown(job.config)
+    cells = shown.matrix.all_cells()
+    text = protocol(shown.matrix, read_made(shown.files(cells)))
     write_text(Path(job.output[0]), page(PROTOCOL, from_markdown(text)))
+    shown.stamp(Path(job.output[0]), cells)

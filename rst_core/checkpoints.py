@@ -1,0 +1,69 @@
+"""What long work asks of whoever runs it: the state that it saved before, and when to save or stop.
+
+Training and attacks call these two methods and know of no file, signal or scheduler; the job
+that makes a cell (``rst_core.job``) implements them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Tensors and plain values, nested.
+State = dict[str, Any]
+
+
+class Checkpoints(Protocol):
+    """Where unfinished work keeps its state; of several processes each has one of its own."""
+
+    def restore(self) -> State | None:
+        """The state that the same work saved before, the same in every process, or None."""
+
+    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+        """To be called between two steps; may save, and may raise to end the work there.
+
+        All processes call it equally often, and ``state``, if it is called, is called in all of
+        them: it may communicate.
+
+        Args:
+            progress: how far the work is, in words.
+            state: what is to be restored; called only if it is saved.
+            due: whether this is a good moment to save.
+        """
+
+
+class NoCheckpoints:
+    """Restores nothing, saves nothing, never ends."""
+
+    def restore(self) -> State | None:
+        """None."""
+        return None
+
+    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+        """Nothing."""
+
+
+NO_CHECKPOINTS = NoCheckpoints()
+
+
+def take(found: Mapping[str, Tensor], into: Mapping[str, Tensor]) -> None:
+    """Copy restored tensors into those of the same names; raises as :func:`check_alike`."""
+    check_alike(found, into)
+    for name, value in into.items():
+        value.detach().copy_(found[name])
+
+
+def check_alike(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` unless tensors have these names, shapes and types, and are finite."""
+    if found.keys() != wanted.keys():
+        raise ValueError(f"it holds {', '.join(map(str, found))}")
+    for name, value in wanted.items():
+        new = found[name]
+        plain = not new.is_meta and str(new.layout) == "torch.strided"
+        if new.shape != value.shape or new.dtype != value.dtype or not plain:
+            raise ValueError(f"{name} is {new.dtype} of {tuple(new.shape)}")
+        if value.is_floating_point() and not bool(new.isfinite().all()):
+            raise ValueError(f"{name} is not finite")

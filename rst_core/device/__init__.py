@@ -1,0 +1,1 @@
+"""How and where tensors are computed: precision, several processes, random generators."""

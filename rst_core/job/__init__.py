@@ -1,0 +1,1 @@
+"""Makes one cell: command line, records, checkpoints, stop, lease; imported by none."""

@@ -1,0 +1,112 @@
+"""The checkpoint of a cell: unfinished work in one file, saved by time and on SIGTERM."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from rst_core.checkpoints import State
+from rst_core.device.distributed import agreed, share
+from rst_core.job.log import log
+from rst_core.job.preemption import SUPERSEDED, TERMINATED, Preempted, Preemption
+from rst_core.storage import FileError, load_tensors, remove_parts, save_tensors
+
+KIND = "Checkpoint"
+#: Seconds between two checkpoints: what a killed job can lose.
+INTERVAL = 600.0
+#: Seconds between two lines of progress in the log.
+_LINE = 60.0
+
+
+class _Verdict(IntEnum):
+    """What to do next; of several processes' verdicts the largest counts for all."""
+
+    CONTINUE = 0
+    SAVE = 1
+    TERMINATED = 2
+    SUPERSEDED = 3
+
+
+@dataclass
+class Checkpoint:
+    """Implements :class:`~rst_core.checkpoints.Checkpoints` for a cell's job.
+
+    Attributes:
+        name: of the cell, for the log.
+        key: everything that the work depends on; the state of other work is not restored.
+        interval: seconds between two saves that nothing else asks for.
+        follow: called in the first process with every state that was saved or restored.
+        continued: from where this and earlier jobs continued, for the records.
+    """
+
+    name: str
+    path: Path
+    key: str
+    preemption: Preemption
+    interval: float = INTERVAL
+    follow: Callable[[State], None] = lambda state: None
+    clock: Callable[[], float] = time.monotonic
+    continued: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._saved = self._logged = self.clock()
+
+    def restore(self) -> State | None:
+        """See :class:`~rst_core.checkpoints.Checkpoints`."""
+        try:
+            header, stored = load_tensors(self.path, KIND)
+        except FileNotFoundError:
+            return None
+        except FileError as error:
+            log.info("%s: starting afresh: %s", self.name, error)
+            return None
+        if header.get("key") != self.key:
+            log.info("%s: starting afresh: the checkpoint is of other settings", self.name)
+            return None
+        self.continued = [*header["continued"], header["progress"]]
+        log.info("%s: continuing %s", self.name, header["progress"])
+        state: State = stored
+        if share().writes:
+            self.follow(state)
+        return state
+
+    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+        """See :class:`~rst_core.checkpoints.Checkpoints`.
+
+        Raises ``Preempted`` if the job must leave; what is done is saved, unless the lease is lost.
+        """
+        verdict = _Verdict(agreed(self._verdict(due)))
+        if self.clock() - self._logged >= _LINE:
+            self._logged = self.clock()
+            log.info("%s: %s", self.name, progress)
+        if verdict is _Verdict.SUPERSEDED:
+            raise Preempted(SUPERSEDED)
+        if verdict is not _Verdict.CONTINUE:
+            self._save(progress, state())
+        if verdict is _Verdict.TERMINATED:
+            raise Preempted(f"left {progress}: {TERMINATED}; saved, the same command continues")
+
+    def _verdict(self, due: bool) -> _Verdict:
+        if self.preemption.superseded:
+            return _Verdict.SUPERSEDED
+        if self.preemption.terminated:
+            return _Verdict.TERMINATED
+        late = self.clock() - self._saved >= self.interval
+        return _Verdict.SAVE if due or late else _Verdict.CONTINUE
+
+    def _save(self, progress: str, state: State) -> None:
+        """Write the file; returns in every process once the first one has."""
+        if share().writes:
+            header = {"key": self.key, "progress": progress, "continued": self.continued}
+            save_tensors(self.path, state, KIND, header)
+            self.follow(state)
+        agreed(0)
+        self._saved = self.clock()
+
+    def remove(self) -> None:
+        """Remove the file, and what killed jobs left of it, once the result is written."""
+        self.path.unlink(missing_ok=True)
+        remove_parts(self.path)

@@ -1,0 +1,138 @@
+"""``rst``: what the workflow's rules call and what a user can type.
+
+Every command takes the path of one cell, which is its identity, and flags, which are its
+settings. Nothing that computes is imported before it is needed, so that help is quick.
+``--processes N`` spreads a cell over N GPUs of a node through ``torchrun``; training and
+attacks get faster, and results change by rounding only.
+
+Settings are flags, or one JSON document (``--settings``). A cell that is there, whole, and of
+the same settings, images and models is left as it is.
+
+Exit status: 0 the cell is finished; 75 it was preempted (SIGTERM), and the same
+command continues it; 70 it diverged: a loss, a weight or a logit is
+not finite; 1 it failed, for a reason of one sentence; 2 the command line is wrong; 130 it was
+interrupted by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rst_core.job.commands import COMMANDS, parser
+from rst_core.job.errors import DIVERGED, failed
+from rst_core.job.lease import Claim, held
+from rst_core.job.log import log, show_log
+from rst_core.job.places import checkpoints, lease_path
+from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
+from rst_core.job.recipe import Recipe
+
+#: Exit status after Ctrl-C, as a shell has it.
+INTERRUPTED = 130
+#: Set for the processes that share a cell: the claim of the one that started them.
+_CLAIM = "RST_CLAIM"
+
+
+def _spread(words: list[str], processes: int, claim: Claim) -> int:
+    """Run the same command in several processes of this node; the exit status is theirs."""
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    os.environ[_CLAIM] = f"{claim.number} {claim.token} {claim.folder.absolute()}"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # What torchrun --standalone does, but in this process, which so learns their exit status.
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=claim.token,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", "rst_core", *words)
+    except SignalException:
+        return PREEMPTED  # it has passed the signal on, and waited for them to save
+    except ChildFailedError as error:
+        codes = {failure.exitcode for failure in error.failures.values()}
+        if DIVERGED in codes:
+            return DIVERGED
+        return PREEMPTED if codes == {PREEMPTED} else 1
+    finally:
+        del os.environ[_CLAIM]
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; every way out is a status and at most one sentence."""
+    words = sys.argv[1:] if argv is None else argv
+    preemption = Preemption()
+    arguments = parser(__doc__).parse_args(words)
+    if getattr(arguments, "device", None):
+        os.environ["RST_DEVICE"] = arguments.device
+
+    def make() -> int:
+        with preemption.on_sigterm():
+            return _run(words, arguments, preemption)
+
+    saved = "; the same command continues from what was saved"
+    return ended(arguments.command, make, saved)
+
+
+def ended(command: str, make: Callable[[], int], after_interrupt: str = "") -> int:
+    """How a command ends, whatever is raised: a status, and at most one sentence."""
+    show_log()
+    try:
+        return make()
+    except Preempted as preempted:
+        log.info("rst %s: %s", command, preempted)
+        return PREEMPTED
+    except KeyboardInterrupt:
+        log.info("rst %s: interrupted%s", command, after_interrupt)
+        return INTERRUPTED
+    except Exception as error:
+        return failed(command, error)
+
+
+def _run(words: list[str], arguments: argparse.Namespace, preemption: Preemption) -> int:
+    """Make what is asked for, unless it is there already: that costs neither torch nor a lease."""
+    job = COMMANDS[arguments.command].job(arguments)
+    if not isinstance(job, Recipe):
+        return job()
+    if given := os.environ.get(_CLAIM):
+        number, token, folder = given.split(" ", 2)
+        preemption.lease_lost = Claim(Path(folder), int(number), token).lost
+        return _make(job, arguments, preemption)
+    if job.finished():
+        return 0
+    if os.environ.get("RANK", "0") != "0":  # the first process holds the lease
+        return _make(job, arguments, preemption)
+    with held(lease_path(job.root, job.cells[0]), within=checkpoints(job.root)) as (claim, waited):
+        preemption.lease_lost = claim.lost
+        if waited and job.finished():
+            return 0
+        if arguments.processes > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+            return _spread(words, arguments.processes, claim)
+        return _make(job, arguments, preemption)
+
+
+def _make(recipe: Recipe, arguments: argparse.Namespace, preemption: Preemption) -> int:
+    import torch
+
+    from rst_core.device.distributed import processes
+    from rst_core.job.cells import make
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    with processes():
+        make(recipe, workers=arguments.workers, preemption=preemption)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

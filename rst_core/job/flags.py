@@ -1,0 +1,133 @@
+"""Settings on the command line: one field, one flag, or all of them as one JSON document."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from rst_core.document import from_document
+
+
+class UsageError(ValueError):
+    """The command line is wrong."""
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def add_flags(parser: argparse.ArgumentParser, settings: type, title: str) -> None:
+    """Add a flag for every field of a settings class; a flag that is not given sets nothing."""
+    group = parser.add_argument_group(title)
+    hints = typing.get_type_hints(settings)
+    for field in dataclasses.fields(settings):
+        options: dict[str, Any] = {"dest": field.name, "help": field.metadata["description"]}
+        options["default"] = argparse.SUPPRESS
+        if field.default is dataclasses.MISSING:
+            options["help"] += " (required)"
+        elif field.default not in ("", None):
+            shown = field.default
+            shown = " ".join(map(str, shown)) if isinstance(shown, tuple) else shown
+            options["help"] += f" (default: {shown})"
+        group.add_argument(_flag(field.name), **options | _kind(hints[field.name]))
+
+
+def _kind(annotation: Any) -> dict[str, Any]:
+    """What argparse has to know of a field's type."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
+    if typing.get_origin(annotation) is tuple:
+        item, *rest = typing.get_args(annotation)
+        return _kind(item) | {"nargs": "*" if rest == [Ellipsis] else 1 + len(rest)}
+    if annotation is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if issubclass(annotation, StrEnum):
+        return {"type": str, "choices": [member.value for member in annotation]}
+    return {"type": annotation, "metavar": annotation.__name__.upper()}
+
+
+def settings_of(
+    arguments: argparse.Namespace,
+    sections: Mapping[str, type],
+    known: Mapping[str, Any] = types.MappingProxyType({}),
+) -> list[Any]:
+    """The settings of a command, from ``--settings`` or from flags: an instance of each class.
+
+    ``sections`` are settings classes by the document's name for them, "" being its top level;
+    ``known`` are values of fields that need not be given. Raises ``UsageError`` for a document that
+    cannot be read or has an unknown section, for flags beside one, and for a setting that is
+    missing; ``ValueError`` as the settings classes do.
+    """
+    given = vars(arguments)
+    fields = {name: [f.name for f in dataclasses.fields(kind)] for name, kind in sections.items()}
+    found = {name: {f: given[f] for f in fields[name] if f in given} for name in sections}
+    if given.get("settings") is not None:
+        if flags := [flag for values in found.values() for flag in values]:
+            raise UsageError(f"--settings holds all settings; leave out {_flag(flags[0])}")
+        found = _sections(_read(given["settings"]), fields)
+    made: list[Any] = []
+    for name, kind in sections.items():
+        values = {f: known[f] for f in fields[name] if f in known} | found[name]
+        for field in dataclasses.fields(kind):
+            if field.default is dataclasses.MISSING and field.name not in values:
+                what = field.metadata["description"]
+                raise UsageError(f"{_flag(field.name)} is missing: {what}")
+        made.append(from_document(kind, values, name))
+    return made
+
+
+def _sections(document: dict[str, Any], fields: dict[str, list[str]]) -> dict[str, Any]:
+    """A document's values by section."""
+    top = fields.get("", [])
+    allowed = [*filter(None, fields), *top]
+    for name, value in document.items():
+        if name not in allowed:
+            raise UsageError(f"--settings has {name!r}; allowed is {', '.join(allowed)}")
+        if name not in top and not isinstance(value, dict):
+            raise UsageError(f"{name} is {value!r}; allowed is an object of settings")
+    single = {name: value for name, value in document.items() if name in top}
+    return {name: document.get(name, {}) if name else single for name in fields}
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a name occurs twice among {', '.join(name for name, _ in pairs)}")
+    return found
+
+
+def _read(words: str) -> dict[str, Any]:
+    """A JSON object, or ``@`` and the file that holds it."""
+    text = Path(words[1:]).read_text(encoding="utf-8") if words.startswith("@") else words
+    try:
+        document = json.loads(text, object_pairs_hook=_each_once)
+    except ValueError as error:
+        raise UsageError(f"--settings is no JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"--settings is {document!r}; allowed is an object")
+    return document
+
+
+def to_flags(settings: Any) -> list[str]:
+    """The flags that give back these settings; every field is spelled out, defaults too."""
+    words = []
+    for field in dataclasses.fields(settings):
+        value, flag = getattr(settings, field.name), _flag(field.name)
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        elif value is not None:
+            parts = value if isinstance(value, tuple) else (value,)
+            words += [flag, *map(_text, parts)]
+    return words
+
+
+def _text(value: Any) -> str:
+    """A value as the command line takes it."""
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -1,0 +1,30 @@
+"""Where a cell's unfinished work and its training curve are, by identity."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from rst_core.curves import METRICS
+from rst_core.identity import Cell, Trained, TrainingCell
+
+
+def checkpoints(root: Path) -> Path:
+    """Folder of everything that is unfinished: outside every declared output."""
+    return root.parent / "checkpoints"
+
+
+def lease_path(root: Path, cell: Cell) -> Path:
+    """Folder of a cell's lease: one for all selections of a model, which one run makes."""
+    return checkpoint_path(root, cell).parent / "lease"
+
+
+def checkpoint_path(root: Path, cell: Cell) -> Path:
+    """Where a cell's unfinished work is: one file for all selections of a model."""
+    training = isinstance(cell, TrainingCell)
+    place = cell.model.path if training else PurePosixPath(cell.path).with_suffix("")
+    return checkpoints(root) / place / "state.pt"
+
+
+def metrics_path(root: Path, model: Trained) -> Path:
+    """The JSONL file beside a trained model's selections, a line an epoch."""
+    return root / model.path / METRICS

@@ -1,0 +1,1 @@
+"""What is measured on a model: accuracies under attack, feature distances, symptoms."""

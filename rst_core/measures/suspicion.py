@@ -1,0 +1,95 @@
+"""What makes a robust accuracy suspect, measured on the model that an attack saw.
+
+Athalye, Carlini and Wagner, ICML 2018, and Carlini et al., "On Evaluating Adversarial
+Robustness", 2019, list the symptoms of an attack that failed for the wrong reason. Those that
+one cell can show by itself are measured here; what counts as suspect is judged where
+numbers are shown (``workflow.artifacts.numbers.suspicion``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from rst_core.attacks.gradient import LogitFunction, input_gradient, pgd
+from rst_core.data.images import LabelledImages
+from rst_core.device.seeding import generator
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import AttackMethod, Norm
+
+#: Images that are looked at: enough to see a symptom, few beside any attack.
+IMAGES = 100
+
+#: A ball so large, a quarter of the pixel range each way, that an attack that works leaves none.
+LARGE = AttackSpec(
+    name="pgd20",
+    method=AttackMethod.PGD,
+    norm=Norm.LINF,
+    eps=64.0,
+    steps=20,
+    # PGD-20's own share of eps; its step of 2 would not cross the ball.
+    step_size=16.0,
+    random_start=True,
+)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The symptoms, measured on the first images of the test set.
+
+    Attributes:
+        images: how many were looked at.
+        zero_gradient: on how many the loss's gradient is exactly zero.
+        rerun_difference: largest change of an image's outputs between two forward passes,
+            as a fraction of their L2 norm.
+        probabilities: whether all outputs are non-negative and sum to 1.
+        correct_at_64: how many survive PGD-20 at eps 64/255. Where the attack sees several
+            models at once it is their mean.
+    """
+
+    images: int
+    zero_gradient: int
+    rerun_difference: float
+    probabilities: bool
+    correct_at_64: float
+
+
+def measure_checks(source: LogitFunction, images: LabelledImages, seed: int) -> Checks:
+    """Look for the symptoms in what an attack saw, N x classes or M x N x classes."""
+    _, clean, labels = next(iter(images.first(IMAGES).evaluation_batches(IMAGES)))
+    outputs, again = _outputs(source, clean), _outputs(source, clean)
+    _, _, gradient = input_gradient(source, clean, labels)
+    # Several models have no first success; one falls within a few of the large steps.
+    large = replace(LARGE, stop_at_success=outputs.dim() == 2)
+    moved = pgd(source, clean, labels, large, generator("checks", seed))
+    return Checks(
+        images=len(labels),
+        zero_gradient=int((gradient.flatten(1) == 0).all(1).sum()),
+        rerun_difference=_difference(outputs, again),
+        probabilities=_are_probabilities(outputs),
+        correct_at_64=_mean_correct(_outputs(source, moved), labels),
+    )
+
+
+@torch.no_grad()
+def _outputs(source: LogitFunction, images: Tensor) -> Tensor:
+    return source(images).float()
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    """As Auto-Attack's own check for randomised defences measures it."""
+    size = torch.linalg.vector_norm(one, dim=-1).clamp_min(1e-10)
+    return float((torch.linalg.vector_norm(one - other, dim=-1) / size).amax())
+
+
+def _are_probabilities(outputs: Tensor) -> bool:
+    sums = outputs.sum(-1)
+    return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
+
+
+def _mean_correct(outputs: Tensor, labels: Tensor) -> float:
+    """Images classified correctly, the mean over models if there are several."""
+    right = (outputs.argmax(-1) == labels).float()
+    return float(right.sum(-1).mean())

@@ -1,0 +1,1 @@
+"""Networks, masks over them, and the files that hold both."""

@@ -1,0 +1,1 @@
+"""One training loop for mask search, dense training and fine-tuning."""

@@ -1,0 +1,208 @@
+"""Training curves: of which models, what is drawn of them, and what is never drawn."""
+
+import itertools
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from rst_core.curves import METRICS, Epoch, write_curve
+from rst_core.identity import Dense, Ticket, TrainingCell
+from rst_core.key import MadeOf
+from rst_core.storage import checksum, file_digest, save_tensors
+from tests.artifacts.made_up import IMAGES
+from tests.conftest import ROOT
+from tests.test_curves import lines
+from tests.workflow.test_config import PAPER, extended
+from workflow.artifacts import style
+from workflow.artifacts.figures import training
+from workflow.artifacts.figures.training_parts import ALL, experiments, trained, trained_cells
+from workflow.artifacts.report import partial
+from workflow.artifacts.report.partial import draw_partial
+from workflow.config import read_config
+from workflow.keys import Keys, State
+from workflow.matrix import Matrix
+from workflow.plan.needs import Graph, whole
+
+PAGE = "partial/pages/Training overview of all.html"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Matrix:
+    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
+
+
+@pytest.fixture(scope="module")
+def paper() -> Matrix:
+    return Matrix(read_config(PAPER))
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def epochs(cell: TrainingCell, matrix: Matrix) -> list[Epoch]:
+    settings = matrix.training_settings(cell.model.network.dataset)
+    curve = [Epoch(**line) for line in lines(*itertools.repeat(30, settings.epochs))]
+    if isinstance(cell.model, Dense) and cell.model.adversary is None:
+        return [replace(one, validation_robust=None) for one in curve]
+    return curve
+
+
+def write_model(root, cell: TrainingCell, matrix: Matrix, *robust: float):
+    """A model file that is fresh, with the curve of its training."""
+    file = root / matrix.file(cell)
+    write_curve(file.parents[1] / METRICS, lines(*robust))
+    made_of = MadeOf(matrix.settings(cell), IMAGES)
+    header = {
+        **made_of.recorded(cell.path, "bases"),
+        "identity": cell.path,
+        "contents": checksum("contents"),
+        "provenance": {"curve": file_digest(file.parents[1] / METRICS)},
+    }
+    save_tensors(file, {}, "Model", header)
+    return file.parents[1] / METRICS
+
+
+def rsts(matrix: Matrix) -> list[TrainingCell]:
+    cells = trained(matrix, "existence")
+    return [cell for cell in cells if cell.model.network.name == "resnet18_narrow"]
+
+
+def draw(experiment: str, matrix: Matrix, *, of=lambda cell: True):
+    curves = {c: epochs(c, matrix) for c in trained(matrix, experiment) if of(c)}
+    data = training.build(experiment, curves, matrix)
+    return data, training.draw(experiment, data, matrix)
+
+
+@pytest.mark.parametrize("matrix", ["demo", "paper"])
+def test_curves_are_of_every_model_that_is_trained_and_ask_for_no_other(matrix, request):
+    matrix = request.getfixturevalue(matrix)
+    graph = Graph(matrix, lambda cell: None)
+    jobs = {job.cell for job in whole(graph.jobs(matrix.all_cells()))}
+    made = {cell for cell in jobs if isinstance(cell, TrainingCell)}
+    assert set(trained_cells(matrix)) == made
+    shown = {cell for name in experiments(matrix) for cell in trained(matrix, name)}
+    assert shown == made
+
+
+def test_a_model_that_was_not_trained_here_has_no_curve(demo):
+    cells = trained(demo, "existence")
+    other = Matrix(demo.config)
+    other.__dict__["foreign"] = {cells[0].model.path: "somebody's"}
+    assert trained(other, "existence") == cells[1:]
+
+
+def test_the_data_have_a_row_for_each_model_and_epoch_and_one_chosen_epoch_each(demo):
+    data, _ = draw("existence", demo)
+    models = data.groupby("cell")
+    assert models.ngroups == len(trained(demo, "existence"))
+    for path, rows in models:
+        assert list(rows["epoch"]) == list(range(1, len(rows) + 1)), path
+        assert rows["chosen"].sum() == 1
+    assert data["data"].str.contains("stand-in for CIFAR-10").all()
+
+
+def test_a_row_of_panels_for_each_kind_of_model_says_what_it_is_of(demo):
+    _, picture = draw("finetuning", demo)
+    titles = [title for ax in picture.axes if (title := ax.get_title(loc="left"))]
+    kinds = ["RST", "fine-tuned RST, inherited", "fine-tuned RST, re-initialised"]
+    assert [title.partition(":")[0] for title in titles] == kinds
+    assert all("† (stand-in for CIFAR-10" in title for title in titles)
+    assert all(title.endswith(", ε = 8/255") for title in titles)
+    labels = [ax.get_ylabel() for ax in picture.axes[:4]]
+    assert labels == ["natural (%)", "robust (%)", "loss", "learning rate"]
+
+
+def test_a_line_is_a_model_over_its_epochs_lighter_where_fewer_weights_remain(demo):
+    _, picture = draw("existence", demo)
+    drawn = [line for line in picture.axes[2].lines if len(line.get_xdata())]
+    assert len(drawn) == len(rsts(demo))
+    for line in drawn:
+        assert list(line.get_xdata()) == sorted(line.get_xdata())
+    brightness = [sum(to_rgb(line.get_color())) for line in drawn]
+    assert brightness == sorted(brightness, reverse=True), "in the order of their keep ratios"
+    assert to_rgb(drawn[-1].get_color()) == to_rgb(style.LOOKS["rst"].colour)
+
+
+def test_what_is_missing_or_not_measured_says_so(demo):
+    _, picture = draw("transfer_dense", demo, of=lambda cell: cell.model.adversary is None)
+    words = [[text.get_text() for text in ax.texts] for ax in picture.axes]
+    assert words == [[], ["trained naturally"], [], [], *[["no models yet"]] * 4]
+    assert "1 of 2 models have no curve yet" in " ".join(picture.texts[0].get_text().split())
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [("existence", "paper"), ("transferred_svhn", "demo"), ("imagenet_dense", "demo")],
+)
+def test_nothing_is_cut_off_and_nothing_covers_anything(name, of, request):
+    # Its places are counted, not found by a layout engine.
+    matrix = request.getfixturevalue(of)
+    _, picture = draw(name, matrix, of=lambda cell: getattr(cell.model, "keep_ratio", 1) >= 0.2)
+    picture.set_dpi(50)
+    picture.canvas.draw()
+    whole_picture = picture.bbox
+    titles = [ax._left_title for ax in picture.axes if ax.get_title(loc="left")]
+    labels = [ax.xaxis.label for ax in picture.axes[-4:]]
+    bottom_up = [picture.texts[0], *picture.legends, labels[0]]
+    legends = [text for legend in picture.legends for text in legend.get_texts()]
+    for one in [
+        *titles,
+        *labels,
+        picture.texts[0],
+        *legends,
+        *(ax.yaxis.label for ax in picture.axes),
+    ]:
+        box = one.get_window_extent()
+        assert box.x0 >= whole_picture.x0 - 1, one
+        assert box.y0 >= whole_picture.y0 - 1, one
+        assert box.x1 <= whole_picture.x1 + 1, one
+        assert box.y1 <= whole_picture.y1 + 1, one
+    for lower, upper in itertools.pairwise(bottom_up):
+        assert lower.get_window_extent().y1 <= upper.get_window_extent().y0 + 1
+
+
+@pytest.fixture
+def only_curves(monkeypatch):
+    monkeypatch.setattr(partial, "make_claims", lambda *_, **__: None)
+    for kind in ("TABLES", "FIGURES"):
+        monkeypatch.setattr(partial, kind, {})
+
+
+def test_partial_shows_the_curves_that_there_are(demo, tmp_path, only_curves):
+    cells = rsts(demo)[:2]
+    metrics = [write_model(tmp_path, cell, demo, 30, 40) for cell in cells]
+    keys = Keys(demo, lambda name: IMAGES, tmp_path)
+    assert [keys.state(cell) for cell in cells] == [State.FRESH] * 2
+    metrics[1].write_bytes(metrics[1].read_bytes()[:-5])
+    progress = draw_partial(demo, keys, tmp_path / "partial", tmp_path)
+    (drawn,) = (one for one in progress.drawn if one.title == "Training overview of all")
+    assert (drawn.existing, drawn.needed, drawn.failure) == (1, len(trained_cells(demo)), "")
+    data = pd.read_csv(tmp_path / "partial/training/existence.csv")
+    assert set(data["cell"]) == {cells[0].path}
+    assert list(data["validation_robust"]) == [30, 40]
+    page = (tmp_path / PAGE).read_text()
+    assert f"{metrics[1]} is damaged, or not the curve" in page
+    assert f"1 of {len(trained(demo, 'existence'))} models" in page
+    assert (tmp_path / "partial/training/existence.png").is_file()
+    assert "<img" in (tmp_path / "partial/pages/Training curves of existence.html").read_text()
+    assert not (tmp_path / "partial/training/rtts.png").exists(), "it has no curve yet"
+
+
+def test_the_curve_of_a_stale_model_is_not_shown(demo, tmp_path, only_curves):
+    write_model(tmp_path, rsts(demo)[0], demo, 30, 40)
+    keys = Keys(demo, lambda name: checksum("other images"), tmp_path)
+    draw_partial(demo, keys, tmp_path / "partial", tmp_path)
+    assert not list((tmp_path / "partial/training").iterdir())
+
+
+def test_one_experiment_can_be_asked_for(demo):
+    assert experiments(demo, "existence") == ["existence"]
+    assert set(trained_cells(demo, "existence")) == set(trained(demo, "existence"))
+    assert ALL not in demo.config.experiments
+    assert all(isinstance(cell.model, Ticket) for cell in trained_cells(demo, "existence"))

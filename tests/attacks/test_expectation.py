@@ -1,0 +1,226 @@
+"""Attacks on a candidate set's expected accuracy: against an exact answer, and on tickets.
+
+Two linear members look at different pixels, so that the strongest adversary fells each of
+them as if the other did not exist, and the expected accuracy is known in closed form.
+"""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from rst_core.attacks import run_attack
+from rst_core.attacks.expectation import combined_losses, margin, standing
+from rst_core.models.r2s import adversary_view
+from rst_core.settings import AttackSpec
+from rst_core.vocabulary import AttackMethod, Combination, Norm
+from tests.attacks.attack_examples import EXAMPLES
+from tests.attacks.test_attacks import rng
+
+EPS = 3.0
+AUTO = dataclasses.replace(EXAMPLES[AttackMethod.AUTO_ATTACK_EXPECTED], eps=EPS)
+SQUARE = dataclasses.replace(EXAMPLES[AttackMethod.SQUARE], eps=EPS, steps=2000)
+SETS = [AttackMethod.APGD, AttackMethod.AUTO_ATTACK_EXPECTED, AttackMethod.SQUARE]
+
+
+def apgd(combine: Combination, **changes: object) -> AttackSpec:
+    spec = EXAMPLES[AttackMethod.APGD]
+    return dataclasses.replace(spec, eps=EPS, steps=25, combine=combine, **changes)
+
+
+def linear_set():
+    """The set's logits (2 x N x 3), images, labels, and who survives the best attack (2 x N)."""
+    # Square never puts a square of one pixel into the last row or column.
+    directions = torch.randn(2, 3, 4, 4, generator=rng(0))
+    looked_at = torch.zeros(2, 4, 4)
+    looked_at[0, 0, :3] = looked_at[0, 1, :2] = 1
+    looked_at[1, 2, :3] = looked_at[1, 1, 2] = 1
+    directions = (directions * looked_at[:, None]).flatten(1)
+    images = 0.5 + 0.04 * torch.randn(200, 3, 4, 4, generator=rng(1))
+    scores = (images.flatten(1) - 0.5) @ directions.T
+    labels = (scores.sum(1) > 0).long()
+    signed = torch.where(labels[:, None] == 1, scores, -scores).T
+    survive = signed > EPS / 255 * directions.norm(p=1, dim=1)[:, None]
+
+    def members(x):
+        s = ((x.flatten(1) - 0.5) @ directions.T).T
+        return 20 * torch.stack([-s, s, torch.full_like(s, -2.0)], -1)
+
+    return members, images, labels, survive
+
+
+def right(members, images, labels):
+    return members(images).argmax(-1) == labels
+
+
+def test_the_linear_sets_images_are_of_every_sort():
+    members, images, labels, survive = linear_set()
+    clean = right(members, images, labels)
+    assert not (survive & ~clean).any()
+    for count in (0, 1, 2):
+        assert (survive.sum(0) == count).sum() >= 10
+    assert (clean.sum(0) == 1).sum() >= 10, "one draw would call these fallen, or sound"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [AUTO, *(apgd(c) for c in Combination if c is not Combination.WORST)],
+    ids=lambda s: f"{s.method}-{s.combine}",
+)
+def test_the_expected_accuracy_is_the_exact_one(spec):
+    members, images, labels, survive = linear_set()
+    found = run_attack(members, images, labels, spec, rng())
+    judged = right(members, found, labels)
+    assert (judged.sum(0) != survive.sum(0)).sum() <= 2
+
+
+def test_the_worst_candidate_is_pressed_until_all_fall():
+    members, images, labels, survive = linear_set()
+    found = run_attack(members, images, labels, apgd(Combination.WORST), rng())
+    judged = right(members, found, labels)
+    can_fall = ~survive.any(0)
+    assert not judged[:, can_fall].any()
+
+
+def test_square_comes_near_the_exact_answer_and_improves_with_queries():
+    members, images, labels, survive = linear_set()
+    rates = []
+    for steps in (10, 200, SQUARE.steps):
+        spec = dataclasses.replace(SQUARE, steps=steps)
+        found = run_attack(members, images, labels, spec, rng())
+        rates.append(float(right(members, found, labels).float().mean()))
+    assert rates[0] > rates[1] > rates[2] - 1e-9
+    assert rates[2] == pytest.approx(float(survive.float().mean()), abs=0.05)
+
+
+def test_what_is_maximised_is_what_the_names_say():
+    logits = 3 * torch.randn(4, 6, 5, generator=rng(2))
+    labels = torch.arange(6) % 5
+    cross_entropy = lambda a, b: F.cross_entropy(a, b, reduction="none")  # noqa: E731
+
+    def found(combine):
+        return combined_losses(logits, labels, combine, cross_entropy)
+
+    each = torch.stack([cross_entropy(one, labels) for one in logits])
+    rows = torch.arange(6)
+    assert torch.allclose(found(Combination.LOSSES), each.mean(0))
+    assert torch.allclose(found(Combination.LOGITS), cross_entropy(logits.mean(0), labels))
+    probabilities = logits.softmax(-1).mean(0)[rows, labels]
+    assert torch.allclose(found(Combination.PROBABILITIES), -probabilities.log(), atol=1e-5)
+    margins = torch.stack([one[rows, labels] for one in logits])
+    wrong = logits.clone()
+    wrong[:, rows, labels] = -100
+    margins -= wrong.amax(-1)
+    assert torch.allclose(margin(logits, labels), margins)
+    assert torch.equal(found(Combination.WORST), each[margins.argmax(0), rows])
+    assert not torch.equal(margins.argmax(0), each.argmin(0).new_zeros(6)), "members differ"
+
+
+def test_fewer_right_members_always_beat_a_smaller_margin():
+    def order(first, second):
+        logits = torch.tensor([[[first, 0.0]], [[second, 0.0]]])
+        return standing(logits, torch.tensor([0]))
+
+    both, one, none = order(1e-3, 1e-3), order(1e4, -1e-3), order(-1e-3, -1e-3)
+    assert [int(found[0]) for found in (both, one, none)] == [2, 1, 0]
+    assert both[1] > one[1] > none[1]
+    assert order(1e-3, 1e-3)[1] < order(2.0, 2.0)[1] < order(80.0, 80.0)[1] < order(90.0, 90.0)[1]
+    assert 0 < float(none[1]) < 1 < float(one[1]) < 2 < float(order(1e4, 1e4)[1]) < 3
+
+
+def convolutions(count: int = 3):
+    models = []
+    for seed in range(count):
+        torch.manual_seed(seed)
+        models.append(
+            nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10)).eval()
+        )
+    images = torch.rand(12, 3, 8, 8, generator=rng(1))
+    images[2:4] = images[2:4].round()
+    images = images.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        labels = torch.stack([m(images) for m in models]).mean(0).argmax(1)
+    labels[:2] = (labels[:2] + 1) % 10
+    return models, images, labels
+
+
+@pytest.mark.parametrize("method", SETS)
+def test_budget_determinism_and_members_left_as_they_were_found(method):
+    models, images, labels = convolutions()
+    view = adversary_view(models, method)
+    for model in models:
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+    torch.manual_seed(5)
+    state, clean = torch.get_rng_state(), images.clone()
+    spec = EXAMPLES[method]
+
+    found = run_attack(view, images, labels, spec, rng(3))
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(images, clean)
+    assert not found.requires_grad
+    assert (found - images).abs().max() <= spec.eps / 255 + 1e-6
+    assert found.min() >= 0
+    assert found.max() <= 1
+    for model in models:
+        assert not model.training
+        for parameter in model.parameters():
+            assert torch.equal(parameter.grad, torch.ones_like(parameter))
+    with torch.no_grad():
+        before, after = (right(view, x, labels).sum(0) for x in (images, found))
+    assert (after <= before).all(), "the best image of all evaluated is kept, the clean one too"
+    assert torch.equal(found, run_attack(view, images, labels, spec, rng(3)))
+    assert not torch.equal(found, run_attack(view, images, labels, spec, rng(4)))
+    assert run_attack(view, images[:0], labels[:0], spec, rng()).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize("method", SETS[:2])
+def test_images_that_have_fallen_already_are_moved_on(method):
+    """They cost the white-box number nothing, and a transferred attack needs them."""
+    models, images, labels = convolutions()
+    view = adversary_view(models, method)
+    found = run_attack(view, images, labels, EXAMPLES[method], rng())
+    with torch.no_grad():
+        (before, start), (_, end) = (standing(view(x), labels) for x in (images, found))
+    assert (before == 0).any()
+    assert (end < start)[before == 0].all()
+
+
+def test_a_restart_never_makes_an_image_safer():
+    models, images, labels = convolutions()
+    view = adversary_view(models, AttackMethod.APGD)
+    counts = []
+    for restarts in (1, 3):
+        spec = dataclasses.replace(EXAMPLES[AttackMethod.APGD], steps=3, eps=1.0, restarts=restarts)
+        found = run_attack(view, images, labels, spec, rng())
+        with torch.no_grad():
+            counts.append(right(view, found, labels).sum(0))
+    assert (counts[1] <= counts[0]).all()
+
+
+def test_auto_attacks_losses_need_three_classes():
+    members, images, labels, _ = linear_set()
+    with pytest.raises(ValueError, match="2 classes; auto_attack_expected needs at least 3"):
+        run_attack(lambda x: members(x)[..., :2], images, labels, AUTO, rng())
+
+
+def test_auto_attacks_own_settings_are_what_runs(monkeypatch):
+    """Two losses of 100 steps each, and a gradient is one exact mean, not twenty draws."""
+    members, images, labels, _ = linear_set()
+    calls = []
+
+    def counting(x):
+        calls.append(len(x))
+        return members(x)
+
+    run_attack(counting, images, labels, AUTO, rng())
+    assert AUTO.norm is Norm.LINF
+    # The classes, the clean images, and twice a start with 100 steps.
+    assert len(calls) == 2 + 2 * 101
+    assert calls[1] == 200
+    assert math.isclose(calls[-1], 200, abs_tol=180)
+    assert calls[-1] < 200, "images on which no member is right leave between the two"

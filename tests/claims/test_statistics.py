@@ -1,0 +1,246 @@
+"""Error rates and power of verdicts, on simulations whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from workflow.artifacts.claims.definitions import read_claims
+from workflow.artifacts.claims.statistics import (
+    POWER,
+    Estimates,
+    aimed,
+    decided,
+    detectable,
+    evidence,
+    moderated,
+    smallest_margin,
+)
+from workflow.artifacts.claims.tree import Compiled, Group, Leaf
+
+RATE = 0.05
+RUNS = 200
+SEED_DEVIATION, IMAGE_ERROR = 0.6, 0.35
+
+
+def leaf(index, low=0.0, high=np.inf):
+    return Leaf(index, "", (), low, high, (low, high))
+
+
+def word(weighed):
+    return ("supported", "contradicted")[weighed.index(weighed.stronger)]
+
+
+def claim_of(tree, leaves):
+    return Compiled(tree, leaves)
+
+
+def tree_of(leaves, need):
+    return Group(need / len(leaves), tuple(leaves))
+
+
+def drawn(random, truth, loads, seeds=3, deviation=SEED_DEVIATION, images=IMAGE_ERROR):
+    """Estimates of comparisons with these true values; numbers deviate, comparisons share them."""
+    count, numbers = loads.shape
+    deviation = np.broadcast_to(deviation, numbers)
+    lucky = random.normal(0, deviation / np.sqrt(2), (seeds, numbers)) @ loads.T
+    values = truth + lucky + random.normal(0, images / np.sqrt(2), numbers) @ loads.T
+    return Estimates(
+        value=values.mean(0),
+        variance=values.var(0, ddof=1),
+        seeds=np.full(count, float(seeds)),
+        images_error=images * np.linalg.norm(loads, axis=1) / np.sqrt(2),
+        loads=loads,
+    )
+
+
+def against_one(count):
+    """Comparisons of many models with the same one."""
+    return np.hstack([np.eye(count), -np.ones((count, 1))])
+
+
+def of_pairs(count):
+    """Comparisons that share no model."""
+    return np.hstack([np.eye(count), -np.eye(count)])
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize(
+    ("loads", "deviation"),
+    [
+        (of_pairs(1), SEED_DEVIATION),
+        (of_pairs(14), SEED_DEVIATION),
+        (against_one(14), SEED_DEVIATION),
+        # half of the models four times as unsteady: pooling must not hide it
+        (of_pairs(14), np.tile([0.3, 1.2], 14)),
+        (against_one(7), np.r_[np.full(7, 0.3), 1.2]),
+    ],
+    ids=["one", "pairs", "one dense", "unlike", "unsteady dense"],
+)
+def test_an_error_covers_the_truth_as_often_as_it_says(seeds, loads, deviation):
+    random = np.random.default_rng(seeds)
+    covered = []
+    for _ in range(400):
+        found = drawn(random, np.zeros(len(loads)), loads, seeds, deviation)
+        error, dof = found.errors()
+        covered.append(np.abs(found.value) <= stats.t.isf(RATE / 2, dof) * error)
+    print(f"coverage {np.mean(covered):.3f}, worst comparison {np.mean(covered, axis=0).min():.3f}")
+    assert np.mean(covered) >= 0.94
+    assert np.mean(covered, axis=0).min() >= 0.88
+
+
+def test_variances_that_are_alike_are_pooled_and_shared_models_count_once():
+    random = np.random.default_rng(0)
+    alike = stats.chi2.rvs(2, size=50, random_state=random) / 2
+    pooled, dof = moderated(2 * alike, np.full(50, 2.0), of_pairs(50))
+    assert np.log(pooled).std() < 0.3 * np.log(alike).std()
+    assert dof.min() > 4
+    _, shared = moderated(2 * alike, np.full(50, 2.0), against_one(50))
+    assert shared.max() < 10  # comparisons with one dense are alike half by half
+    unlike = alike * np.exp(random.normal(0, 2, 50))
+    kept, few = moderated(2 * unlike, np.full(50, 2.0), of_pairs(50))
+    assert few.max() < 8
+    assert np.corrcoef(np.log(kept), np.log(unlike))[0, 1] > 0.9
+
+
+def test_conjunctions_by_pencil_and_paper():
+    leaves = [leaf(i) for i in range(4)]
+    value = stats.norm.isf([0.001, 0.01, 0.02, 0.2])
+    errors = np.ones(4), np.full(4, np.inf)
+    for need, support, factor in ((4, 0.2, 1), (3, 2 * 0.02, 2), (1, 4 * 0.001, 4)):
+        found = evidence(claim_of(tree_of(leaves, need), leaves), value, errors)
+        assert found.support.p == pytest.approx(support)
+        assert found.support.factor == factor
+    below = evidence(claim_of(tree_of(leaves, 4), leaves), -value, errors)
+    assert below.contradiction.p == pytest.approx(4 * 0.001)  # one of four is enough
+    below = evidence(claim_of(tree_of(leaves, 1), leaves), -value, errors)
+    assert below.contradiction.p == pytest.approx(0.2)  # all four must fail
+    assert below.contradiction.leaf == 3
+
+
+def test_equivalence_is_two_one_sided_tests():
+    margin = leaf(0, -3, 3)
+    for value, expected, p in (
+        (0.0, "supported", 3.0),
+        (2.0, "supported", 1.0),
+        (5.0, "contradicted", 2.0),
+    ):
+        found = evidence(
+            claim_of(margin, [margin]), np.array([value]), (np.ones(1), np.full(1, np.inf))
+        )
+        assert word(found) == expected
+        assert found.stronger.p == pytest.approx(
+            stats.norm.sf(p) * (2 if expected == "contradicted" else 1)
+        )
+
+
+@pytest.mark.parametrize("share", [1.0, 0.75, 0.0])
+def test_on_the_bound_neither_word_comes_more_often_than_the_rate(share):
+    """All comparisons exactly on their bound, for every quantifier."""
+    random = np.random.default_rng(2)
+    leaves = [leaf(i) for i in range(12)]
+    tree = tree_of(leaves, max(1, int(np.ceil(12 * share))))
+    words = {"supported": 0, "contradicted": 0}
+    for _ in range(RUNS):
+        found = drawn(random, np.zeros(12), against_one(12))
+        weighed = evidence(claim_of(tree, leaves), found.value, found.errors())
+        words[word(weighed)] += weighed.stronger.p <= RATE
+    print(words)
+    assert max(words.values()) <= 0.08 * RUNS  # 5 % with room for 200 runs
+
+
+#: Claims of the issue that "failed" in 33 to 37 of 40 worlds in which they are true.
+TRUE_EVERYWHERE = ("rst_beats_natural_rtt", "adversarial_rtt_best", "signed_constant_first")
+
+
+@pytest.mark.parametrize("claim", TRUE_EVERYWHERE)
+def test_a_claim_true_by_one_point_everywhere_is_not_contradicted(claim, trees):
+    words = simulated(trees[claim], np.ones(len(trees[claim].leaves)))
+    print(f"{claim} at +1.0 everywhere: {words}")
+    assert words["contradicted"] <= RATE * RUNS
+
+
+@pytest.mark.parametrize("claim", [claim.id for claim in read_claims().claims])
+def test_true_effects_of_the_detectable_size_rarely_fail_and_are_found(claim, trees):
+    """With the power that is stated; effects between two bounds lie in their middle."""
+    tree = trees[claim]
+    effect = detectable(tree, expected(tree), RATE)
+    truth = aimed(tree.leaves, 100 if effect is None else effect)
+    words = simulated(tree, truth)
+    power = words["supported"] / RUNS
+    shown = "two bounds" if effect is None else f"{effect:.2f} beyond the bound, stated {POWER}"
+    print(f"{claim}: power {power:.2f} at {shown}; {words['contradicted']} of {RUNS} contradicted")
+    assert words["contradicted"] <= RATE * RUNS
+    # Stated power and found power are both shares of 200 runs: three standard errors.
+    slack = 3 * np.sqrt(2 * POWER * (1 - POWER) / RUNS)
+    assert effect is None or power >= POWER - slack
+
+
+def expected(tree):
+    """The errors of three seeds."""
+    loads = loads_of(tree)
+    count = len(loads)
+    return Estimates(
+        value=np.zeros(count),
+        variance=(loads**2).sum(1) * SEED_DEVIATION**2 / 2,
+        seeds=np.full(count, 3.0),
+        images_error=IMAGE_ERROR * np.linalg.norm(loads, axis=1) / np.sqrt(2),
+        loads=loads,
+    )
+
+
+def simulated(tree, truth):
+    """How often each word comes out."""
+    random, loads = np.random.default_rng(11), loads_of(tree)
+    runs = [drawn(random, truth, loads) for _ in range(RUNS)]
+    errors = np.array([found.errors() for found in runs]).swapaxes(0, 1)
+    weighed = evidence(tree, np.array([found.value for found in runs]), tuple(errors))
+    decided = np.minimum(*(tail.p for tail in weighed)) <= RATE
+    supported = weighed.support.p < weighed.contradiction.p
+    return {
+        "supported": int((decided & supported).sum()),
+        "contradicted": int((decided & ~supported).sum()),
+    }
+
+
+def loads_of(tree):
+    columns = {a: i for i, a in enumerate({a for f in tree.leaves for _, a in f.terms})}
+    loads = np.zeros((len(tree.leaves), len(columns)))
+    for one in tree.leaves:
+        for weight, address in one.terms:
+            loads[one.number, columns[address]] += weight
+    return loads
+
+
+def test_wrong_verdicts_among_those_that_decide_stay_below_the_rate():
+    """Half of 60 claims true, half false, by effects of all sizes from none upwards."""
+    random = np.random.default_rng(5)
+    leaves = [leaf(i) for i in range(6)]
+    tree, wrong, made = tree_of(leaves, 6), 0, 0
+    shares = []
+    for _ in range(60):
+        truths = np.r_[np.linspace(0, 3, 30), -np.linspace(0, 3, 30)]
+        weighed = []
+        for truth in truths:
+            found = drawn(random, np.full(6, truth), against_one(6))
+            weighed.append(evidence(claim_of(tree, leaves), found.value, found.errors()))
+        verdicts, level = decided([e.stronger.p for e in weighed], RATE)
+        words = [word(e) for e, v in zip(weighed, verdicts, strict=True) if v]
+        true = [t for t, v in zip(truths, verdicts, strict=True) if v]
+        bad = sum((w == "supported") != (t > 0) for w, t in zip(words, true, strict=True))
+        wrong, made = wrong + bad, made + len(words)
+        shares.append(bad / max(len(words), 1))
+        assert all((e.stronger.p <= level) == v for e, v in zip(weighed, verdicts, strict=True))
+    print(f"{wrong} of {made} verdicts wrong, {np.mean(shares):.3f} expected at most {RATE}")
+    assert made > 600
+    assert np.mean(shares) <= RATE
+
+
+def test_the_smallest_margin_is_one_that_would_be_supported():
+    near = [leaf(i, -1, 1) for i in range(3)]
+    found = drawn(np.random.default_rng(4), [0.9, 0.0, -0.5], of_pairs(3))
+    margin = smallest_margin(claim_of(tree_of(near, 3), near), found, RATE)
+    for slack, below in ((0.01, True), (-0.02, False)):
+        at = [leaf(i, -margin - slack, margin + slack) for i in range(3)]
+        p = evidence(claim_of(tree_of(at, 3), at), found.value, found.errors()).support.p
+        assert (p <= RATE) == below
+    assert margin > np.abs(found.value).max()

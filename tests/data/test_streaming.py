@@ -1,0 +1,170 @@
+"""Image folders that are decoded anew for every batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rst_core.data.sources import load_splits
+from rst_core.device.distributed import Share
+from rst_core.vocabulary import Source
+from tests.device.several_processes import CLASSES, folder_settings, make_folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("images")
+    make_folder(path, [(40, 24), (20, 31)], test="val")
+    return path
+
+
+def training_batches(settings, *, workers=0, epoch=0, seed=0, share=None):
+    train = load_splits(settings, workers=workers).train
+    shares = [] if share is None else [share]
+    return list(train.training_batches(settings, 8, seed, epoch, *shares))
+
+
+def assert_same(found, expected):
+    assert len(found) == len(expected) > 0
+    for one, other in zip(found, expected, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_batches_have_shape_and_range(folder):
+    settings = folder_settings(folder)
+    (images, labels), *rest = training_batches(settings)
+    assert images.shape == (8, 3, 14, 14)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert 0 <= images.min() < images.max() <= 1
+    assert labels.dtype == torch.int64
+    assert 1 + len(rest) == 30 // 8
+
+
+def test_batches_do_not_depend_on_workers(folder):
+    settings = folder_settings(folder)
+    assert_same(training_batches(settings, workers=2), training_batches(settings))
+    streams = [load_splits(settings, workers=w).test for w in (0, 2)]
+    one, two = ([b[1:] for b in images.evaluation_batches(4)] for images in streams)
+    assert_same(two, one)
+
+
+def test_shares_put_together_are_the_batches_of_one_process(folder):
+    settings = folder_settings(folder)
+    parts = [training_batches(settings, share=Share(rank, 2)) for rank in range(2)]
+    joined = [
+        tuple(torch.cat(pair) for pair in zip(*both, strict=True))
+        for both in zip(*parts, strict=True)
+    ]
+    assert_same(joined, training_batches(settings))
+
+
+def test_evaluation_batches_take_turns(folder):
+    test = load_splits(folder_settings(folder)).test
+    starts = [[b[0] for b in test.evaluation_batches(4, Share(rank, 2))] for rank in range(2)]
+    assert starts == [[0, 8], [4, 12]]
+    assert torch.equal(torch.cat([b[2] for b in test.evaluation_batches(4)]), test.labels)
+
+
+def test_views_change_with_epoch_and_seed_only(folder):
+    settings = folder_settings(folder)
+    state = torch.random.get_rng_state()
+    first = training_batches(settings)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.manual_seed(1)
+    assert_same(training_batches(settings), first)
+    for other in (training_batches(settings, epoch=1), training_batches(settings, seed=1)):
+        assert not torch.equal(other[0][0], first[0][0])
+
+
+def test_splits_are_disjoint_and_seeded(folder):
+    def files(seed):
+        splits = load_splits(folder_settings(folder, validation_seed=seed))
+        return [set(images.paths.tolist()) for images in (splits.train, splits.validation)]
+
+    train, validation = files(0)
+    assert (len(train), len(validation)) == (30, 9)
+    assert not train & validation
+    assert files(0) == [train, validation]
+    assert files(1)[1] != validation
+
+
+def test_labels_are_those_of_the_folders(folder):
+    test = load_splits(folder_settings(folder)).test
+    assert [int(path.split(b"class")[1][:1]) for path in test.paths] == test.labels.tolist()
+    assert test.labels.tolist() == [*range(CLASSES)] * 5
+
+
+def test_evaluation_is_the_centre_of_the_folder_in_memory(tmp_path):
+    # 28 * 256 / 224 = 32: nothing is resized.
+    make_folder(tmp_path, [(32, 32)])
+    streamed = load_splits(folder_settings(tmp_path, image_size=28))
+    memory = load_splits(folder_settings(tmp_path, source=Source.FOLDER, image_size=32))
+    for split in ("train", "validation", "test"):
+        found = next(getattr(streamed, split).evaluation_batches(50))
+        start, images, labels = next(getattr(memory, split).evaluation_batches(50))
+        assert found[0] == start
+        assert torch.equal(found[1], images[:, :, 2:30, 2:30])
+        assert torch.equal(found[2], labels)
+
+
+def test_first_and_select_keep_images_and_labels_together(folder):
+    test = load_splits(folder_settings(folder)).test
+    some = test.select(torch.tensor([7, 2])).first(1)
+    assert len(some) == 1
+    (_, image, label), *_ = some.evaluation_batches(4)
+    (_, whole, labels), *_ = test.evaluation_batches(50)
+    assert torch.equal(image[0], whole[7])
+    assert label[0] == labels[7]
+    assert len(test.first(None)) == len(test)
+
+
+def test_ambiguous_test_folder_is_refused(tmp_path):
+    make_folder(tmp_path, [(16, 16)])
+    (tmp_path / "val").mkdir()
+    with pytest.raises(ValueError, match="both test/ and val/"):
+        load_splits(folder_settings(tmp_path))
+
+
+def test_missing_and_empty_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train' does not exist"):
+        load_splits(folder_settings(tmp_path))
+    for split in ("train", "val"):
+        for name in range(CLASSES):
+            (tmp_path / split / f"class{name}").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"train/class0' holds no images"):
+        load_splits(folder_settings(tmp_path))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_other_classes_than_announced_are_refused(folder, classes):
+    with pytest.raises(ValueError, match=rf"holds 3 class folders \(class0, .*is {classes}"):
+        load_splits(folder_settings(folder, classes=classes))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_unreadable_image_is_named(tmp_path, workers):
+    make_folder(tmp_path, [(16, 16)])
+    (tmp_path / "test/class1/broken.png").write_bytes(np.zeros(9, np.uint8).tobytes())
+    test = load_splits(folder_settings(tmp_path), workers=workers).test
+    with pytest.raises(ValueError, match=r"^\S*broken\.png is no image; replace or remove it$"):
+        list(test.evaluation_batches(50))
+
+
+def test_padded_crops_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="crop_padding is 4; allowed is 0 for streamed_folder"):
+        folder_settings(tmp_path, crop_padding=4)
+
+
+@pytest.mark.parametrize("skip", [1, 4])
+def test_skipped_streamed_batches_change_no_other(tmp_path, skip):
+    make_folder(tmp_path, [(20, 18), (16, 30)])
+    settings = folder_settings(tmp_path)
+    images = load_splits(settings).train
+    whole = list(images.training_batches(settings, 7, 0, 1))
+    rest = list(images.training_batches(settings, 7, 0, 1, skip=skip))
+    assert len(whole) == len(rest) + skip == 4
+    for (one, labels), (other, same) in zip(whole[skip:], rest, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(labels, same)

@@ -1,0 +1,106 @@
+"""Somebody else's checkpoints through the real Snakemake: no search, a table."""
+
+import copy
+
+import pandas as pd
+import pytest
+import torch
+
+import rst_core
+from rst_core.models.networks import prunable_weights
+from rst_core.vocabulary import Architecture, Pattern
+from tests.e2e.conftest import TINY, copy_project
+from tests.models.test_foreign import network, released_checkpoint
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+NETWORK = "digits/tiny/signed_kaiming_constant-seed0"
+SET = f"{NETWORK}/r2s_rst-keep0.2+0.5-element-pgd7-eps8/best_val/eot_pgd20-eps8.json"
+ARCHITECTURE = Architecture.POSTACT_RESNET18
+
+
+def checkpoint():
+    """A network whose answers differ from image to image, though nothing trained it."""
+    model, (images, _) = network(ARCHITECTURE), rst_core.load_test_images("digits")
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    model.train()(images)
+    assert len(model.eval()(images).argmax(1).unique()) > 3
+    return model
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    delta = copy.deepcopy(TINY)
+    delta["networks"]["tiny"]["build"]["architecture"] = ARCHITECTURE.value
+    delta["attacks"] |= {"eot_pgd20": {"steps": 2}}
+    delta["foreign"] = {
+        "dense": {
+            "model": f"{NETWORK}/dense-adversarial-pgd7-eps8",
+            "file": "theirs/dense.pt",
+            "layout": "state_dict",
+        }
+    }
+    folder = project.folder / "theirs"
+    folder.mkdir()
+    model = checkpoint()
+    torch.save(model.state_dict(), folder / "dense.pt")
+    for keep in ("0.2", "0.5"):
+        released_checkpoint(folder / f"{keep}.pth", model, ARCHITECTURE, Pattern.ELEMENT)
+        delta["foreign"][f"ticket{keep[-1]}"] = {
+            "model": f"{NETWORK}/rst-keep{keep}-element-pgd7-eps8",
+            "file": f"theirs/{keep}.pth",
+            "layout": "released",
+        }
+    project.config(delta)
+    return project
+
+
+def test_attacks_transfer_rows_and_r2s_of_foreign_models_make_a_table(project, monkeypatch):
+    table, cell = "results/tables/table3.csv", f"results/cells/{SET}"
+    planned = project.planned(table, cell)
+    assert planned["foreign"] == 3
+    assert not {"search", "train", "finetune"} & planned.keys()
+    done = project.run(table, cell, "--quiet", "all")
+    assert done.returncode == 0, done.stderr
+    shown = pd.read_csv(project.folder / table)
+    images = rst_core.load_test_images(project.folder / "results/data/digits.json")
+    theirs = checkpoint()
+    expected = rst_core.evaluate(theirs, images).natural
+    made = shown[shown["mean"].notna() & (shown.measure == "natural")].set_index("series")
+    assert set(made.index) == {"dense_adversarial", "r2s"}
+    assert made.loc["dense_adversarial", "mean"] == pytest.approx(expected)
+    assert project.planned(table, cell) == {}
+
+    monkeypatch.chdir(project.folder)
+    dense = rst_core.load(f"{NETWORK}/dense-adversarial-pgd7-eps8")
+    for name, weight in prunable_weights(dense).items():
+        assert torch.equal(weight, prunable_weights(theirs)[name])
+
+
+def test_another_checkpoint_of_the_same_name_is_imported_again(project):
+    model = checkpoint()
+    file = project.folder / "theirs" / "0.5.pth"
+    before = file.read_bytes()
+    released_checkpoint(file, model, ARCHITECTURE, Pattern.ELEMENT, seed=7)
+    ticket = f"results/cells/{NETWORK}/rst-keep0.5-element-pgd7-eps8/best_val/ticket.pt"
+    again = project.run(ticket, "--dry-run")
+    assert "imported with sha256" in again.stderr
+    file.unlink()
+    refused = project.run(ticket, "--dry-run")
+    assert refused.returncode != 0
+    assert "its file theirs/0.5.pth does not exist" in refused.stdout + refused.stderr
+    file.write_bytes(before)
+    assert project.planned(ticket) == {}
+
+
+def test_a_model_that_is_neither_foreign_nor_made_here_is_refused(project):
+    for model in (
+        "dense-natural/best_val/weights.pt",
+        "rst-keep0.3-element-pgd7-eps8/best_val/ticket.pt",
+    ):
+        refused = project.run(f"results/cells/{NETWORK}/{model}", "--dry-run")
+        assert refused.returncode != 0
+        assert "holds foreign models only" in refused.stdout + refused.stderr

@@ -1,0 +1,224 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rst_core.identity import Adversary, Dense, FineTuned, Network, Ticket, TrainingCell
+from rst_core.key import MadeOf
+from rst_core.models.contents import pack_masks, unpack_masks
+from rst_core.models.files import (
+    Head,
+    load_model,
+    load_trained,
+    model_path,
+    read_model,
+    save_model,
+    set_starting_weights,
+)
+from rst_core.models.masks import kept_count
+from rst_core.models.networks import build_classifier, draw_weights, prunable_weights
+from rst_core.records import pack_outcomes, unpack_outcomes
+from rst_core.settings import NetworkSettings
+from rst_core.storage import (
+    DamagedFileError,
+    OtherVersionError,
+    digest,
+    load_tensors,
+    read_header,
+    remove_parts,
+    save_tensors,
+)
+from rst_core.training.trainee import MaskTrainee, WeightTrainee
+from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Selection, Start
+from tests.conftest import DIGITS, NARROW, NETWORK, PGD7, narrow_classifier, rst
+
+HEAD = Head.of(DIGITS)
+BEST = Selection.BEST_VAL
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=1, max_dims=4, max_side=7)))
+def test_masks_survive_packing(mask):
+    masks = {"a": torch.from_numpy(mask), "b": torch.from_numpy(~mask)}
+    unpacked = unpack_masks(pack_masks(masks))
+    assert all(torch.equal(unpacked[name], masks[name]) for name in masks)
+
+
+@given(hnp.arrays(bool, st.integers(1, 100)))
+def test_outcomes_survive_packing(outcomes):
+    packed = pack_outcomes(outcomes)
+    assert np.array_equal(unpack_outcomes(packed), outcomes)
+    assert (packed["correct"], packed["total"]) == (outcomes.sum(), len(outcomes))
+    with pytest.raises(ValueError, match="the count says"):
+        unpack_outcomes({**packed, "correct": packed["correct"] + 1})
+
+
+def save_ticket(root: Path, ticket: Ticket, dense: dict[str, str] | None = None) -> MaskTrainee:
+    """``dense``: digests of the contents of what the ticket is made from, by cell path."""
+    model = narrow_classifier(ticket.network.init, ticket.network.seed)
+    trainee = MaskTrainee(model, ticket.keep_ratio, ticket.pattern, 0)
+    path, bases = model_path(root, ticket, BEST), dense or {}
+    made_of = MadeOf(bases=bases, keys=dict.fromkeys(bases))
+    save_model(path, ticket, NARROW, HEAD, trainee.contents(), {"epochs": 1}, made_of=made_of)
+    return trainee
+
+
+def save_dense(root: Path, dense: Dense) -> WeightTrainee:
+    trainee = WeightTrainee(narrow_classifier(Init.KAIMING_NORMAL, 99))
+    path = model_path(root, dense, BEST)
+    save_model(path, dense, NARROW, HEAD, trainee.contents(), {"epochs": 1})
+    return trainee
+
+
+@pytest.mark.parametrize("pattern", list(Pattern))
+def test_a_loaded_ticket_is_the_searched_model_as_a_plain_module(tmp_path, pattern):
+    ticket = rst(0.3, pattern)
+    trainee = save_ticket(tmp_path, ticket)
+    model = load_model(model_path(tmp_path, ticket, BEST))
+    images = torch.rand(4, 3, 8, 8)
+    with torch.no_grad():
+        expected = torch.func.functional_call(trainee.model.eval(), trainee.weights(), (images,))
+    assert torch.allclose(model(images), expected, atol=1e-6)
+    assert not model.training
+    assert not any(p.requires_grad for p in model.parameters())
+    for name, weight in prunable_weights(model).items():
+        scores = trainee.variables[name]
+        group = weight.numel() // scores.numel()
+        assert int(weight.count_nonzero()) == kept_count(scores.numel(), 0.3) * group
+
+
+@pytest.mark.parametrize("keep_ratio", [0.01, 0.05, 0.5, 0.9])
+def test_a_ticket_file_is_at_most_a_twentieth_of_its_weights(tmp_path, keep_ratio):
+    """PreActResNet-18 at full width; at 0.05 the bits compress to less than a sixtieth."""
+    settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18)
+    model = build_classifier(settings, 10, DIGITS.mean, DIGITS.std)
+    draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
+    state = tmp_path / "state.pt"
+    torch.save(model.state_dict(), state)
+    trainee = MaskTrainee(model, keep_ratio, Pattern.ELEMENT, 0)
+    path = tmp_path / "ticket.pt"
+    save_model(path, rst(keep_ratio), settings, HEAD, trainee.contents(), {})
+    ratio = state.stat().st_size / path.stat().st_size
+    assert ratio >= (60 if keep_ratio <= 0.05 else 20)
+
+
+def test_an_rtt_lies_over_its_dense_and_knows_it(tmp_path):
+    dense = Dense(NETWORK, PGD7)
+    weights = save_dense(tmp_path, dense).variables
+    dense_file = model_path(tmp_path, dense, BEST)
+    ticket = dataclasses.replace(rst(0.5), origin=Origin.RTT_ADVERSARIAL)
+    save_ticket(
+        tmp_path, ticket, {TrainingCell(dense, BEST).path: read_header(dense_file)["contents"]}
+    )
+    model = load_trained(tmp_path, ticket, BEST)
+    for name, weight in prunable_weights(model).items():
+        kept = weight != 0
+        assert torch.equal(weight[kept], weights[name].detach()[kept])
+    with pytest.raises(ValueError, match="give that dense's weights file"):
+        load_model(model_path(tmp_path, ticket, BEST))
+
+    # Made again, on another day: the same model.
+    made = read_model(dense_file).contents
+    save_model(dense_file, dense, NARROW, HEAD, made, {"epochs": 1, "host": "another"})
+    load_trained(tmp_path, ticket, BEST)
+    made["weights"]["network.conv1.weight"][0, 0, 0, 0] += 1e-6
+    save_model(dense_file, dense, NARROW, HEAD, made, {"epochs": 1})
+    with pytest.raises(ValueError, match=r"is not the model that .* was searched on"):
+        load_trained(tmp_path, ticket, BEST)
+
+
+def test_a_digest_is_of_values_types_and_places():
+    numbers = torch.arange(6, dtype=torch.float32)
+    different = [
+        {"a": numbers},
+        {"b": numbers},
+        {"a": numbers.view(2, 3)},
+        {"a": numbers.int()},
+        {"a": numbers + 1},
+        {"a": [0.0, 1.0]},
+        {"a": ["0.0", "1.0"]},
+        {"a": [0.0, [1.0]]},
+        {"a": [], "b": []},
+        {"a": {"b": []}},
+        {"a": None},
+        {},
+    ]
+    assert len({digest(content) for content in different}) == len(different)
+    transposed = torch.arange(6.0).view(2, 3).T
+    assert digest({"a": 1, "b": transposed}) == digest({"b": transposed.contiguous(), "a": 1})
+
+
+def test_a_transferred_rtt_draws_its_classifier_anew(tmp_path):
+    from rst_core.models.files import set_frozen_weights
+
+    adversary = Adversary(SearchMethod.PGD7, 8.0)
+    other = Network("street", "narrow", NETWORK.init, 0)
+    dense = Dense(other, adversary)
+    trained = save_dense(tmp_path, dense).variables
+    ticket = Ticket(NETWORK, Origin.RTT_TRANSFERRED, 0.5, Pattern.ELEMENT, adversary, "street")
+    model = narrow_classifier()
+    set_frozen_weights(model, ticket, model_path(tmp_path, dense, BEST))
+    fresh = prunable_weights(narrow_classifier())
+    for name, weight in prunable_weights(model).items():
+        expected = fresh[name] if "classifier" in name else trained[name]
+        assert torch.equal(weight, expected)
+
+
+@pytest.mark.parametrize("start", list(Start))
+def test_fine_tuning_starts_from_the_tickets_weights_or_from_new_ones(tmp_path, start):
+    ticket = rst(0.3)
+    masks = save_ticket(tmp_path, ticket).masks()
+    model = narrow_classifier(Init.XAVIER_NORMAL, 5)
+    found = set_starting_weights(
+        model, FineTuned(ticket, start), {ticket: model_path(tmp_path, ticket, BEST)}
+    )
+    assert all(torch.equal(found[name], masks[name]) for name in masks)
+    drawn = prunable_weights(narrow_classifier())
+    same = [torch.equal(w, drawn[n]) for n, w in prunable_weights(model).items()]
+    assert all(same) if start is Start.INHERITED else not any(same)
+    if start is Start.REINITIALISED:
+        weight = prunable_weights(model)["network.blocks.7.conv2.weight"]
+        assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.1)
+
+
+def test_files_are_inert_and_damage_is_said(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (print, ("executed",))
+
+    torch.save({"format": 1, "x": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(OtherVersionError, match="has Model format None"):
+        load_tensors(tmp_path / "evil.pt", "Model")
+    (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(DamagedFileError, match="is damaged: it is cut off, or no file of ours"):
+        read_model(tmp_path / "cut.pt")
+    save_tensors(tmp_path / "old.pt", {}, "Model", {"format": 3})
+    with pytest.raises(OtherVersionError, match="has Model format 3, and this version reads 4"):
+        read_model(tmp_path / "old.pt")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_model(tmp_path / "none.pt")
+
+
+def test_parts_of_killed_writers_go_and_those_of_other_files_stay(tmp_path):
+    for name in (".state.pt.a1b2.part", ".state.pt.c3.part", ".other.pt.d4.part", "state.pt"):
+        (tmp_path / name).write_text("x")
+    remove_parts(tmp_path / "state.pt")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.pt.d4.part", "state.pt"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "model.pt"
+    save_tensors(path, {"kept": 1}, "Model")
+
+    class Unwritable:
+        def __reduce__(self):
+            raise RuntimeError("disk full, say")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        save_tensors(path, {"x": Unwritable()}, "Model")
+    assert load_tensors(path, "Model")[1] == {"kept": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]

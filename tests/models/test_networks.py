@@ -1,0 +1,97 @@
+import math
+
+import pytest
+import torch
+
+from rst_core.models.networks import (
+    build_classifier,
+    classifier_weight_name,
+    draw_weights,
+    parameter_count,
+    prunable_weights,
+)
+from rst_core.settings import NetworkSettings
+from rst_core.vocabulary import Architecture, Init
+from tests.conftest import narrow_classifier
+
+_PLAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def of(architecture: Architecture, width: float = 1.0, classes: int = 10):
+    return build_classifier(
+        NetworkSettings(architecture=architecture, width=width), classes, *_PLAIN
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "published", "decimals"),
+    [(Architecture.PREACT_RESNET18, 11.17, 2), (Architecture.WIDE_RESNET34, 46.2, 1)],
+)
+def test_parameter_counts_are_the_papers(architecture, published, decimals):
+    """The paper counts affine batch norms too, 2 values a channel; ours has none [4.1]."""
+    model = of(architecture)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    affine = sum(2 * m.num_features for m in norms)
+    assert round((parameter_count(model) + affine) / 1e6, decimals) == published
+    assert affine < 0.002 * parameter_count(model)
+    assert parameter_count(model) == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("architecture", list(Architecture))
+def test_every_network_maps_images_to_logits_and_has_only_prunable_parameters(architecture):
+    width = 1 / 16 if architecture.value.startswith(("preact", "wide")) else 1
+    model = of(architecture, width, classes=7)
+    draw_weights(model, Init.KAIMING_NORMAL, 0)
+    assert model.eval()(torch.rand(2, 3, 32, 32)).shape == (2, 7)
+    assert set(prunable_weights(model)) == {n for n, _ in model.named_parameters()}
+
+
+def test_a_width_that_torchvision_cannot_build_is_refused():
+    with pytest.raises(ValueError, match=r"width is 0.5; allowed is 1"):
+        of(Architecture.RESNET18, 0.5)
+
+
+def test_signed_kaiming_constant_has_one_magnitude_and_both_signs():
+    for weight in prunable_weights(narrow_classifier()).values():
+        expected = math.sqrt(2 / weight[0].numel())
+        assert torch.allclose(weight.abs(), torch.tensor(expected))
+        assert 0.2 < (weight > 0).float().mean() < 0.8
+
+
+@pytest.mark.parametrize(
+    ("init", "deviation"),
+    [
+        (Init.KAIMING_NORMAL, lambda fan_in, fan_out: math.sqrt(2 / fan_in)),
+        (Init.KAIMING_UNIFORM, lambda fan_in, fan_out: math.sqrt(2 / fan_in)),
+        (Init.XAVIER_NORMAL, lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out))),
+    ],
+)
+def test_inits_have_their_textbook_deviation(init, deviation):
+    weight = prunable_weights(narrow_classifier(init))["network.blocks.7.conv2.weight"]
+    fan_in, fan_out = weight[0].numel(), weight[:, 0].numel()
+    assert weight.std().item() == pytest.approx(deviation(fan_in, fan_out), rel=0.05)
+    assert weight.mean().item() == pytest.approx(0, abs=0.01)
+
+
+def test_the_seed_determines_the_weights_and_datasets_share_all_but_the_head():
+    one, again, other = (
+        of(Architecture.PREACT_RESNET18, 1 / 16),
+        of(Architecture.PREACT_RESNET18, 1 / 16),
+        of(Architecture.PREACT_RESNET18, 1 / 16, classes=100),
+    )
+    for model in (one, again, other):
+        draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 3)
+    head = classifier_weight_name(one)
+    for name, weight in prunable_weights(one).items():
+        assert torch.equal(weight, prunable_weights(again)[name])
+        if name != head:
+            assert torch.equal(weight, prunable_weights(other)[name])
+    draw_weights(again, Init.SIGNED_KAIMING_CONSTANT, 4)
+    assert not torch.equal(prunable_weights(one)[head], prunable_weights(again)[head])
+
+
+def test_normalisation_is_the_first_layer():
+    model = narrow_classifier().eval()
+    images = torch.rand(2, 3, 8, 8)
+    normalised = (images - 0.3) / 0.37
+    assert torch.allclose(model(images), model.network(normalised), atol=1e-5)

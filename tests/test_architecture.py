@@ -1,0 +1,53 @@
+"""Arrows point down: what may import what, as docs/architecture.md draws it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+def imported(path: Path) -> set[str]:
+    """Names of the modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{a.name}" for a in node.names}
+    return found
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_the_science_does_not_know_that_it_is_a_job():
+    for path in modules("rst_core"):
+        if "job" in path.relative_to(ROOT / "rst_core").parts or path.name == "__main__.py":
+            continue
+        jobs = {name for name in imported(path) if name.startswith("rst_core.job")}
+        assert not jobs, f"{path} imports {jobs}"
+
+
+@pytest.mark.parametrize("word", ["snakemake", "slurm", "sbatch"])
+def test_the_package_names_no_workflow_engine_and_no_scheduler(word):
+    named = [path for path in modules("rst_core") if word in path.read_text().lower()]
+    assert not named
+
+
+def test_the_package_imports_nothing_of_the_workflow():
+    for path in modules("rst_core"):
+        assert not {name for name in imported(path) if name.split(".")[0] == "workflow"}, path
+
+
+def test_every_module_and_rule_file_is_on_the_map():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    files = [*modules("rst_core"), *modules("workflow"), *(ROOT / "workflow/rules").glob("*.smk")]
+    missing = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if path.name not in ("__init__.py", "__main__.py") and f"`{path.name}`" not in text
+    }
+    assert not missing, "add a line for each to docs/architecture.md"

@@ -1,0 +1,337 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from rst_core.device.seeding import generator
+from rst_core.measures.evaluation import attack_outcomes, natural_outcomes
+from rst_core.models.masks import kept_count, top_k_mask
+from rst_core.settings import AttackSpec, TrainingSettings, training_attack
+from rst_core.training.loop import Run, batches_of, step, train
+from rst_core.training.trainee import MaskTrainee, WeightTrainee
+from rst_core.vocabulary import AttackMethod, Norm, Pattern, Precision, SearchMethod, Selection
+from tests.checkpoints import InMemory, Interrupted
+from tests.conftest import BRIEF, DIGITS, narrow_classifier
+
+PGD7 = training_attack(SearchMethod.PGD7, 8)
+
+
+@pytest.fixture
+def run():
+    return Run(
+        identity="digits/narrow/test",
+        attack=PGD7,
+        settings=BRIEF,
+        dataset=DIGITS,
+        selections=(Selection.BEST_VAL, Selection.LAST),
+        seed=0,
+    )
+
+
+def search(keep_ratio: float = 0.3) -> MaskTrainee:
+    return MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
+
+
+def dense() -> WeightTrainee:
+    return WeightTrainee(narrow_classifier())
+
+
+def finetune() -> WeightTrainee:
+    masks = search().masks()
+    return WeightTrainee(narrow_classifier(), masks)
+
+
+def assert_equal(one, other):
+    """Nested contents of two model files are the same to the bit."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    else:
+        assert one == other
+
+
+def metrics(checkpoints: InMemory) -> list[dict]:
+    """The lines of a finished run, but for their times."""
+    lines = checkpoints.saved["state"]["metrics"]
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
+
+
+# Three steps an epoch, then its end: beat 2 is after the second step, 4 the first epoch's end.
+@pytest.mark.parametrize(
+    ("make", "at", "place"),
+    [
+        (search, 1, "after epoch 0 of 3 and 1 steps of the next"),
+        (search, 3, "after epoch 0 of 3 and 3 steps of the next"),
+        (search, 4, "after epoch 1 of 3"),
+        (search, 10, "after epoch 2 of 3 and 2 steps of the next"),
+        (dense, 2, "after epoch 0 of 3 and 2 steps of the next"),
+        (dense, 8, "after epoch 2 of 3"),
+        (finetune, 6, "after epoch 1 of 3 and 2 steps of the next"),
+    ],
+)
+def test_an_interrupted_run_continues_to_the_bit_identical_result(run, few_digits, make, at, place):
+    uninterrupted = InMemory()
+    whole = train(make(), few_digits, run, uninterrupted)
+    interrupted = InMemory(at)
+    with pytest.raises(Interrupted):
+        train(make(), few_digits, run, interrupted)
+    assert interrupted.progress == place
+    continued = InMemory(saved=interrupted.saved)
+    assert_equal(whole, train(make(), few_digits, run, continued))
+    assert continued.beats == uninterrupted.beats - at
+    assert metrics(continued) == metrics(uninterrupted)
+
+
+def test_natural_training_can_be_interrupted_too(run, few_digits):
+    natural = dataclasses.replace(run, attack=None)
+    whole = train(dense(), few_digits, natural)
+    interrupted = InMemory(2)
+    with pytest.raises(Interrupted):
+        train(dense(), few_digits, natural, interrupted)
+    continued = train(dense(), few_digits, natural, InMemory(saved=interrupted.saved))
+    assert_equal(whole[Selection.LAST], continued[Selection.LAST])
+
+
+def test_an_excess_before_the_stop_is_not_forgotten(run, few_digits):
+    """What the first job saw beyond the budget fails the epoch in the second."""
+    interrupted = InMemory(2)
+    with pytest.raises(Interrupted):
+        train(dense(), few_digits, run, interrupted)
+    interrupted.saved["state"]["part"]["overrun"] = 0.5
+    with pytest.raises(RuntimeError):
+        train(dense(), few_digits, run, InMemory(saved=interrupted.saved))
+
+
+def test_the_state_of_another_model_is_refused(run, few_digits):
+    interrupted = InMemory(1)
+    with pytest.raises(Interrupted):
+        train(search(), few_digits, run, interrupted)
+    del interrupted.saved["variables"]["network.conv1.weight"]
+    with pytest.raises(ValueError, match="of another model"):
+        train(search(), few_digits, run, InMemory(saved=interrupted.saved))
+
+
+def test_a_search_changes_scores_and_statistics_but_never_a_weight(run, few_digits):
+    trainee = search()
+    frozen = {n: w.clone() for n, w in trainee.frozen.items()}
+    scores = {n: s.detach().clone() for n, s in trainee.variables.items()}
+    statistics = trainee.contents()["batch_norm"]
+    train(trainee, few_digits, run)
+    for name, weight in trainee.frozen.items():
+        assert torch.equal(weight, frozen[name])
+        assert torch.equal(trainee.model.get_parameter(name), frozen[name])
+        mask = top_k_mask(trainee.variables[name], 0.3)
+        assert int(mask.sum()) == kept_count(mask.numel(), 0.3)
+    assert any(not torch.equal(s, scores[n]) for n, s in trainee.variables.items())
+    assert not torch.equal(trainee.contents()["batch_norm"], statistics)
+
+
+def test_fine_tuning_never_revives_a_pruned_weight(run, few_digits):
+    trainee = finetune()
+    start = {n: w.detach().clone() for n, w in trainee.variables.items()}
+    contents = train(trainee, few_digits, run)[Selection.LAST]
+    moved = False
+    for name, weight in contents["weights"].items():
+        assert not weight[~trainee.masks[name]].any()
+        kept = trainee.masks[name]
+        moved |= not torch.equal(weight[kept], start[name][kept])
+    assert moved
+
+
+def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(run, few_digits):
+    settings = dataclasses.replace(BRIEF, epochs=4)
+    run = dataclasses.replace(run, settings=settings)
+    kept_at: list[dict] = []
+    trainee = dense()
+
+    class Remembering(InMemory):
+        def beat(self, progress, state, *, due=False):
+            super().beat(progress, state, due=due)
+            if due:
+                kept_at.append(trainee.contents())
+
+    checkpoints = Remembering()
+    kept = train(trainee, few_digits, run, checkpoints)
+    lines = metrics(checkpoints)
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert lines[-1]["lr"] == pytest.approx(0.01)
+    robust = [line["validation_robust"] for line in lines]
+    assert_equal(kept[Selection.BEST_VAL], kept_at[robust.index(max(robust))])
+    assert_equal(kept[Selection.LAST], kept_at[-1])
+    assert "test_robust" not in lines[0]
+
+
+def test_the_test_images_are_looked_at_only_for_the_papers_protocol(run, few_digits):
+    poisoned = dataclasses.replace(few_digits, test=few_digits.test.first(0))
+    train(search(), poisoned, run)
+    run = dataclasses.replace(run, selections=(Selection.BEST_TEST,), identity="again")
+    checkpoints = InMemory()
+    kept = train(search(), few_digits, run, checkpoints)
+    assert set(kept) == {Selection.BEST_TEST}
+    assert "test_robust" in metrics(checkpoints)[0]
+
+
+def test_natural_training_attacks_nothing(run, few_digits):
+    checkpoints = InMemory()
+    train(dense(), few_digits, dataclasses.replace(run, attack=None), checkpoints)
+    line = metrics(checkpoints)[-1]
+    assert "validation_robust" not in line
+    assert "validation_natural" in line
+
+
+@pytest.mark.parametrize("pattern", Pattern)
+def test_a_step_is_the_formula_written_out_in_float64(few_digits, monkeypatch, pattern):
+    """Scores as released, largest kept, PGD-7 on the masked network, straight-through, SGD."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # what steps cast logits to
+    images, labels = few_digits.train.pixels[:16].double() / 255, few_digits.train.labels[:16]
+    model = narrow_classifier().double()
+    trainee = MaskTrainee(narrow_classifier().double(), 0.3, pattern, 0)
+    trainee.variables = {
+        n: s.detach().double().requires_grad_(True) for n, s in trainee.variables.items()
+    }
+    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1, weight_decay=5e-4)
+    trainee.model.train()
+    start, overrun = torch.Generator().manual_seed(3), torch.tensor(-1.0, dtype=torch.float64)
+    step(trainee, optimiser, images, labels, PGD7, start, overrun)
+
+    scores, masked = {}, {}
+    for name, weight in model.named_parameters():
+        drawn = released_scores(weight, name, pattern).double()
+        order = drawn.abs().flatten().argsort(descending=True)
+        mask = torch.zeros(drawn.numel(), dtype=torch.float64)
+        mask[order[: math.floor(0.3 * drawn.numel() + 0.5)]] = 1
+        scores[name] = drawn
+        masked[name] = (weight.detach() * mask.view(drawn.shape)).requires_grad_(True)
+    noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(3))
+    adversarial = (images + (2 * noise - 1) * (8 / 255)).clamp(0, 1)
+    for _ in range(7):
+        adversarial.requires_grad_(True)
+        loss = F.cross_entropy(functional_call(model.train(), masked, (adversarial,)), labels)
+        (gradient,) = torch.autograd.grad(loss, adversarial)
+        moved = (adversarial.detach() + 2 / 255 * gradient.sign() - images).clamp(-8 / 255, 8 / 255)
+        adversarial = (images + moved).clamp(0, 1)
+    F.cross_entropy(functional_call(model, masked, (adversarial,)), labels).backward()
+    for name, weight in model.named_parameters():
+        of_scores = (masked[name].grad * weight).sum_to_size(scores[name].shape)
+        gradient = of_scores * scores[name].sign() + 5e-4 * scores[name]
+        found = trainee.variables[name].detach()
+        assert torch.allclose(found, scores[name] - 0.1 * gradient, atol=1e-12, rtol=0), name
+    for one, other in zip(trainee.model.buffers(), model.buffers(), strict=True):
+        assert torch.allclose(one.double(), other.double(), atol=1e-12)
+
+
+def released_scores(weight: torch.Tensor, name: str, pattern: Pattern) -> torch.Tensor:
+    """By torch's own initialisation: Kaiming uniform of the scores' fan, channels from N(0, 1)."""
+    shapes = {Pattern.ROW: 3, Pattern.KERNEL: 2, Pattern.CHANNEL: 1}
+    kept = shapes.get(pattern, 4) if weight.dim() == 4 else 4
+    shape = [size if axis < kept else 1 for axis, size in enumerate(weight.shape)]
+    rng, scores = generator("scores", 0, name), torch.empty(shape)
+    if pattern is Pattern.CHANNEL and weight.dim() == 4:
+        return nn.init.normal_(scores, generator=rng)
+    return nn.init.kaiming_uniform_(scores, a=math.sqrt(5), generator=rng)
+
+
+def test_masks_are_computed_once_a_step(few_digits, monkeypatch):
+    calls = []
+    original = MaskTrainee.weights
+    monkeypatch.setattr(MaskTrainee, "weights", lambda self: calls.append(1) or original(self))
+    trainee = search()
+    optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+    images, labels = few_digits.train.pixels[:8] / 255, few_digits.train.labels[:8]
+    step(trainee, optimiser, images, labels, PGD7, torch.Generator(), torch.tensor(-1.0))
+    assert len(calls) == 1
+
+
+def test_batches_are_seeded_shuffled_and_complete(run, few_digits):
+    def labels(seed, epoch):
+        run_of = dataclasses.replace(run, seed=seed)
+        return torch.cat([y for _, y in batches_of(few_digits.train, run_of, epoch)])
+
+    first = labels(0, 0)
+    assert torch.equal(first, labels(0, 0))
+    assert not torch.equal(first, labels(0, 1))
+    assert not torch.equal(first, labels(1, 0))
+    assert torch.equal(first.sort().values, few_digits.train.labels.sort().values)
+
+
+def test_bfloat16_training_stays_near_float32(run, few_digits):
+    half = dataclasses.replace(BRIEF, precision=Precision.BFLOAT16)
+    exactly, roughly = InMemory(), InMemory()
+    train(dense(), few_digits, run, exactly)
+    train(dense(), few_digits, dataclasses.replace(run, settings=half), roughly)
+    exact, rough = metrics(exactly)[-1], metrics(roughly)[-1]
+    assert rough["train_loss"] == pytest.approx(exact["train_loss"], rel=0.1)
+    assert rough["train_loss"] != exact["train_loss"]
+
+
+def test_weights_cast_once_give_the_attack_of_weights_cast_at_every_step(few_digits, monkeypatch):
+    images, labels = few_digits.train.pixels[:16] / 255, few_digits.train.labels[:16]
+
+    def scores_after_a_step() -> dict[str, torch.Tensor]:
+        trainee = search()
+        optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
+        trainee.model.train()
+        rng = torch.Generator().manual_seed(3)
+        with torch.autocast("cpu", torch.bfloat16):
+            step(trainee, optimiser, images, labels, PGD7, rng, torch.tensor(-1.0))
+        return {name: v.detach() for name, v in trainee.variables.items()}
+
+    cast_once = scores_after_a_step()
+    monkeypatch.setattr("rst_core.training.loop._constant", lambda weight: weight.detach())
+    assert_equal(cast_once, scores_after_a_step())
+
+
+def test_attacks_that_measure_are_in_float32_whatever_the_search_is_in(run, few_digits):
+    trainee = search()
+    seen: set[tuple[bool, torch.dtype]] = set()
+    trainee.model.network.blocks[0].conv1.register_forward_hook(
+        lambda module, inputs, output: seen.add((module.training, output.dtype))
+    )
+    half = dataclasses.replace(BRIEF, epochs=1, decay_epochs=(), precision=Precision.BFLOAT16)
+    train(trainee, few_digits, dataclasses.replace(run, settings=half))
+    assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+
+
+@pytest.mark.slow
+def test_a_searched_ticket_beats_a_random_mask_by_far(digits, run):
+    """Learning tested as learning: real digits, robust and natural accuracy, same keep ratio."""
+    from rst_core.models.networks import build_classifier, draw_weights
+    from rst_core.settings import NetworkSettings
+    from rst_core.vocabulary import Architecture, Init
+
+    settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=0.125)
+    model = build_classifier(settings, DIGITS.classes, DIGITS.mean, DIGITS.std)
+    draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
+    trainee = MaskTrainee(model, 0.3, Pattern.ELEMENT, 0)
+    pgd10 = AttackSpec(
+        name="pgd10", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=10, step_size=2,
+        random_start=True,
+    )  # fmt: skip
+
+    def accuracies():
+        fixed = {n: w.detach() for n, w in trainee.weights().items()}
+
+        def view(x):
+            return torch.func.functional_call(trainee.model.eval(), fixed, (x,))
+
+        robust = attack_outcomes(view, {"self": view}, digits.test, pgd10)["self"]
+        natural = natural_outcomes(view, digits.test)
+        return natural.float().mean().item(), robust.float().mean().item()
+
+    # A random mask with batch statistics of its own: a search at a learning rate of nothing.
+    still = TrainingSettings(epochs=1, batch_size=64, lr=1e-8, decay_epochs=(), weight_decay=0)
+    train(trainee, digits, dataclasses.replace(run, settings=still, identity="random"))
+    random_natural, random_robust = accuracies()
+    learning = TrainingSettings(epochs=5, batch_size=64, decay_epochs=(4,), validation_steps=1)
+    train(trainee, digits, dataclasses.replace(run, settings=learning, identity="searched"))
+    natural, robust = accuracies()
+    assert natural > random_natural + 0.3
+    assert robust > random_robust + 0.3
+    assert robust <= natural

@@ -1,0 +1,251 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from rst_core.identity import Dense, Evaluation, Ticket, TransferRow, parse_cell
+from rst_core.vocabulary import Origin, Selection
+from tests.conftest import ROOT
+from workflow.config import ConfigError, read_config, schema_text
+from workflow.matrix import Matrix
+
+PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
+DELTAS = sorted(
+    [ROOT / "demo" / "matrix.yaml", *ROOT.glob("measurements/*.yaml"), *ROOT.glob("configs/*.yaml")]
+)
+
+
+def extended(delta: Path) -> dict:
+    """What Snakemake makes of config.yaml with --configfile ``delta``."""
+    raw = copy.deepcopy(PAPER)
+    update_config(raw, yaml.safe_load(delta.read_text()))
+    return raw
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return Matrix(read_config(PAPER))
+
+
+@pytest.mark.parametrize("delta", DELTAS, ids=lambda p: p.stem)
+def test_every_committed_matrix_is_valid_and_has_a_settings_for_every_cell(delta):
+    matrix = Matrix(read_config(extended(delta)))
+    for cell in matrix.all_cells():
+        network = cell.model.network
+        assert matrix.network_settings(network)
+        assert matrix.training_settings(network.dataset)
+        if isinstance(cell, Evaluation | TransferRow):
+            assert matrix.attack(cell).seed == network.seed
+
+
+def test_the_schema_is_up_to_date():
+    path = ROOT / "workflow" / "schemas" / "config.schema.json"
+    assert path.read_text() == schema_text(), "run: python -m workflow.schemas"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("sedes", [1], "^sedes is an unknown key; allowed is .*seeds"),
+        ("training.cifar.epoch", 3, "^training.cifar.epoch is an unknown key; allowed is .*epochs"),
+        (
+            "datasets.cifar10.images.size",
+            3,
+            "images.size is an unknown key; allowed is .*image_size",
+        ),
+        (
+            "experiments.existence.keep_ratios",
+            [0.1, 1.5],
+            "keep_ratios is 1.5; allowed is a number above 0, up to 1",
+        ),
+        (
+            "experiments.patterns.score_inits",
+            ["released", "weight_fan"],
+            "patterns has element, whose scores have the weight's fan anyway",
+        ),
+        ("experiments.patterns.score_inits", ["own_fan"], "allowed is released or weight_fan"),
+        ("experiments.existence.keep_ratios", [0], "is 0; allowed is a number above 0, up to 1"),
+        ("experiments.existence.keep_ratios", [0.1, 0.1], "may occur once only"),
+        ("experiments.existence.keep_ratios", [], "keep_ratios is empty; rst needs"),
+        (
+            "experiments.existence.networks",
+            ["vgg"],
+            "'vgg'; allowed is one of resnet18, resnet18_released, wide",
+        ),
+        ("experiments.r2s.transfer", [{"attack": "fgsm9", "to": "tickets"}], "'fgsm9'; allowed is"),
+        ("roles.networks.resnet18", "vgg", "'vgg'; allowed is one of resnet18"),
+        ("networks.resnet18.build.architecture", "vgg", "'vgg'; allowed is preact_resnet18"),
+        ("networks.resnet18.build.width", -1, "width is -1; allowed is a number from 0.01 to 16"),
+        (
+            "training.cifar.epochs",
+            0,
+            "training.cifar.epochs is 0; allowed is a whole number from 1",
+        ),
+        ("datasets.cifar10.training", "imagenet9", "'imagenet9'; allowed is one of cifar, svhn"),
+        ("attacks.pgd20.step_size", None, "exactly one of the two"),
+        ("attacks.auto_attack.step_size", 2, "none of the two is allowed for auto_attack"),
+        ("attacks.auto_attack.steps", 3, "steps is 3; allowed is nothing: auto_attack has"),
+        ("attacks.bandits.tiles", None, "attacks.bandits.tiles is None; allowed is a positive"),
+        ("experiments.attacks.evaluate", [{"attack": "cw_l2"}], "for cw_l2; allowed is 'none'"),
+        (
+            "experiments.attacks.evaluate",
+            [{"attack": "bandits", "eps": "none"}],
+            "attacks.evaluate.eps is 'none' for bandits; allowed is a list of sizes",
+        ),
+        (
+            "experiments.r2s.evaluate",
+            [{"attack": "apgd_worst"}],
+            "r2s.evaluate.attack is 'apgd_worst', whose method apgd is allowed in adaptive only",
+        ),
+        (
+            "experiments.r2s_stress.adaptive",
+            [{"attack": "pgd20"}],
+            "r2s_stress.adaptive.attack is 'pgd20', whose method pgd is allowed in evaluate and",
+        ),
+        (
+            "experiments.r2s_stress_seeds.adaptive_transfer",
+            [{"attack": "apgd_logits", "to": "tickets"}],
+            "adaptive_transfer.to is 'tickets'; allowed is other_seeds",
+        ),
+        (
+            "experiments.existence.models",
+            ["untrained"],
+            r"existence.evaluate is \[\{attack: pgd20\}\]; all models but untrained use it",
+        ),
+        ("selection", "best", "'best'; allowed is best_val, last or best_test"),
+        ("selection", "best_test", "allowed is one of keep_selections"),
+        (
+            "seeds",
+            [],
+            "^seeds is \\[\\]; allowed is a list of at least 1, each a whole number from 0 to",
+        ),
+        ("datasets", {"CIFAR-10": PAPER["datasets"]["cifar10"]}, "lower-case words"),
+    ],
+)
+def test_bad_input_names_the_key_the_value_and_what_is_allowed(key, value, message):
+    raw = copy.deepcopy(PAPER)
+    *parents, last = key.split(".")
+    place = raw
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    with pytest.raises(ConfigError, match=message):
+        read_config(raw)
+
+
+def test_a_missing_key_is_named():
+    raw = {k: v for k, v in PAPER.items() if k != "seeds"}
+    with pytest.raises(ConfigError, match=r"^seeds is missing"):
+        read_config(raw)
+
+
+def test_the_papers_matrix_has_the_papers_axes(matrix):
+    existence = [m for m in matrix.models("existence") if isinstance(m, Ticket)]
+    ratios = {t.keep_ratio for t in existence}
+    assert {0.01, 0.05, 0.2, 0.9} <= ratios
+    assert len(existence) == len(ratios) * 2 * 2 * 3
+    assert {m.network.seed for m in existence} == {0, 1, 2}
+    r2s = matrix.config.experiments["r2s"]
+    assert r2s.keep_ratios == [0.05, 0.07, 0.1, 0.15, 0.2, 0.3]
+
+
+def test_cells_that_several_experiments_need_exist_once(matrix):
+    cells = matrix.all_cells()
+    assert len(cells) == len(set(cells)) == len({cell.path for cell in cells})
+    assert set(matrix.cells("r2s")) & set(matrix.cells("transfer"))
+    for cell in cells[::50]:
+        assert parse_cell(cell.path) == cell
+
+
+def test_a_row_is_judged_by_its_source_and_by_its_whole_group(matrix):
+    source = next(m for m in matrix.models("transfer") if isinstance(m, Ticket))
+    row = TransferRow(source, Selection.BEST_VAL, "tickets", "pgd20", 8)
+    targets = [t.model for t in matrix.targets(row)]
+    assert source in targets
+    assert {t.keep_ratio for t in targets} >= set(matrix.config.transfer_targets)
+    assert all(t.network == source.network for t in targets)
+    dense = Dense(source.network, source.adversary)
+    both = TransferRow(dense, Selection.BEST_VAL, "tickets_and_dense", "pgd20", 8)
+    kinds = {type(t.model) for t in matrix.targets(both)}
+    assert kinds == {Ticket, Dense}
+    assert Dense(source.network, None) in [t.model for t in matrix.targets(both)]
+    others = TransferRow(source, Selection.BEST_VAL, "other_seeds", "pgd20", 8)
+    seeds = [t.model.network.seed for t in matrix.targets(others)]
+    assert sorted(seeds) == [0, 1, 2]
+    assert seeds[0] == source.network.seed
+    with pytest.raises(ConfigError, match="allowed is tickets"):
+        matrix.targets(TransferRow(source, Selection.BEST_VAL, "friends", "pgd20", 8))
+
+
+def test_a_candidate_sets_row_goes_to_the_sets_of_the_other_seeds(matrix):
+    rows = matrix.cells("r2s_stress_seeds")
+    assert len(rows) == 2 * 2 * 3
+    row = rows[0]
+    assert isinstance(row, TransferRow)
+    assert parse_cell(row.path) == row
+    own = [cell.model for cell in matrix.sources(row)]
+    judges = [cell.model for cell in matrix.targets(row)]
+    assert judges[: len(own)] == own == list(row.model.tickets)
+    assert [t.network.seed for t in judges] == [0] * 6 + [1] * 6 + [2] * 6
+    assert {t.keep_ratio for t in judges} == set(row.model.keep_ratios)
+    astray = TransferRow(row.model, row.selection, "tickets", row.attack, row.eps)
+    with pytest.raises(ConfigError, match="cannot go to tickets; allowed is other_seeds"):
+        matrix.targets(astray)
+
+
+def test_an_rtt_needs_its_dense_to_be_searched_and_to_be_loaded(matrix):
+    from dataclasses import replace
+
+    rst = next(m for m in matrix.models("transfer") if isinstance(m, Ticket))
+    rtt = replace(rst, origin=Origin.RTT_NATURAL)
+    assert [b.model for b in matrix.bases(rtt)] == [Dense(rst.network, None)]
+    assert matrix.bases(rst) == []
+    evaluation = Evaluation(rtt, Selection.BEST_VAL, "pgd20", 8)
+    loaded = matrix.loaded(matrix.sources(evaluation))
+    assert [c.model for c in loaded] == [rtt, Dense(rst.network, None)]
+
+
+def test_an_attack_that_the_config_does_not_have_is_refused(matrix):
+    ticket = next(m for m in matrix.models("transfer") if isinstance(m, Ticket))
+    with pytest.raises(ConfigError, match="'pgd9' is not in attacks; allowed is one of pgd20"):
+        matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd9", 8))
+    with pytest.raises(ConfigError, match="needs an eps"):
+        matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd20", None))
+    with pytest.raises(ConfigError, match="cw_l2 has no eps"):
+        matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "cw_l2", 8))
+
+
+def test_the_attack_experiment_is_table_6(matrix):
+    cells = [c for c in matrix.cells("attacks") if isinstance(c, Evaluation)]
+    assert len(cells) == 2 * 3 * 7 * 7, "networks x seeds x (dense and 6 tickets) x columns"
+    names = {c.path.rpartition("/")[2] for c in cells}
+    assert names == {
+        "cw_l2.json",
+        *(f"{a}-eps{e}.json" for a in ("auto_attack", "cw_inf", "bandits") for e in (8, 12)),
+    }
+    rows = [c for c in matrix.cells("r2s_attacks") if isinstance(c, TransferRow)]
+    assert len(rows) == 2 * 3 * 6 * 4
+    bandits = next(c for c in cells if c.attack == "bandits")
+    assert matrix.attack(bandits).steps == 5000
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("cifar10/resnet18/rst", "names no model"),
+        (
+            "cifar10/resnet18/signed_kaiming_constant-seed0/rtt_natural-keep0.2-element-pgd7-eps8",
+            "allowed is the path of a dense or of an RST",
+        ),
+        (
+            "cifar10/nobody/signed_kaiming_constant-seed0/dense-natural",
+            r"foreign.theirs.model is 'nobody'; allowed is one of .*resnet18",
+        ),
+    ],
+)
+def test_a_foreign_checkpoint_is_called_like_a_model_of_ours(model, message):
+    entry = {"model": model, "file": "theirs.pt", "layout": "released"}
+    with pytest.raises(ConfigError, match=message):
+        read_config(PAPER | {"foreign": {"theirs": entry}})

@@ -1,0 +1,142 @@
+"""What a person sees of a run: short lines, few of them, with numbers, and errors whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import snakemake
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from workflow.progress import EVERY, WIDTH, Progress
+
+MODEL = "results/cells/digits/tiny/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
+TICKET, ATTACK = (f"{MODEL}/best_val/{name}" for name in ("ticket.pt", "pgd20-eps8.json"))
+
+
+class Run:
+    """A run of Snakemake as its log records tell it, on a clock of its own."""
+
+    def __init__(self, **stats: int) -> None:
+        self.now, self.stream = 0.0, io.StringIO()
+        self.progress = Progress(self.stream, lambda: self.now)
+        self.log("", LogEvent.RUN_INFO, stats=stats | {"total": sum(stats.values())})
+
+    def log(
+        self, text: str, event: LogEvent | None, level: int = logging.INFO, **more: Any
+    ) -> None:
+        record = logging.makeLogRecord({"msg": text, "levelno": level, **more})
+        if event is not None:
+            record.event = event
+        self.progress.handle(record)
+
+    def start(self, number: int, rule: str, *files: str) -> None:
+        self.log("", LogEvent.JOB_INFO, jobid=number, rule_name=rule, output=list(files))
+
+    def finish(self, number: int, after: float) -> str:
+        self.now += after
+        self.log("", LogEvent.JOB_FINISHED, job_id=number)
+        return self.lines[-1]
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+
+NAMES = st.text(st.characters(categories=("L", "N", "P", "Z")), max_size=200)
+PATHS = st.one_of(
+    NAMES,
+    st.lists(st.text("abc.+-", min_size=1, max_size=90), min_size=5, max_size=6).map(
+        lambda parts: f"results/cells/{'/'.join(parts)}"
+    ),
+)
+
+
+@given(st.lists(st.tuples(NAMES, PATHS, st.floats(0, 1e6)), min_size=1, max_size=30))
+def test_lines_are_short_and_hardly_more_than_jobs(jobs):
+    run = Run(**{rule: 1 for rule, _, _ in jobs})
+    for number, (rule, file, _) in enumerate(jobs):
+        run.start(number, rule, file)
+    for number, (_, _, seconds) in enumerate(jobs):
+        run.finish(number, seconds)
+    assert all(len(line) <= WIDTH for line in run.lines)
+    assert len(run.lines) <= 2 + len(jobs)
+
+
+def test_what_is_running_is_said_now_and_then():
+    run = Run(search=100)
+    for number in range(100):
+        run.start(number, "search", TICKET)
+        run.now += EVERY / 10
+    told = [line for line in run.lines if line.startswith("running: search rst-keep0.2-")]
+    assert len(told) == 10
+
+
+def test_a_finished_cell_shows_its_accuracies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(ATTACK).parent.mkdir(parents=True)
+    rows = [
+        {"validation_natural": 98.5, "validation_robust": 71.0},
+        {"validation_natural": 99.0, "validation_robust": 64.0},
+    ]
+    Path(MODEL, "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    judged = {"natural": {"correct": 9, "total": 10}, "robust": {"correct": 1, "total": 8}}
+    Path(ATTACK).write_text(json.dumps({"results": [judged]}))
+    run = Run(search=1, attack=1, figure=1)
+    for number, (rule, file) in enumerate(
+        [("search", TICKET), ("attack", ATTACK), ("figure", "results/figures/fig1.csv")]
+    ):
+        run.start(number, rule, f"{file} (update)")
+    assert "1/3" in run.finish(0, 7)
+    assert "validation natural 98.5, robust 71.0 (7 s)" in run.lines[-1]
+    assert "pgd20-eps8 on rst-keep0.2-element-pgd7-eps8" in run.finish(1, 0)
+    assert "natural 90.0, robust 12.5" in run.lines[-1]
+    assert run.finish(2, 0).endswith("figure results/figures/fig1.csv (7 s)")
+
+
+def test_the_time_left_is_that_of_finished_jobs_of_the_rule_at_the_pace_so_far():
+    run = Run(search=4, attack=4)
+    for number in range(4):  # two at a time, ten seconds each
+        run.start(number, "search", TICKET)
+        if number % 2:
+            run.finish(number - 1, 10)
+            run.finish(number, 0)
+    run.start(4, "attack", ATTACK)
+    run.start(5, "attack", ATTACK)
+    assert "10 s left" in run.finish(4, 10), "one is nearly done, two of ten seconds are to come"
+    run.finish(5, 0)
+    run.start(6, "attack", ATTACK)
+    run.start(7, "attack", ATTACK)
+    run.finish(6, 10)
+    assert "0 s left" in run.finish(7, 0)
+    run.progress.close()
+    assert run.lines[-1] == "8 of 8 jobs in 40 s."
+
+
+def test_a_failed_job_is_shown_whole_with_its_log(tmp_path):
+    log = tmp_path / "cell.log"
+    text = [f"line {number} of a traceback" for number in range(40)]
+    log.write_text("\n".join(text))
+    run = Run(attack=1)
+    run.log(
+        "Error in rule attack", LogEvent.JOB_ERROR, logging.ERROR,
+        rule_name="attack", jobid=1, input=[], output=[ATTACK], log=[str(log)], aux={},
+        conda_env=None, shellcmd=None, rule_msg=None,
+    )  # fmt: skip
+    assert set(text) <= set(run.lines)
+    assert any(ATTACK in line for line in run.lines)
+
+
+def test_of_plain_messages_only_our_own_and_warnings_are_shown():
+    run = Run(attack=1)
+    before = run.lines
+    run.log("Select jobs to execute...", None, pathname=snakemake.__file__)
+    assert run.lines == before
+    run.log("watch out", None, logging.WARNING, pathname=snakemake.__file__)
+    run.log("a cell is in work", None, pathname="workflow/rules/run.smk")
+    assert run.lines[len(before) :] == ["watch out", "a cell is in work"]

@@ -1,0 +1,231 @@
+"""The paper judged by its own numbers: the printed ones, and what they imply.
+
+Every printed number is a linear statement about numbers of single models, known up to its
+rounding: R2S's natural accuracy is the mean over its tickets, so two candidate sets that differ by
+one ticket determine that ticket. The least and the largest value of a comparison that all
+statements allow are linear programs.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Container, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+from scipy import optimize, sparse
+
+from workflow.artifacts.claims.definitions import read_claims
+from workflow.artifacts.claims.numbers import Key, Numbers, planned
+from workflow.artifacts.claims.statistics import conjunction
+from workflow.artifacts.claims.tree import Compiled, Compiler, Leaf, Terms, Tree, compiled, group
+from workflow.artifacts.numbers.summary import PAPER
+from workflow.artifacts.tables.keys import ColumnKey, RowKey
+from workflow.config import read_config
+from workflow.matrix import Matrix
+
+_TABLES = ("fig1", *(f"table{n}" for n in (1, 2, 3, 4, 5, 6, 8, 9)))
+#: Intervals up to this width come from rounding alone.
+ROUNDING = 0.3
+_GAP = "pgd20-eps8/above/rst@0.01-0.2"
+#: Not so in the table that it quotes.
+_MISPRINTED = {"cifar10/cw_inf-eps8/above/resnet18/dense"}
+
+Fact = tuple[Terms, float, float]
+
+
+@cache
+def papers_plan() -> Numbers:
+    """The numbers of config.yaml's matrix, whatever config runs."""
+    text = (PAPER.parents[1] / "config.yaml").read_text(encoding="utf-8")
+    return planned(Matrix(read_config(yaml.safe_load(text))))
+
+
+def facts() -> Iterator[Fact]:
+    """What the paper prints about accuracies: a sum of numbers between two values."""
+    address = Compiler(read_claims(), papers_plan()).address
+    for name in _TABLES:
+        for row, column, low, high in _printed(name):
+            yield ((1.0, address(**_axes(row, column))),), low, high
+    for name, (row, column, low, high) in ((n, p) for n in ("fig7", "table7") for p in _printed(n)):
+        axes = _transfer_axes(row, column)
+        yield ((1.0, address(**axes)),), low, high
+        if name == "fig7" and row == column:  # the same, in a row of other seeds
+            yield ((1.0, address(**axes | {"targets": "other_seeds"})),), low, high
+    ends = []
+    for row, column, low, high in _printed("text"):
+        difference = re.fullmatch(r"([\w/.-]+)/(above|below)/([\w/.@+-]+)", column)
+        if column.startswith(_GAP):
+            ends += [low, high]
+        elif difference and "/" in row and column not in _MISPRINTED and "most" not in column:
+            measure, way, other = difference.groups()
+            sign = 1.0 if way == "above" else -1.0
+            first, second = (address(**_axes(r, measure)) for r in (row, other))
+            yield ((sign, first), (-sign, second)), low, high
+    (gaps,) = (c for c in read_claims().claims if c.id == "finetuning_gap")
+    for leaf in compiled(read_claims(), gaps.test, papers_plan()).leaves:
+        yield leaf.terms, min(ends), max(ends)
+
+
+def _printed(name: str) -> Iterator[tuple[str, str, float, float]]:
+    """Accuracies: row, column, and the least and largest value that round to what is printed."""
+    with (PAPER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if not row["column"].startswith("parameters"):
+                half, value = (
+                    0.5 * 10.0 ** -len(row["value"].partition(".")[2]),
+                    float(row["value"]),
+                )
+                yield row["row"], row["column"], value - half, value + half
+
+
+def _axes(row_text: str, column_text: str) -> dict[str, Any]:
+    row, column = RowKey.parse(row_text), ColumnKey.parse(column_text)
+    axes: dict[str, Any] = {"network": row.network, "model": row.kind, "dataset": column.dataset}
+    adaptive = column.measure in ("eot_pgd20", "ensemble_pgd20")
+    if row.switches:
+        members = row.keep_ratios or papers_plan().matrix.config.experiments["r2s"].keep_ratios
+        axes["candidates" if adaptive else "switch"] = members
+    elif row.keep_ratios:
+        axes["keep_ratio"] = row.keep_ratios[0]
+    if row.kind == "rtt_transferred":
+        axes["pretrained_on"] = "cifar10"
+    for variant in row.variants:
+        axes |= {"trained_eps": float(variant.removeprefix("eps")), "method": "fgsm_rs"}
+    if column.measure == "natural":
+        return axes | {"measure": "natural"}
+    if column.measure == "robust":
+        return axes
+    return axes | {"attack": column.measure, "attack_eps": column.eps or "none"}
+
+
+def _transfer_axes(source: str, column: str) -> dict[str, Any]:
+    axes: dict[str, Any] = {"model": column}
+    if not column.startswith("dense"):
+        axes = {"model": "rst", "keep_ratio": float(column)}
+    if source.startswith("dense"):
+        return axes | {"targets": "tickets_and_dense", "source_model": source}
+    if source == "same_ratio_other_seed":
+        return axes | {"targets": "other_seeds", "source_seed": "other"}
+    return axes | {"targets": "tickets", "source_keep_ratio": float(source)}
+
+
+# -- what the facts imply ---------------------------------------------------------------------
+
+
+def weights(terms: Terms) -> tuple[dict[Key, float], float]:
+    """Terms as weights of single numbers and a constant; no weights if they are not linear."""
+    found: dict[Key, float] = {}
+    for weight, address in terms:
+        for key in address.keys:
+            found[key] = found.get(key, 0.0) + weight / len(address.keys)
+    linear = all(len(address.groups) <= 1 for _, address in terms)
+    constant = sum(weight * (address.constant or 0.0) for weight, address in terms)
+    return {k: w for k, w in found.items() if abs(w) > 1e-12} if linear else {}, constant
+
+
+class System:
+    """All facts as linear inequalities, facts by ``columns``, over numbers from 0 to 100."""
+
+    def __init__(self, facts: list[Fact]) -> None:
+        rows = [(weights(terms)[0], low, high) for terms, low, high in facts]
+        for key in {k for row in rows for k in row[0] if k.measure == "robust"}:
+            # No attack leaves more than the natural accuracy.
+            natural = Key.of(key._asdict() | {"measure": "natural"})
+            rows.append(({natural: 1.0, key: -1.0}, 0.0, 100.0))
+        self.columns = {
+            k: i for i, k in enumerate(dict.fromkeys(k for row in rows for k in row[0]))
+        }
+        entries = [(w, i, self.columns[k]) for i, row in enumerate(rows) for k, w in row[0].items()]
+        values, where, which = zip(*entries, strict=True)
+        shape = (len(rows), len(self.columns))
+        self.matrix = sparse.coo_array((values, (where, which)), shape).tocsr()
+        self.low, self.high = (np.array([row[n] for row in rows]) for n in (1, 2))
+        joined = abs(self.matrix.T) @ abs(self.matrix)
+        self._parts = sparse.csgraph.connected_components(joined)[1]
+
+    def bounds(self, terms: Terms) -> tuple[float, float] | None:
+        """The least and the largest value that all facts allow; None if one number is in none.
+
+        Raises:
+            ValueError: if the facts contradict each other.
+        """
+        wanted, constant = weights(terms)
+        if not wanted or not wanted.keys() <= self.columns.keys():
+            return None
+        cost = np.zeros(len(self.columns))
+        cost[[self.columns[key] for key in wanted]] = list(wanted.values())
+        own = np.isin(self._parts, self._parts[cost != 0])  # what the numbers hang together with
+        rows = np.flatnonzero(abs(self.matrix) @ own)
+        limits = optimize.LinearConstraint(
+            self.matrix[rows][:, np.flatnonzero(own)], self.low[rows], self.high[rows]
+        )
+        ends = []
+        for sign in (1, -1):
+            box = optimize.Bounds(0, 100)
+            solved = optimize.milp(sign * cost[own], constraints=limits, bounds=box)
+            if not solved.success:
+                raise ValueError(f"the paper's numbers contradict each other: {solved.message}")
+            ends.append(sign * float(solved.fun) + constant)
+        return ends[0], ends[1]
+
+
+@cache
+def system() -> System:
+    """The paper's facts."""
+    return System(list(facts()))
+
+
+# -- verdicts -----------------------------------------------------------------------------------
+
+
+class OwnVerdict(NamedTuple):
+    """What the paper's own numbers say of a claim: supports, contradicts or silent.
+
+    ``known`` counts the comparisons that they settle; ``intervals`` has the least and the largest
+    value that they allow, by comparison.
+    """
+
+    word: str
+    known: int
+    intervals: pd.DataFrame
+
+
+def own_verdict(claim: Compiled) -> OwnVerdict:
+    """A claim of the paper's matrix on the paper's own numbers; what is open says nothing."""
+    assert claim.tree is not None
+    known = [(leaf, interval) for leaf in claim.leaves if (interval := _interval(leaf.terms))]
+    states = {leaf: came for leaf, i in known if (came := state(leaf, i)) is not None}
+    # A comparison that comes out has a p-value of 0 for, one that does not has it against.
+    p = [[float(states.get(leaf) is not came) for leaf in claim.leaves] for came in (True, False)]
+    settled = _settled(claim.tree, states)
+    word = "supports" if settled and conjunction(settled, np.array(p[0]), True).p == 0 else "silent"
+    word = "contradicts" if conjunction(claim.tree, np.array(p[1]), False).p == 0 else word
+    ends = {leaf.place: interval for leaf, interval in known}
+    shown = pd.DataFrame.from_dict(ends, orient="index", columns=["paper_low", "paper_high"])
+    return OwnVerdict(word, len(states), shown)
+
+
+@cache
+def _interval(terms: Terms) -> tuple[float, float] | None:
+    return system().bounds(terms)
+
+
+def state(leaf: Leaf, interval: tuple[float, float]) -> bool | None:
+    """Whether a comparison comes out, rounding in its favour; None if that is open."""
+    low, high = interval
+    if high < leaf.at_least - 1e-6 or low > leaf.at_most + 1e-6:
+        return False
+    slack = 1e-6 + (high - low if high - low <= ROUNDING else 0.0)
+    return True if leaf.at_least - slack <= low and high <= leaf.at_most + slack else None
+
+
+def _settled(tree: Tree, known: Container[Leaf]) -> Tree | None:
+    """The tree without what is open."""
+    if isinstance(tree, Leaf):
+        return tree if tree in known else None
+    return group(tree.share, [_settled(child, known) for child in tree.children])

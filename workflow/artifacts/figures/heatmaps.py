@@ -1,0 +1,166 @@
+"""Heatmaps: adversarial transferability between tickets of different keep ratios [6.1, E, G]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, Stroke
+
+from workflow.artifacts import style
+from workflow.artifacts.figures.panel_grid import footed, letter_title
+from workflow.artifacts.figures.panels import ATTACK, Panel, PanelFigure
+from workflow.artifacts.numbers.selection import Measure, Number, tidy, transferred
+from workflow.artifacts.numbers.summary import paper_values, stands_in
+from workflow.matrix import Matrix
+
+
+def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+    """One row for each attacked ticket and each defending ticket; the attacked one is the row."""
+    numbers, letters = [], []
+    for panel in figure.panels:
+        for planned in panel.planned(matrix):
+            for attacker, defender in product(planned.keep_ratios, repeat=2):
+                source, judged = (
+                    planned.models(panel.dataset, k, matrix) for k in (attacker, defender)
+                )
+                selector = transferred(source, judged, Measure(ATTACK, planned.series.eps))
+                row = f"{_prefix(panel)}{attacker:g}"
+                numbers.append(Number(row, f"{defender:g}", selector))
+                letters.append(panel.letter)
+    data = tidy(figure.name, numbers, cells, matrix)
+    data.insert(1, "panel", letters)
+    return data
+
+
+def _prefix(panel: Panel) -> str:
+    """What tells rows of several panels apart."""
+    return f"{panel.dataset}/{panel.networks[0]}/" if panel.letter else ""
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A matrix to draw: rows made against, columns evaluated on; ``absent`` fills empty rows."""
+
+    title: str
+    values: pd.DataFrame
+    scale: tuple[float, float]
+    absent: str
+
+
+def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+    """Our matrices, and the paper's beside ours where it survives in the text."""
+    style.begin()
+    here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
+    maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
+    rows = -(-len(maps) // 2)
+    size = (style.TEXT_WIDTH, 2.7 * rows + 0.6)
+    spaces = ConstrainedLayoutEngine(h_pad=0.08)
+    picture, axes = plt.subplots(rows, 2, figsize=size, layout=spaces, squeeze=False)
+    for ax, drawn in zip(axes.flat, maps, strict=False):
+        ax.set_title(drawn.title)
+        if len(drawn.values):
+            _heatmap(ax, drawn)
+        else:
+            style.absent(ax, "not in this matrix")
+    for ax in axes.flat[len(maps) :]:
+        ax.remove()
+    return footed(picture, [remark, _READING, *_without(figure, maps)], figure, data, matrix)
+
+
+_READING = (
+    "each number: robust accuracy (%) of the column's ticket on images made against the row's; "
+    "compare within a column: where the outlined number, of images made against the ticket itself, "
+    "is the least, attacks on other tickets transfer poorly to this one"
+)
+
+
+def _without(figure: PanelFigure, maps: list[_Map]) -> list[str]:
+    """The paper's ratios that ours lack, where both stand side by side."""
+    if len(maps) != 2 * len(figure.panels) or not len(maps[0].values):
+        return []
+    lacking = [_percent(k) for k in _ratios(maps[1]) if k not in _ratios(maps[0])]
+    return [f"not in this matrix: ratios of {', '.join(lacking)} %"] if lacking else []
+
+
+def _ratios(drawn: _Map) -> list[float]:
+    return [float(ratio) for ratio in drawn.values.columns]
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:g}"
+
+
+def _maps(name: str, panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[_Map]:
+    ours = rows.pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean").astype(float)
+    title, published = letter_title(panel, matrix), _published(name, panel)
+    if not len(published):
+        return [_Map(title, ours, _scale(ours), "no cells yet")]
+    # One scale for both, so that a shade is a number; unless they are about different data.
+    apart = stands_in(matrix, panel.dataset)
+    both = _scale(ours, published)
+    entry = matrix.config.datasets[matrix.config.roles.datasets[panel.dataset]]
+    paper = f"the paper's, on {entry.stand_in_for or entry.label}"
+    return [
+        _Map(title, ours, _scale(ours) if apart else both, "no cells yet"),
+        _Map(paper, published, _scale(published) if apart else both, "lost in the text"),
+    ]
+
+
+def _published(name: str, panel: Panel) -> pd.DataFrame:
+    """The paper's matrix of a panel; a row that is lost in the text stays empty."""
+    prefix = _prefix(panel)
+    known = paper_values(name)
+    values = {(r.removeprefix(prefix), c): v for (r, c), v in known.items() if r.startswith(prefix)}
+    ratios = sorted({float(column) for _, column in values})
+    matrix = [[values.get((f"{r:g}", f"{c:g}"), np.nan) for c in ratios] for r in ratios]
+    return pd.DataFrame(matrix, index=ratios, columns=ratios)
+
+
+def _scale(*matrices: pd.DataFrame) -> tuple[float, float]:
+    """Ends of the colour map: the smallest and largest number of all matrices together."""
+    values = np.concatenate([m.to_numpy(dtype=float).ravel() for m in matrices])
+    values = values[~np.isnan(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 100.0)
+
+
+def _heatmap(ax: Axes, drawn: _Map) -> None:
+    """An annotated matrix with its diagonal outlined."""
+    size = len(drawn.values)
+    sns.heatmap(
+        drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
+        annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
+    )  # fmt: skip
+    middle = sum(drawn.scale) / 2
+    for text in ax.texts:
+        # seaborn writes white up to where cividis is a light brown.
+        text.set_color("white" if float(text.get_text()) < middle else "0.15")
+    bar = ax.figure.colorbar(ax.collections[0], ax=ax, shrink=0.8, aspect=30, pad=0.01)
+    bar.ax.set_xlabel("%")
+    bar.outline.set_visible(False)
+    for i in range(size):
+        if not drawn.values.iloc[i].isna().all():
+            edge = Rectangle((i, i), 1, 1, fill=False, edgecolor="black", lw=1.2, zorder=3)
+            edge.set_path_effects([Stroke(linewidth=2.8, foreground="white"), Normal()])
+            ax.add_patch(edge)
+        else:
+            ax.text(
+                size / 2, i + 0.5, drawn.absent, ha="center", va="center", color="0.4",
+                fontsize=style.SMALL, style="italic",
+            )  # fmt: skip
+    ticks = [_percent(ratio) for ratio in _ratios(drawn)]
+    ax.set_xticks(np.arange(size) + 0.5, ticks)
+    ax.set_yticks(np.arange(size) + 0.5, ticks)
+    ax.set_xlabel("evaluated on the ticket of ratio (%)")
+    ax.set_ylabel("made against the ticket of ratio (%)")
+    ax.set_facecolor("0.92")
+    ax.grid(False)
+    ax.tick_params(rotation=0)

@@ -1,0 +1,197 @@
+"""A figure as the paper draws it: panels, and the series in each. Declarations only.
+
+Nothing here loads pandas or matplotlib: the Snakefile reads it in every job.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rst_core.vocabulary import Init, Pattern, SearchMethod
+from workflow.artifacts import artifact
+from workflow.artifacts.numbers.models import Models
+from workflow.config import Experiment, ModelKind
+from workflow.matrix import Matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+#: The attack of all figures of the paper [4.1].
+ATTACK = "pgd20"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One kind of model in a panel; what is left out has the paper's default [4.1].
+
+    Attributes:
+        name: how it is keyed in the CSV and looked up in ``style.LOOKS``.
+        experiments: the experiments of the config that measure it; the keep ratios of all.
+        model: the word for the model in the config.
+        network: role of the network.
+        method: of search and training; left out: the first of the experiment that is named first.
+        eps: of search and training, and of the attack, in 1/255.
+    """
+
+    name: str
+    experiments: tuple[str, ...]
+    model: ModelKind = "rst"
+    network: str = "resnet18"
+    init: Init = Init.SIGNED_KAIMING_CONSTANT
+    pattern: Pattern = Pattern.ELEMENT
+    method: SearchMethod | None = None
+    eps: float = 8.0
+
+    def searched(self, matrix: Matrix) -> SearchMethod:
+        """With which inner maximisation its models are searched and trained."""
+        return self.method or matrix.config.experiments[self.experiments[0]].methods[0]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A series on a dataset as far as the config has it.
+
+    Attributes:
+        series: which.
+        experiments: by name, narrowed to the series; at least one.
+    """
+
+    series: Series
+    experiments: Mapping[str, Experiment]
+
+    @property
+    def keep_ratios(self) -> list[float]:
+        """Of all of its experiments."""
+        return sorted({k for e in self.experiments.values() for k in e.keep_ratios})
+
+    def models(self, dataset: str, keep_ratio: float | None, matrix: Matrix) -> Models:
+        """Its models at one keep ratio, over the seeds of all of its experiments."""
+        series, experiments = self.series, self.experiments.values()
+        return Models(
+            series.network,
+            dataset,
+            series.model,
+            keep_ratio,
+            series.init.value,
+            series.pattern.value,
+            series.searched(matrix).value,
+            series.eps,
+            next(iter(experiments)).transferred_from,
+            tuple({s for e in experiments for s in e.seeds or matrix.config.seeds}),
+        )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One sub-figure.
+
+    Attributes:
+        letter: as in the paper; empty where the figure has one panel only.
+        dataset: role of the dataset.
+        series: in the paper's order.
+        measure: ``robust``, ``natural``, ``transfer`` or ``feature_distance``.
+        dense: networks trained adversarially as they are, the dashed baselines.
+        zoom: whether the low keep ratios are drawn a second time, enlarged.
+    """
+
+    letter: str
+    dataset: str
+    series: tuple[Series, ...]
+    measure: str = "robust"
+    dense: tuple[Series, ...] = ()
+    zoom: bool = False
+
+    def planned(self, matrix: Matrix) -> list[Planned]:
+        """The series that the config's matrix has; baselines only beside one that it has."""
+        found = self._planned(self.series, matrix)
+        return found + self._planned(self.dense, matrix) if found else []
+
+    def lacking(self, matrix: Matrix) -> list[Series]:
+        """The series that the config's matrix lacks, of a panel of which it has some."""
+        planned = [one.series for one in self.planned(matrix)]
+        return [s for s in (*self.series, *self.dense) if s not in planned] if planned else []
+
+    def _planned(self, series: tuple[Series, ...], matrix: Matrix) -> list[Planned]:
+        found = []
+        for one in series:
+            narrowed = {
+                e: self._narrowed(one, matrix.config.experiments[e], one.searched(matrix))
+                for e in one.experiments
+            }
+            known = {name: experiment for name, experiment in narrowed.items() if experiment}
+            found += [Planned(one, known)] if known else []
+        return found
+
+    def _narrowed(
+        self, series: Series, experiment: Experiment, method: SearchMethod
+    ) -> Experiment | None:
+        """The experiment with what the panel shows of the series; None if it is not in it."""
+        axes = {
+            "models": series.model,
+            "networks": series.network,
+            "datasets": self.dataset,
+            "inits": series.init,
+            "patterns": series.pattern,
+            "methods": method,
+            "eps": series.eps,
+        }
+        if any(value not in getattr(experiment, axis) for axis, value in axes.items()):
+            return None
+        shown: dict[str, Any] = {axis: [value] for axis, value in axes.items()}
+        shown |= {"candidate_sets": [], "adaptive": [], "adaptive_transfer": []}
+        if self.measure != "feature_distance":
+            shown["feature_distance"] = []
+        if self.measure != "natural":  # which rides along with every attack
+            shown |= {"evaluate": [], "transfer": []}
+            how = "evaluate" if self.measure == "robust" else "transfer"
+            asked = getattr(experiment, how) if self.measure != "feature_distance" else []
+            for one in asked:
+                fits = one.attack == ATTACK and series.eps in one.sizes(series.eps)
+                if fits and getattr(one, "to", "tickets") == "tickets":
+                    shown[how] = [one.at(series.eps)]
+        return experiment.model_copy(update=shown)
+
+    @property
+    def networks(self) -> list[str]:
+        """Roles of the networks it compares, each once."""
+        return list(dict.fromkeys(s.network for s in self.series))
+
+    @property
+    def eps(self) -> float:
+        """The eps that all of its series share, in 1/255."""
+        (eps,) = {s.eps for s in self.series}
+        return eps
+
+
+@dataclass(frozen=True)
+class PanelFigure(artifact.Figure):
+    """A figure of the paper: an artifact that is made of panels."""
+
+    panels: tuple[Panel, ...]
+
+    def parts(self, matrix: Matrix) -> Iterator[artifact.Part]:
+        """See :class:`~workflow.artifacts.artifact.Artifact`."""
+        for panel in self.panels:
+            for planned in panel.planned(matrix):
+                for name, experiment in planned.experiments.items():
+                    yield artifact.Part(name, experiment, attacked=panel.measure != "natural")
+
+    def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+        """The data behind the figure, one row a number.
+
+        ``cells`` may hold more than the figure reads, such as other seeds, or less.
+        """
+        own = {cell.path for cell in self.cells(matrix)}
+        cells = cells[cells["cell"].isin(own)]
+        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
+        return module.build(self, cells, matrix)  # type: ignore[no-any-return]
+
+    def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
+        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
+        return module.draw(self, data, matrix, remark)  # type: ignore[no-any-return]

@@ -1,0 +1,333 @@
+"""A harder judge for R2S than the paper's: its expected accuracy under every attack known here.
+
+R2S draws a member uniformly, so its expected accuracy on an image is the share of members that
+classify it correctly, and an adversary who has several attacks picks for each image the one
+that leaves the smallest share. All attacks are compared on the same images.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import sqrt
+from textwrap import fill
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workflow.artifacts import style
+from workflow.artifacts.figures.panels import ATTACK
+from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members
+from workflow.artifacts.numbers.models import Models, first_values
+from workflow.artifacts.numbers.selection import (
+    NATURAL,
+    Measure,
+    Selector,
+    adaptive,
+    evaluated,
+    switched,
+)
+from workflow.artifacts.numbers.summary import (
+    network_label,
+    over_seeds,
+    paper_values,
+    remarks,
+    short_label,
+    stands_in,
+    with_paper,
+)
+from workflow.artifacts.numbers.suspicion import FOOTNOTES, carried_flags, expected_outcomes
+from workflow.matrix import Matrix
+
+#: Attacks of the paper's own evaluation [6.3]: on one drawn ticket, and its two adaptive ones.
+_ONE_TICKET = ATTACK
+_PAPER = (_ONE_TICKET, "eot_pgd20", "ensemble_pgd20")
+#: Rows that are no attack on R2S.
+_BESIDE = ("r2s/natural", "dense/pgd20")
+#: Standard errors by which a difference must exceed 0 to be called one.
+_ERRORS = 2.0
+
+Shares = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass
+class _Seed:
+    """What was measured on one seed's candidate set, by the row that shows it.
+
+    Attributes:
+        shares: of every source that an attack was made on, the share of members that classify
+            each image correctly.
+        flags: codes.
+    """
+
+    shares: dict[str, list[Shares]] = field(default_factory=lambda: defaultdict(list))
+    flags: dict[str, str] = field(default_factory=dict)
+
+    def add(self, row: str, rows: pd.DataFrame) -> None:
+        self.shares[row].append(expected_outcomes(rows))
+        self.flags[row] = carried_flags([self.flags.get(row), *rows["flags"]])
+
+    def mean(self, row: str, images: int) -> Shares | None:
+        """The row's shares: the mean over sources, one of which the adversary draws."""
+        found = [one[:images] for one in self.shares.get(row, ())]
+        return np.stack(found).mean(0) if found else None
+
+    def minimum(self, wanted: set[str], images: int) -> Shares | None:
+        """For each image the smallest share over all attacks; None if one is missing."""
+        if not wanted <= self.shares.keys():
+            return None
+        smallest: Shares = np.stack([v[:images] for w in wanted for v in self.shares[w]]).min(0)
+        return smallest
+
+
+def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+    """One row for each attack and each network and dataset, and the minimum over all.
+
+    ``images`` says on how many of the first test images all attacks were run; every number is
+    on those. ``error`` is the standard error over images, ``spread`` the deviation over seeds.
+    """
+    experiment = matrix.config.experiments[EXPERIMENT]
+    rows: list[dict[str, Any]] = []
+    shown = product(experiment.datasets, experiment.networks) if experiment.models else ()
+    for dataset, network in shown:
+        rows += _column(cells, network, dataset, matrix)
+    data = with_paper(rows, "r2s_stress", matrix)
+    return data.assign(**{k: [r[k] for r in rows] for k in ("error", "images", "flags", "verdict")})
+
+
+def _column(
+    cells: pd.DataFrame, network: str, dataset: str, matrix: Matrix
+) -> list[dict[str, Any]]:
+    """The rows of one network and dataset."""
+    selectors = _selectors(network, dataset, matrix)
+    found = _measured(selectors, cells, matrix)
+    images = min(
+        (len(v) for s in found.values() for vs in s.shares.values() for v in vs), default=0
+    )
+    attacks = [row for row in selectors if row not in _BESIDE]
+    shown = {row: {s: v.mean(row, images) for s, v in found.items()} for row in selectors}
+    shown["r2s/minimum"] = {
+        s: v.minimum(_attacks(s, attacks, matrix), images) for s, v in found.items()
+    }
+    rows = []
+    for row, by_seed in shown.items():
+        complete = {s: v for s, v in by_seed.items() if v is not None}
+        parts = attacks if row == "r2s/minimum" else [row]
+        flags = [found[s].flags.get(part, "") for s, part in product(complete, parts)]
+        rows.append(
+            {
+                "row": row,
+                "column": f"{network}/{dataset}",
+                "role": dataset,
+                "network_role": network,
+                "dataset": matrix.config.roles.datasets[dataset],
+                "network": matrix.config.roles.networks[network],
+                "series": row.split("/")[0],
+                "measure": "natural" if row == "r2s/natural" else "robust",
+                **over_seeds(pd.Series([100 * v.mean() for v in complete.values()], dtype=float)),
+                "error": _error([*complete.values()]),
+                "images": images,
+                "flags": carried_flags(flags),
+                "verdict": "",
+            }
+        )
+    rows[-1]["verdict"] = _verdict(shown, rows, dataset, matrix)
+    return rows
+
+
+def _selectors(network: str, dataset: str, matrix: Matrix) -> dict[str, Selector]:
+    """What each row is made of, in the order shown, but for the minimum."""
+    experiments = matrix.config.experiments
+    axes = first_values(experiments[EXPERIMENT])
+    dense, tickets = (Models(network, dataset, k, **axes) for k in ("dense_adversarial", "rst"))
+    judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, axes["eps"])
+    found = {
+        "r2s/natural": switched(tickets, judged, NATURAL),
+        "dense/pgd20": evaluated(dense, one),
+        f"r2s/{_ONE_TICKET}": switched(tickets, judged, one),
+    }
+    for attack in (m.attack for m in experiments[EXPERIMENT].adaptive):
+        own = adaptive(tickets, judged, Measure(attack, axes["eps"]))
+        found[f"r2s/{attack}"] = replace(own, where={**own.where, "kind": "Evaluation"})
+    others = experiments[SEEDS].adaptive_transfer if experiments[SEEDS].models else []
+    for attack in (m.attack for m in others):
+        other = adaptive(tickets, judged, Measure(attack, axes["eps"]))
+        where = {**other.where, "kind": "TransferRow", "targets": "other_seeds"}
+        found[f"r2s/other_seeds_{attack}"] = replace(other, where=where)
+    return found
+
+
+def _measured(
+    selectors: Mapping[str, Selector], cells: pd.DataFrame, matrix: Matrix
+) -> dict[int, _Seed]:
+    """Every attack on the set of every seed; one that did not judge all members is left out."""
+    found: dict[int, _Seed] = {}
+    for row, selector in selectors.items():
+        needed = 1 if row == "dense/pgd20" else len(members(matrix.config.experiments[EXPERIMENT]))
+        each = ["seed"] if row == "r2s/natural" else ["seed", "cell"]
+        for (seed, *_), own in selector.rows(cells, matrix).groupby(each):
+            if len(own) == needed:
+                found.setdefault(int(str(seed)), _Seed()).add(row, own)
+    return dict(sorted(found.items()))
+
+
+def _attacks(seed: int, attacks: list[str], matrix: Matrix) -> set[str]:
+    """Rows that a seed's minimum is over; a set of another seed, if any is attacked."""
+    sources = {cell.model.network.seed for cell in matrix.cells(SEEDS)} - {seed}
+    return {row for row in attacks if sources or not row.startswith("r2s/other_seeds")}
+
+
+def _error(shares: list[Shares]) -> float | None:
+    """Standard error over images of a percentage; the seeds share the images."""
+    if not shares or len(shares[0]) < 2:
+        return None
+    mean = np.stack(shares).mean(0)
+    return float(100 * mean.std(ddof=1) / sqrt(len(mean)))
+
+
+def _verdict(
+    shown: dict[str, dict[int, Shares | None]],
+    rows: list[dict[str, Any]],
+    dataset: str,
+    matrix: Matrix,
+) -> str:
+    """Whether R2S is weaker than the paper says, in one sentence."""
+    minimum, by_row = rows[-1], {r["row"]: r for r in rows}
+    own = [by_row[f"r2s/{a}"] for a in _PAPER if f"r2s/{a}" in by_row]
+    own = [r for r in own if r["mean"] is not None]
+    if minimum["mean"] is None or not own:
+        return "Not all attacks have been run yet."
+    rerun = min(own, key=lambda r: r["mean"])
+    left = f"{minimum['mean']:.1f} ± {minimum['error'] or 0:.1f} %"
+    published = paper_values("r2s_stress")
+    values = [published.get((f"r2s/{a}", minimum["column"])) for a in _PAPER]
+    printed = min((v for v in values if v is not None), default=None)
+    if stands_in(matrix, dataset) or printed is None:
+        seeds = [s for s, v in shown["r2s/minimum"].items() if v is not None]
+        pairs = [(shown[rerun["row"]][s], shown["r2s/minimum"][s]) for s in seeds]
+        drops = [a - b for a, b in pairs if a is not None and b is not None]
+        error = _error(drops) or 0.0
+        drop = 100 * float(np.mean(drops)) if drops else 0.0
+        weaker, than = drop > _ERRORS * error, "under the paper's own attacks"
+        against = f"those give {rerun['mean']:.1f} %"
+    else:
+        over = (minimum["spread"] or 0.0) / sqrt(minimum["seeds"])
+        error = sqrt((minimum["error"] or 0.0) ** 2 + over**2)
+        weaker, than = minimum["mean"] + _ERRORS * error < printed, "the paper says"
+        against = f"it prints {printed:.2f} %, its attacks rerun here give {rerun['mean']:.1f} %"
+    finding = f"R2S is weaker than {than}" if weaker else f"R2S is not found weaker than {than}"
+    return f"{finding}: {left} under the strongest adversary here; {against}."
+
+
+# -- the picture -------------------------------------------------------------------------
+
+#: Colours that mean nothing else in other figures, and markers.
+_LOOKS = {
+    "measured": ("0.45", "o"),
+    "paper": ("#3B3B98", "s"),
+    "harder": ("#B33771", "D"),
+    "minimum": ("black", "o"),
+}
+
+
+def row_label(row: str, matrix: Matrix) -> str:
+    """How a row is named."""
+    attack = row.partition("/")[2]
+    fixed = {
+        "r2s/natural": "no attack",
+        "dense/pgd20": "dense network, PGD-20",
+        f"r2s/{_ONE_TICKET}": "PGD-20 on one ticket",
+        "r2s/minimum": "minimum over all, per image",
+    }
+    if row in fixed:
+        return fixed[row]
+    name = attack.removeprefix("other_seeds_")
+    label = matrix.config.attacks[name].label
+    return f"{label},\nset of another seed" if name != attack else label
+
+
+def _kind(row: str) -> str:
+    if row in _BESIDE:
+        return "measured"
+    if row == "r2s/minimum":
+        return "minimum"
+    return "paper" if row.partition("/")[2] in _PAPER else "harder"
+
+
+def draw(data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+    """Accuracy under each attack, a panel for each network and dataset, each with its verdict."""
+    style.begin()
+    columns = list(dict.fromkeys(data["column"]))
+    across = max(1, min(2, len(columns)))
+    down = max(1, -(-len(columns) // across))
+    figure, axes = plt.subplots(
+        down,
+        across,
+        figsize=(2 + 4.2 * across, 3.9 * down + 0.5),
+        layout="constrained",
+        squeeze=False,
+        sharey=True,
+    )
+    for ax in axes.flat[len(columns) :]:
+        ax.axis("off") if columns else style.absent(ax, "not in this matrix")
+    codes = [c for c in FOOTNOTES if any(c in f.split(";") for f in data["flags"].dropna())]
+    for ax, column in zip(axes.flat, columns, strict=False):
+        _panel(ax, data[data["column"] == column], codes, matrix)
+    shared = ", ".join(dict.fromkeys(f"{n}" for n in data["images"] if n)) or "0"
+    note = (
+        f"expected accuracy over the candidate set (%), exact; the first {shared} test images, on "
+        "which all attacks were run; ± and bars: standard error over images, bars twice that; "
+        f"{_paper_shown(data)}: the paper's Tables 3 and 5; squares: the paper's attacks; "
+        "diamonds: harder ones; "
+    )
+    marked = "".join(f" [{_letter(code, codes)}] {FOOTNOTES[code]}" for code in codes)
+    note += remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked
+    style.footnote(figure, "; ".join(filter(None, [remark, note])))
+    return figure
+
+
+def _paper_shown(data: pd.DataFrame) -> str:
+    """How the paper's numbers are shown; those that cannot be compared have no ring."""
+    return "in brackets and as rings" if data["difference"].notna().any() else "in brackets"
+
+
+def _letter(code: str, codes: list[str]) -> str:
+    return "abcdefgh"[codes.index(code)]
+
+
+def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> None:
+    """One network and dataset."""
+    rows = here.to_dict("records")
+    for y, row in enumerate(rows):
+        colour, marker = _LOOKS[_kind(row["row"])]
+        marks = "".join(_letter(c, codes) for c in codes if c in row["flags"].split(";"))
+        paper = "" if pd.isna(row["paper"]) else f" ({row['paper']:.2f})"
+        if pd.isna(row["mean"]):
+            shown = "–" + paper
+        else:
+            error = 0.0 if pd.isna(row["error"]) else row["error"]
+            ax.errorbar(row["mean"], y, xerr=_ERRORS * error, color=colour)
+            ax.plot(
+                row["mean"], y, marker, ms=5, color=colour, clip_on=False, zorder=3
+            )  # whole at 100
+            shown = f"{row['mean']:.1f} ± {error:.1f}{paper}" + (f" [{marks}]" if marks else "")
+        if not pd.isna(row["difference"]):
+            ax.plot(row["paper"], y, "o", ms=7, mfc="none", color=colour)
+        weight = "bold" if row["row"] == "r2s/minimum" else "normal"
+        ax.text(1.02, y, shown, transform=ax.get_yaxis_transform(), va="center", fontsize=7,
+                weight=weight)  # fmt: skip
+    ax.set_yticks(range(len(rows)), [row_label(r["row"], matrix) for r in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("expected accuracy (%)")
+    network, role = rows[0]["network_role"], rows[0]["role"]
+    where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}".replace("\n", " ")
+    verdict = next(r["verdict"] for r in rows if r["verdict"])
+    verdict = fill(style.whole(verdict), 70)
+    ax.set_title(f"{where}\n{verdict}", loc="left", fontsize=8)

@@ -1,0 +1,54 @@
+"""What ``r2s_stress`` shows of which experiment.
+
+Nothing here loads pandas or matplotlib: the Snakefile reads it in every job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workflow.artifacts.artifact import Part, narrowed
+from workflow.artifacts.figures.panels import ATTACK
+from workflow.config import Experiment
+from workflow.matrix import Matrix
+
+EXPERIMENT, SEEDS = "r2s_stress", "r2s_stress_seeds"
+#: Ways of attacking that are shown of each experiment.
+_ATTACKS = {
+    "dense": ("evaluate",),
+    EXPERIMENT: ("transfer", "adaptive"),
+    SEEDS: ("adaptive_transfer",),
+}
+
+
+def members(experiment: Experiment) -> list[float]:
+    """The candidate set that is judged."""
+    return (experiment.candidate_sets or [experiment.keep_ratios])[0]
+
+
+def parts(matrix: Matrix) -> Iterator[Part]:
+    """One method and candidate set of R2S, under every attack on the set and one on a ticket."""
+    judged = matrix.config.experiments[EXPERIMENT]
+    for name, ways in _ATTACKS.items():
+        experiment = matrix.config.experiments[name]
+        first = {a: getattr(judged, a)[:1] for a in ("inits", "patterns", "methods", "eps")}
+        shown = narrowed(
+            experiment,
+            **first,
+            networks=judged.networks,
+            datasets=judged.datasets,
+            candidate_sets=[members(judged)],
+            keep_ratios=members(judged),
+            models=["dense_adversarial" if name == "dense" else "rst"],
+        )
+        eps = judged.eps[0]
+        for how in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
+            shown[how] = [
+                m.at(eps)
+                for m in getattr(experiment, how)
+                if how in ways
+                and eps in m.sizes(eps)
+                and (how.startswith("adaptive") or m.attack == ATTACK)
+                and getattr(m, "to", "tickets") == ("other_seeds" if name == SEEDS else "tickets")
+            ]
+        yield Part(name, experiment.model_copy(update=shown))

@@ -1,0 +1,129 @@
+"""All cell results as one tidy frame: one row a measured number, every axis a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rst_core.records import read_cell
+from rst_core.storage import FileError
+from workflow.artifacts.numbers.suspicion import carried_flags, check_codes, flagged
+from workflow.failures import is_in_place
+
+#: Columns that say which model a number belongs to.
+MODEL_COLUMNS = [
+    "dataset", "network", "init", "seed", "model", "keep_ratio", "pattern", "score_init",
+    "method", "trained_eps", "pretrained_on",
+]  # fmt: skip
+COLUMNS = [
+    "kind", *MODEL_COLUMNS, "selection", "attack", "attack_method", "attack_norm", "attack_eps",
+    "targets", "source_model", "source_keep_ratio", "source_seed", "candidates", "measure",
+    "correct", "total", "value", "outcomes", "noise_eps", "parameters", "parameters_kept",
+    "flags", "cell", "deviation",
+]  # fmt: skip
+
+
+def cell_rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The numbers of one cell file, with the axes that it says its models have."""
+    axes, judged = record["axes"], record["results"]
+    common = {"kind": record["kind"], "cell": record["cell"], "selection": axes["selection"]}
+    if record["kind"] == "FeatureDistance":
+        for result in judged:
+            yield {
+                **common,
+                **model_columns(axes),
+                "measure": "feature_distance",
+                "noise_eps": result["eps"],
+                "value": result["mean"],
+                "total": result["total"],
+                "deviation": result.get("deviation"),
+            }
+        return
+    attack = record.get("settings", {}).get("attack", {})
+    common |= {
+        **{name: axes[name] for name in ("attack", "attack_eps", "targets")},
+        **{f"attack_{name}": attack.get(name) for name in ("method", "norm")},
+        **{f"source_{name}": axes[name] for name in ("model", "keep_ratio", "seed")},
+        "candidates": candidates(axes["candidates"]) if axes["candidates"] else None,
+    }
+    checks = check_codes(record.get("checks"))
+    partly = _part_of_the_test_set(record)
+    for result in judged:
+        of_model = {**common, **model_columns(result["axes"])}
+        of_model |= {name: result.get(name) for name in ("parameters", "parameters_kept")}
+        for measure in ("natural", "robust"):
+            correct, total = result[measure]["correct"], result[measure]["total"]
+            yield {
+                **of_model,
+                "measure": measure,
+                "correct": correct,
+                "total": total,
+                "value": 100 * correct / total,
+                "outcomes": result[measure].get("outcomes"),
+                "flags": carried_flags([partly, checks if measure == "robust" else ""]),
+            }
+
+
+def model_columns(axes: Mapping[str, Any]) -> dict[str, Any]:
+    """The axes of a model (:func:`rst_core.axes.model_axes`), None where it has none."""
+    return {name: axes.get(name) for name in MODEL_COLUMNS}
+
+
+def candidates(keep_ratios: Iterable[float]) -> str:
+    """A candidate set as keys and the tidy frame write it: ``0.05+0.1``."""
+    return "+".join(f"{k:g}" for k in keep_ratios)
+
+
+def _part_of_the_test_set(record: Mapping[str, Any]) -> str:
+    """On how many images a cell's numbers rest, if not on all; flagged as what it says."""
+    images = record.get("images") or {"attacked": 0, "test_set": 0}
+    attacked, test_set = images["attacked"], images["test_set"]
+    return f"{attacked:,} of {test_set:,} images" if attacked < test_set else ""
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The numbers of one cell file, a dictionary each; none of a cell that failed.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: naming a file that is damaged.
+    """
+    try:
+        return list(cell_rows(read_cell(path)))
+    except FileError:
+        if is_in_place(path):
+            return []
+        raise
+
+
+def as_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as the tidy frame, flagged; an empty one has all columns too."""
+    frame = pd.DataFrame(list(rows), columns=COLUMNS)
+    # Plain Python strings: an artifact compares them thousands of times, in numpy.
+    words: list[str] = list(frame.select_dtypes("str").columns)
+    return flagged(frame.astype(dict.fromkeys(words, object)))
+
+
+def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
+    """Read cell files into the tidy frame.
+
+    ``value`` is a percentage for accuracies and a ratio for feature distances; ``outcomes``
+    holds every image's, packed as in the cell file; ``flags`` says which robust accuracies
+    deserve suspicion (:mod:`workflow.artifacts.numbers.suspicion`). Cells that failed have no rows;
+    ``attrs["failed"]`` counts them.
+
+    Raises:
+        ValueError: naming a file that cannot be read.
+    """
+    rows: list[dict[str, Any]] = []
+    failed = 0
+    for path in paths:
+        found = read_rows(path)
+        failed += not found
+        rows += found
+    frame = as_frame(rows)
+    frame.attrs["failed"] = failed
+    return frame

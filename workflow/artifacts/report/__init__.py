@@ -1,0 +1,1 @@
+"""Pages for people: of artifacts, of the protocol, and of what exists so far."""

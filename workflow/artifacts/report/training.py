@@ -1,0 +1,83 @@
+"""The training curves of all experiments: a figure and its data each, and one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from html import escape
+from pathlib import Path
+
+from rst_core.curves import Epoch, curve_of
+from rst_core.identity import TrainingCell
+from rst_core.storage import write_text
+from workflow.artifacts import style
+from workflow.artifacts.figures import training
+from workflow.artifacts.figures.training_parts import experiments, trained
+from workflow.artifacts.report.page import data_uri, page, training_label, training_overview
+from workflow.matrix import Matrix
+
+#: On a phone a figure is moved sideways, not shrunk beyond reading.
+_WIDE = "min-width: 40rem; cursor: auto"
+
+
+def read_curves(
+    cells: Iterable[TrainingCell], file: Callable[[TrainingCell], Path]
+) -> tuple[dict[TrainingCell, list[Epoch]], list[str]]:
+    """The curves of finished models, and a sentence for each that cannot be shown."""
+    found, left_out = {}, []
+    for cell in cells:
+        try:
+            found[cell] = curve_of(file(cell))
+        except (OSError, ValueError) as error:
+            left_out.append(str(error))
+    return found, left_out
+
+
+def write_training(
+    name: str,
+    curves: training.Curves,
+    left_out: Iterable[str],
+    matrix: Matrix,
+    folder: Path,
+    target: Path,
+    pages: Path,
+    partial: bool = False,
+) -> None:
+    """Write figure, data and page of each experiment, and an overview.
+
+    The pictures stand in a page for each experiment: a report shows its pages in frames, and
+    Chromium shows none of more than 2 MB.
+
+    Args:
+        name: an experiment, or ``all``.
+        curves: of those models that have one.
+        left_out: what is said of the others that there are.
+        matrix: the config's.
+        folder: where figures and data go.
+        target: the overview.
+        pages: where pages go.
+        partial: whether models are still to be trained, which the figures then say.
+    """
+    body = [f"<p><b>left out: {escape(sentence)}</b></p>" for sentence in left_out]
+    lines = []
+    for experiment in experiments(matrix, name):
+        cells = trained(matrix, experiment)
+        data = training.build(experiment, curves, matrix)
+        count = data["cell"].nunique()
+        marked = " (on stand-in data)" if data["data"].str.contains("stand-in for").any() else ""
+        lines.append(f"<li>{experiment}{marked}: {count} of {len(cells)} models</li>")
+        if partial and not count:
+            continue
+        remark = f"Partial: {count} of {len(cells)} models" if partial else ""
+        picture = folder / f"{experiment}.png"
+        style.save(training.draw(experiment, data, matrix, remark), picture, tight=False)
+        write_text(picture.with_suffix(".csv"), data.to_csv(index=False))
+        title = training_label(experiment)
+        shown = (
+            f"<h1>{title}{marked}</h1>\n"
+            f'<div class="figure"><img style="{_WIDE}" src="{data_uri(picture)}" '
+            f'alt="{title}"></div>\n'
+            f'<p class="files">{count} of {len(cells)} models; data: {folder / experiment}.csv</p>'
+        )
+        write_text(pages / f"{title}.html", page(title, shown))
+    body = [f"<h1>{training_overview(name)}</h1>", *body, "<ul>", *lines, "</ul>"]
+    write_text(target, page(training_overview(name), "\n".join(body)))

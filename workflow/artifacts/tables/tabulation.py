@@ -1,0 +1,165 @@
+"""From a table's declaration to its numbers in order: the config's, and the paper's beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, get_args
+
+from rst_core.vocabulary import Pattern, ScoreInit, SearchMethod
+from workflow.artifacts.numbers.models import Models, first_values
+from workflow.artifacts.numbers.selection import (
+    NATURAL,
+    Measure,
+    Number,
+    Selector,
+    adaptive,
+    counted,
+    evaluated,
+    switched,
+)
+from workflow.artifacts.numbers.summary import is_marked, paper_values
+from workflow.artifacts.tables.grid import Place
+from workflow.artifacts.tables.headers import Labels
+from workflow.artifacts.tables.keys import ColumnKey, RowKey
+from workflow.artifacts.tables.table import COUNTS, Table
+from workflow.config import Experiment, ModelKind
+from workflow.matrix import Matrix
+
+#: The candidate set of Tables 3 to 5: "[5%, 7%, 10%, 15%, 20%, 30%]" [6.3].
+PAPER_CANDIDATES = (0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
+
+_COUNTED = dict(zip(COUNTS, ("kept", "all", "sparsity"), strict=True))
+
+Keys = tuple[RowKey, ColumnKey]
+
+
+def places(table: Table, matrix: Matrix) -> list[Place]:
+    """The numbers of a table in its order, each with the headers it stands under.
+
+    What the paper has and the config has not is there too.
+    """
+    published, planned = _published(table, matrix), _planned(table, matrix)
+    found = published | planned
+    if not found:
+        return [_nothing(table, matrix)]
+    headers = _column_headers(table, list(found), matrix)
+    attacks = tuple(dict.fromkeys(column.measure for _, column in (*published, *found)))
+    networks = frozenset(row.network for row, _ in found)
+    places = []
+    for (row, column), experiment in found.items():
+        labels = Labels(row, column, matrix, attacks, networks)
+        order, row_rank = labels.under((*table.order, *table.stub))
+        above, column_rank = labels.under(headers)
+        number = _number(table, row, column, experiment, matrix)
+        group = order[0] if len(table.stub) > 1 else ""
+        stub = order[len(table.order) :]
+        places.append(Place(number, stub, row_rank, above, column_rank, group))
+    return sorted(places, key=lambda place: (place.row_rank, place.column_rank))
+
+
+def _nothing(table: Table, matrix: Matrix) -> Place:
+    """The only number of a table of which neither the config nor the paper has any."""
+    told, role = "not in this matrix", table.blocks[0].narrowed(matrix).datasets[0]
+    labels, above = (told, *[""] * (len(table.stub) - 1)), ("",) * len(table.headers)
+    return Place(Number(told, told, None, role=role), labels, (0,), above, (0,))
+
+
+def _planned(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:
+    """Keys of the config's own numbers, with the experiment that each comes from."""
+    return {keys: block.narrowed(matrix) for block in table.blocks for keys in block.keys(matrix)}
+
+
+def _published(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:
+    """Keys of the paper's numbers, with the experiment that each would come from."""
+    found: dict[Keys, Experiment] = {}
+    for names in paper_values(table.name):
+        row, column = RowKey.parse(names[0]), ColumnKey.parse(names[1])
+        found[row, column] = _likeliest(table, row, matrix)
+    return found
+
+
+def _likeliest(table: Table, row: RowKey, matrix: Matrix) -> Experiment:
+    """The first experiment of a table that has such models, and if it may be such a network."""
+    of = {block.experiment: matrix.config.experiments[block.experiment] for block in table.blocks}
+    words = {row.model, f"{row.model}_sets"}
+    alike = [of[block.experiment] for block in table.blocks if words & set(block.rows)]
+    same = [experiment for experiment in alike if row.network in experiment.networks]
+    return (same or alike or list(of.values()))[0]
+
+
+def _column_headers(table: Table, keys: list[Keys], matrix: Matrix) -> tuple[str, ...]:
+    """The table's headers; above them the dataset where it needs a mark and has no other place."""
+    roles = {column.dataset for _, column in keys if column.dataset}
+    named = "dataset" in (*table.stub, *table.headers)
+    needed = not named and any(is_marked(matrix, role) for role in roles)
+    return ("dataset", *table.headers) if needed else table.headers
+
+
+def _number(
+    table: Table, row: RowKey, column: ColumnKey, experiment: Experiment, matrix: Matrix
+) -> Number:
+    comparable = column.measure not in table.incomparable
+    if row.switches and not row.keep_ratios:
+        comparable = candidate_set(experiment) == PAPER_CANDIDATES
+    return Number(
+        str(row),
+        str(column),
+        selector(row, column, experiment, matrix),
+        comparable,
+        column.dataset or experiment.datasets[0],
+    )
+
+
+def candidate_set(experiment: Experiment) -> tuple[float, ...]:
+    """The set that an experiment's R2S switches over where a row names none."""
+    sets = experiment.candidate_sets or [experiment.keep_ratios]
+    return tuple(sets[0])
+
+
+def selector(
+    row: RowKey, column: ColumnKey, experiment: Experiment, matrix: Matrix
+) -> Selector | None:
+    """What a number of these keys is made of; None if it is of something that we do not make."""
+    if row.kind not in get_args(ModelKind):
+        return None
+    dataset = column.dataset or experiment.datasets[0]
+    axes = first_values(experiment) | _varied(row)
+    source = experiment.transferred_from
+    models = Models(row.network, dataset, row.kind, **axes, pretrained_on=source)
+    if column.measure in _COUNTED:
+        return counted(_with_ratio(models, row), _COUNTED[column.measure])
+    measure = _measure(column, experiment, axes["eps"])
+    if not row.switches:
+        return evaluated(_with_ratio(models, row), measure)
+    keep_ratios = row.keep_ratios or candidate_set(experiment)
+    entry = matrix.config.attacks.get(column.measure)
+    if entry and entry.method.on_sets:
+        return adaptive(models, keep_ratios, measure)
+    return switched(models, keep_ratios, measure)
+
+
+def _with_ratio(models: Models, row: RowKey) -> Models:
+    return replace(models, keep_ratio=row.keep_ratios[0] if row.keep_ratios else None)
+
+
+def _measure(column: ColumnKey, experiment: Experiment, eps: float) -> Measure:
+    if column.measure == "natural":
+        return NATURAL
+    if column.measure == "robust":
+        return Measure((experiment.evaluate or experiment.transfer)[0].attack, eps)
+    return Measure(column.measure, column.eps)
+
+
+def _varied(row: RowKey) -> dict[str, Any]:
+    """The axes that a row's variants name."""
+    found: dict[str, Any] = {}
+    for variant in row.variants:
+        if variant.startswith("eps"):
+            found["eps"] = float(variant.removeprefix("eps"))
+        elif variant in set(Pattern):
+            found["pattern"] = variant
+        elif variant in set(ScoreInit):
+            found["score_init"] = variant
+        else:
+            found["method"] = SearchMethod(variant).value
+    return found

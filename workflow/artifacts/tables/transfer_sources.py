@@ -1,0 +1,59 @@
+"""Table 7: attacks that transfer to RSTs from dense networks and from other seeds [E]."""
+
+from __future__ import annotations
+
+from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.numbers.selection import Measure, Number, Selector, transferred
+from workflow.artifacts.numbers.summary import is_marked, paper_values, short_label
+from workflow.artifacts.tables.grid import Place
+from workflow.artifacts.tables.headers import percent
+from workflow.artifacts.tables.table import Table
+from workflow.config import Experiment
+from workflow.matrix import Matrix
+
+_DENSE = {"dense_natural": "Dense\nNat. Trained", "dense_adversarial": "Dense\nAdv. Trained"}
+#: The row of RSTs that differ from the judged one in the seed alone.
+_SEEDS = "same_ratio_other_seed"
+
+
+def places(table: Table, matrix: Matrix) -> list[Place]:
+    """A row for each source, a column for each judged model; the RSTs are those of Figure 7."""
+    dense, seeds = (block.narrowed(matrix) for block in table.blocks)
+    ratios = sorted(
+        {*matrix.config.experiments["transfer"].keep_ratios, *seeds.keep_ratios, *_paper_ratios()}
+    )
+    rsts = {f"{k:g}": f"RST\n@{percent(k)}" for k in ratios}
+    columns = {target: rank for rank, target in enumerate([*rsts, *_DENSE])}
+    role = dense.datasets[0]
+    above = (short_label(matrix, role),) if is_marked(matrix, role) else ()
+    rows = [(source, dense, [*rsts, *_DENSE]) for source in _DENSE] + [(_SEEDS, seeds, [*rsts])]
+    return [
+        Place(
+            Number(source, target, _selector(source, target, experiment)),
+            ((_DENSE | {_SEEDS: "Same Ratio"})[source].replace("\n", " "),),
+            (line,),
+            (*above, (rsts | _DENSE)[target]),
+            (columns[target],),
+        )
+        for line, (source, experiment, targets) in enumerate(rows)
+        for target in targets
+    ]
+
+
+def _selector(source: str, target: str, experiment: Experiment) -> Selector:
+    network, role, measurement = (
+        experiment.networks[0], experiment.datasets[0], experiment.transfer[0]
+    )  # fmt: skip
+    method = experiment.methods[0].value
+    judged = (
+        Models(network, role, target, method=method)
+        if target in _DENSE
+        else Models(network, role, "rst", float(target), method=method)
+    )
+    attacked = judged if source == _SEEDS else Models(network, role, source, method=method)
+    measure = Measure(measurement.attack, measurement.sizes(experiment.eps[0])[0])
+    return transferred(attacked, judged, measure, measurement.to)
+
+
+def _paper_ratios() -> list[float]:
+    return [float(column) for _, column in paper_values("table7") if column not in _DENSE]

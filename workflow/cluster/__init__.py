@@ -1,0 +1,1 @@
+"""The layer between Snakemake's SLURM plugin and the cluster."""

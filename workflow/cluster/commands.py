@@ -1,0 +1,111 @@
+"""SLURM's commands: one call each, with a time limit, and what their errors mean."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import subprocess
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+#: Seconds that a command may take.
+TIMEOUT = 60.0
+#: What commands print that reached no daemon, or one that is busy: nothing was done.
+_AWAY = (
+    "Unable to contact slurm controller",
+    "Unable to contact slurm database",
+    "Connection refused",
+    "Connection timed out",
+    "Socket timed out",
+    "failed to send persistent connection init message",
+    "slurm_persist_conn_open",
+    "Resource temporarily unavailable",
+    "temporarily unable to accept job",
+)
+#: Limits on how many jobs may be submitted: MaxSubmitJobs and GrpSubmitJobs of associations and
+#: QOS. The last words are all that SLURM before 20.11 says, also of a job that is too large.
+_FULL = re.compile(r"\w*MaxSubmitJob\w*|\w*GrpSubmitJob\w*|Job violates accounting/QOS policy")
+#: Limits on one job, which it will meet again.
+_TOO_LARGE = re.compile(r"(QOS|Assoc)(Max|Grp)(?!SubmitJob)\w+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed.
+
+    Attributes:
+        status: its exit status, 124 if it took too long, 127 if there is no such command.
+        lines: lines of its output that are not empty, stripped.
+        error: its error output.
+    """
+
+    status: int
+    lines: list[str]
+    error: str
+
+    @property
+    def away(self) -> bool:
+        """Whether the command reached no daemon, so that asking again later makes sense."""
+        return self.status == 124 or (
+            self.status != 0 and any(words in self.error for words in _AWAY)
+        )
+
+    @property
+    def full(self) -> str:
+        """The limit on the number of jobs that refused a submission; empty if none did."""
+        found = _FULL.search(self.error) if self.status else None
+        if found is None or (_TOO_LARGE.search(self.error) and "SubmitJob" not in found[0]):
+            return ""
+        return found[0]
+
+    @property
+    def words(self) -> str:
+        """The error output in one line, without the name of the command before each part."""
+        lines = (line.strip() for line in self.error.splitlines())
+        return "; ".join(re.sub(r"^\w+: (error: )?", "", line) for line in lines if line)
+
+    @property
+    def problem(self) -> str:
+        """What went wrong, in one line; empty if nothing did."""
+        return (self.words or f"exit status {self.status}") if self.status else ""
+
+
+def ask(*command: str, script: str = "") -> Answer:
+    """Run a command with a script as its input; never raises for what the command does."""
+    try:
+        done = subprocess.run(
+            command, input=script, capture_output=True, text=True, errors="replace",
+            timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Answer(124, [], f"{command[0]} did not answer within {TIMEOUT:g} s")
+    except OSError as error:
+        return Answer(127, [], f"{command[0]}: {error.strerror}")
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    return Answer(done.returncode, lines, done.stderr)
+
+
+def fields(lines: Sequence[str], count: int) -> list[list[str]]:
+    """The fields of lines that are separated by bars, empty ones where a line has fewer."""
+    return [(line.split("|") + [""] * count)[:count] for line in lines]
+
+
+def ask_queue() -> tuple[dict[str, tuple[str, str]], str]:
+    """State and reason of all jobs of this user, by number; an error if squeue does not answer.
+
+    ``--states=all`` lists ended jobs, too, until the controller forgets them (MinJobAge).
+    """
+    user = f"--user={getpass.getuser()}"
+    answer = ask("squeue", "--noheader", "--states=all", user, "--format=%i|%T|%r")
+    rows = [] if answer.status else fields(answer.lines, 3)
+    return {number: (state, reason) for number, state, reason in rows}, answer.problem
+
+
+def ask_accounting(numbers: Collection[str]) -> tuple[dict[str, tuple[str, str]], str]:
+    """State and nodes of jobs, by number, as accounting has them; an error if it has none."""
+    if not numbers:
+        return {}, ""
+    what = ("--format=JobIDRaw,State,NodeList", f"--jobs={','.join(numbers)}")
+    answer = ask("sacct", "-X", "--parsable2", "--noheader", *what)
+    rows = [] if answer.status else fields(answer.lines, 3)
+    return {number: (state, nodes) for number, state, nodes in rows}, answer.problem

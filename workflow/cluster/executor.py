@@ -1,0 +1,347 @@
+"""snakemake-executor-plugin-slurm 2.8 with its faults mended: between Snakemake and SLURM.
+
+What is replaced, and until when (the plugin's version is pinned in constraints.txt):
+
+- a job's state: sacct alone or squeue alone, ``CANCELLED by 0`` unknown, an absent job waited for
+  without end (issues 109, 132, 473); here three witnesses are asked (states.py);
+- submission errors of a group: its handler reads ``job.rule``, which a group lacks, and a thread
+  swallows the error; ``GroupJob.log_error`` (Snakemake 9.27) drops the message; here sbatch's
+  words are kept for the summary;
+- one count for all that goes wrong; here refused submissions are waited out or final, jobs ended
+  from outside continue, and only failures are Snakemake's retries;
+- accounts guessed and validated before every submission, GPU types without dashes, GPUs over
+  several nodes, one name for all jobs; a second Snakemake and an inner srun in each job, which
+  fail where slurm.conf is elsewhere.
+
+The settings (``--slurm-…``), the words of sbatch for resources, threads, and logs are the plugin's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import shlex
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, ClassVar
+
+import snakemake_executor_plugin_slurm as plugin
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue
+from workflow.cluster.record import Asked, Record, Request
+from workflow.cluster.script import batch_script, left_status, was_told
+from workflow.cluster.states import Kind, Verdict, Witnesses, verdict
+from workflow.machine import Machine
+
+#: How much longer than the first pause between two looks at the jobs the longest is.
+LONGEST_PAUSE = 4.5
+
+
+class Executor(plugin.Executor):  # type: ignore[misc]
+    """Submits, watches and cancels; :func:`install` puts it in the plugin's place."""
+
+    machine: ClassVar[Machine]
+    #: GPUs of cells that share a job and are used at once.
+    slots: ClassVar[int]
+    #: A job's name for squeue.
+    name_of: ClassVar[Callable[[Any], str]]
+    #: A number that grows whenever one of a job's cells saves something.
+    progress: ClassVar[Callable[[Any], float]]
+    #: Why jobs failed, by their first output: for the summary at the end.
+    reasons: ClassVar[dict[str, str]] = {}
+
+    _stopped = threading.Event()
+    _records: ClassVar[dict[Any, Record]] = {}
+    _said: ClassVar[dict[str, float]] = {}
+
+    # -- submission ---------------------------------------------------------------------
+
+    def run_job(self, job: Any) -> None:
+        """Submit a job; wait while SLURM is away or takes no more. Runs in the plugin's threads."""
+        try:
+            self._submit(job)
+        except Exception as error:  # a thread has nobody else to tell
+            self._fail(SubmittedJobInfo(job), f"was not submitted: {error}", final=True)
+
+    def _submit(self, job: Any) -> None:
+        record = self._records.setdefault(job, Record(type(self).name_of(job)))
+        call = self.submission(job, record)
+        self.slurm_logdir.mkdir(parents=True, exist_ok=True)
+        script = batch_script(self.format_job_exec(job), self.slurm_logdir)
+        record.saved = type(self).progress(job)
+        while not self._stopped.is_set():
+            answer = ask(*call, script=script)
+            if answer.status == 0:
+                record.number = answer.lines[-1].split(";")[0].split()[-1]
+                record.submitted = record.seen = record.since = time.monotonic()
+                record.state, record.ran = "", False
+                log = self.slurm_logdir / f"{record.number}.log"
+                self.logger.info(f"{record.name}: submitted as SLURM job {record.number} ({log})")
+                info = SubmittedJobInfo(job, record.number, {"slurm_logfile": log})
+                self._report_job_submission_threadsafe(info)
+                return
+            if not self._worth_waiting(answer):
+                words = f"sbatch refused it: {answer.words}"
+                self._fail(SubmittedJobInfo(job), words, final=True)
+                return
+            self._tell(f"submissions wait, because sbatch says: {answer.words}", 600)
+            self._stopped.wait(self._first_pause())
+
+    def submission(self, job: Any, record: Record) -> list[str]:
+        """The words of sbatch for a job.
+
+        Raises:
+            WorkflowError: by the plugin, if ``slurm_extra`` has an option that it may not have.
+        """
+        asked = Request(job.resources.items())
+        # More time and memory only where those were what lacked.
+        longest = self.machine.longest
+        record.minutes = min(asked.get("runtime", longest) * (1 + record.timeouts), longest)
+        asked["runtime"] = record.minutes
+        if "mem_mb" in asked:
+            asked["mem_mb"] = asked["mem_mb"] * (1 + record.out_of_memory)
+        where = asked.pop("slurm_account", ""), asked.pop("slurm_partition", "")
+        options = (f"-A {shlex.quote(where[0])}" if where[0] else "",
+                   f"-p {shlex.quote(where[1])}" if where[1] else "")  # fmt: skip
+        plugins = Asked(asked, job.threads)
+        validate_slurm_extra(plugins)
+        words = get_submit_command(
+            plugins,
+            {
+                "run_uuid": record.name,
+                "slurm_logfile": self.slurm_logdir / "%j.log",
+                "comment_str": self.run_uuid,
+                "account": options[0],
+                "partition": options[1],
+                "workdir": self.workflow.workdir_init,
+            },
+            settings=self.workflow.executor_settings,
+            failed_nodes=self._failed_nodes,
+        )
+        own = self.machine.request(asked.get("gpu", 0), record.minutes)
+        return [*shlex.split(words), *own, "/dev/stdin"]
+
+    def _worth_waiting(self, answer: Answer) -> bool:
+        """Whether a refused submission may be taken later: a limit counts jobs that will end."""
+        if answer.away or not answer.full:
+            return answer.away
+        queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i")
+        return queue.status != 0 or bool(queue.lines) or "Grp" in answer.full
+
+    # -- what a job consists of ---------------------------------------------------------
+
+    def additional_general_args(self) -> str:
+        """Run the cells in the job's own Snakemake; the plugin starts a second one by srun."""
+        return ""
+
+    def get_job_args(self, job: Any, **words: Any) -> str:
+        """Tell the job's Snakemake how many of its cells run side by side (slurm/config.yaml)."""
+        return f"{RemoteExecutor.get_job_args(self, job, **words)} --resources slot={self.slots}"
+
+    # -- watching -----------------------------------------------------------------------
+
+    async def check_active_jobs(
+        self, active_jobs: Sequence[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
+        """Report jobs that have ended; yield those that have not."""
+        if not active_jobs:
+            self.next_seconds_between_status_checks = self._first_pause()
+            return
+        found = await asyncio.to_thread(self.verdicts, [info.job for info in active_jobs])
+        ended = False
+        for info, what in zip(active_jobs, found, strict=True):
+            if what.kind in (Kind.RUNNING, Kind.UNKNOWN):
+                yield info
+            else:
+                ended = True
+                self._end(info, what)
+        pause, first = 1.5 * self.next_seconds_between_status_checks, self._first_pause()
+        longer = min(pause, LONGEST_PAUSE * first)
+        self.next_seconds_between_status_checks = first if ended else longer
+
+    def verdicts(self, jobs: Sequence[Any]) -> list[Verdict]:
+        """What has become of each job; names those that nobody knows and that will not start."""
+        records = [self._records[job] for job in jobs]
+        queue, queue_error = ask_queue()
+        unsure = [r.number for r in records if not _runs(queue.get(r.number))]
+        accounts, accounts_error = ask_accounting(unsure)
+        now, patience = time.monotonic(), 60.0 * self.machine.silence
+        found = []
+        for record in records:
+            seen = queue.get(record.number)
+            if seen:
+                record.see(seen[0], now)
+            status = left_status(self.slurm_logdir, record.number)
+            if status is None or seen is None or seen[0] != "RUNNING":
+                record.ended = None
+            elif record.ended is None:
+                record.ended = now
+            witnesses = Witnesses(
+                queue=seen,
+                answered=not queue_error,
+                accounting=accounts.get(record.number),
+                status=status,
+                unnoticed=0.0 if record.ended is None else now - record.ended,
+                silent=now - record.seen,
+                patience=patience,
+                still=now - record.since,
+                ran=record.ran,
+            )
+            found.append(verdict(witnesses))
+        self._name_silent(records, found, queue_error, accounts_error)
+        for words in sorted({v.words for v in found if v.kind is Kind.RUNNING and v.words}):
+            names = [
+                self._label(r) for r, v in zip(records, found, strict=True) if v.words == words
+            ]
+            self._tell(f"{_listed(names)}: {words}", patience)
+        return found
+
+    def _name_silent(
+        self, records: Sequence[Record], found: Sequence[Verdict], queue: str, accounts: str
+    ) -> None:
+        """Name the jobs of which nobody has known anything for a while, and what was tried."""
+        patience = 60.0 * self.machine.silence
+        now = time.monotonic()
+        silent = [
+            self._label(record)
+            for record, what in zip(records, found, strict=True)
+            if what.kind is Kind.UNKNOWN and now - record.seen >= patience
+        ]
+        if silent:
+            self._tell(
+                f"nobody has known for {self.machine.silence} minutes what became of "
+                f"{_listed(silent)}; tried: squeue ({queue or 'does not list them'}), sacct "
+                f"({accounts or 'does not say that they ended'}), and what their scripts leave in "
+                f"{self.slurm_logdir}; Snakemake goes on asking",
+                patience,
+            )
+
+    # -- the end of a job ---------------------------------------------------------------
+
+    def _end(self, info: SubmittedJobInfo, what: Verdict) -> None:
+        """Report a job that has ended, or let it continue."""
+        record = self._records[info.job]
+        if what.state == "RUNNING":  # gives its GPU back
+            self.logger.warning(f"{self._label(record)} {what.words}; cancelling it")
+            ask("scancel", record.number)
+        match what.kind:
+            case Kind.DONE:
+                if not self.workflow.executor_settings.keep_successful_logs:
+                    for suffix in ("log", "status", "status.told"):
+                        (self.slurm_logdir / f"{record.number}.{suffix}").unlink(missing_ok=True)
+                self.report_job_success(info)
+            case Kind.AGAIN:
+                self._again(info, record, what)
+            case Kind.CANCELLED:
+                words = f"{what.words}; whoever did that will not have wanted it to start again"
+                self._fail(info, words, final=True)
+            case Kind.FAILED:
+                record.out_of_memory += what.state == "OUT_OF_MEMORY"
+                self._fail(info, what.words, final=False)
+            case Kind.RUNNING | Kind.UNKNOWN:
+                raise ValueError(f"{record.name} has not ended")
+
+    def _again(self, info: SubmittedJobInfo, record: Record, what: Verdict) -> None:
+        """Continue a job that was ended from outside, if it has got further."""
+        record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
+        if what.state == "TIMEOUT" and not was_told(self.slurm_logdir, record.number):
+            self._tell(
+                "a job reached its time limit without the signal that it asked for (--signal): "
+                "here cells lose what they did since their last checkpoint",
+                60.0 * self.machine.silence,
+            )
+        if type(self).progress(info.job) <= record.saved:
+            record.timeouts += what.state in ("TIMEOUT", "stopped")
+            self._fail(info, f"{what.words}, and nothing was saved in it", final=False)
+        elif record.spent >= self.machine.total:
+            words = (
+                f"{what.words}; its jobs had {record.spent:.0f} minutes in all, and machine.yaml "
+                f"allows {self.machine.total} (total)"
+            )
+            self._fail(info, words, final=True)
+        else:
+            self.logger.info(f"{self._label(record)} {what.words}; it continues from what it saved")
+            self._job_submission_executor.submit(self.run_job, info.job)
+
+    def _fail(self, info: SubmittedJobInfo, words: str, *, final: bool) -> None:
+        """Report a failure; a final one is not tried again."""
+        job, record = info.job, self._records.get(info.job)
+        sentence = f"{self._label(record) if record else job.name} {words}"
+        if info.aux:
+            sentence += f" (SLURM's log: {info.aux['slurm_logfile']})"
+        self.logger.error(sentence)
+        for output in _outputs(job):
+            self.reasons[output] = sentence
+        if final:
+            job.attempt = job.restart_times + 1
+        self._report_job_error_threadsafe(info, words)
+
+    @staticmethod
+    def _label(record: Record) -> str:
+        return f"{record.name} (SLURM job {record.number})" if record.number else record.name
+
+    # -- stopping -----------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Submit nothing more, and cancel what was submitted."""
+        self._stopped.set()
+        super().cancel()
+
+    def cancel_jobs(self, active_jobs: Sequence[SubmittedJobInfo]) -> None:
+        """Cancel all jobs of this run; ``active_jobs`` lacks those just being asked about."""
+        numbers = [r.number for r in self._records.values() if r.number]
+        for start in range(0, len(numbers), 500):
+            answer = ask("scancel", *numbers[start : start + 500])
+            if answer.status:
+                self.logger.warning(f"scancel says: {answer.words}")
+
+    def shutdown(self) -> None:
+        """End the threads."""
+        self._stopped.set()
+        super().shutdown()
+
+    # -- small --------------------------------------------------------------------------
+
+    def _first_pause(self) -> float:
+        return float(self.workflow.executor_settings.init_seconds_before_status_checks)
+
+    def _tell(self, words: str, again: float) -> None:
+        """Say something now, and not again for so many seconds."""
+        last = self._said.get(words)
+        if last is None or time.monotonic() - last >= again:
+            self._said[words] = time.monotonic()
+            self.logger.warning(words)
+
+
+def _runs(seen: tuple[str, str] | None) -> bool:
+    return seen is not None and seen[0] in ("RUNNING", "PENDING", "CONFIGURING")
+
+
+def _outputs(job: Any) -> list[str]:
+    jobs = job.jobs if job.is_group() else [job]
+    return [str(one.output[0]) for one in jobs if one.output]
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    """Names for a sentence, the first few of them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def install(
+    machine: Machine,
+    slots: int,
+    name_of: Callable[[Any], str],
+    progress: Callable[[Any], float],
+) -> None:
+    """Let ``--executor slurm`` mean this executor."""
+    from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+    Executor.machine, Executor.slots = machine, slots
+    Executor.name_of, Executor.progress = staticmethod(name_of), staticmethod(progress)
+    ExecutorPluginRegistry().plugins["slurm"].executor = Executor

@@ -1,0 +1,103 @@
+"""The end of a dry run with a profile for SLURM: what will be submitted, instead of every job."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from snakemake.executors import dryrun
+
+#: Lines of the overview at most; the rarest kinds share the last one.
+LINES = 30
+
+
+class Executor(dryrun.Executor):  # type: ignore[misc]
+    """A dry run that counts the jobs."""
+
+    longest: ClassVar[int]
+    slots: ClassVar[int]
+    #: What a cell's job asks for; empty if it is no cell.
+    asked_by: ClassVar[Callable[[Any], dict[str, int]]]
+
+    def __init__(self, workflow: Any, logger: Any) -> None:
+        super().__init__(workflow, logger)
+        self._counts: Counter[str] = Counter()
+        self._hours: defaultdict[str, float] = defaultdict(float)
+        self._cells = 0
+
+    def printjob(self, job: Any) -> None:
+        """Count; print only if commands are asked for (``--printshellcmds``)."""
+        if self.workflow.output_settings.printshellcmds:
+            super().printjob(job)
+        levels = job.toposorted if job.is_group() else [[job]]
+        jobs = [one for level in levels for one in level]
+        asked = [[type(self).asked_by(one) for one in level] for level in levels]
+        if not all(each for level in asked for each in level):  # drawn where Snakemake runs
+            return
+        gpus, minutes = share(asked, self.slots)
+        rules = sorted({one.rule.name for one in jobs}, key=lambda rule: rule not in _MODELS)
+        where = min(_place(one) for one in jobs)
+        name = f"{' + '.join(rules)}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
+        self._counts[name] += 1
+        self._cells += len(jobs)
+        self._hours[name] += gpus * min(minutes, self.longest) / 60
+
+    def shutdown(self) -> None:
+        """Say what was counted, after all that Snakemake has to say."""
+        if self._counts:
+            atexit.register(print, self.summary(), file=sys.stderr)
+
+    def summary(self) -> str:
+        """The overview as text."""
+        names = [name for name, _ in self._counts.most_common()]
+        rest = names[LINES:]
+        lines = [self._line(name, [name]) for name in names[:LINES]]
+        if rest:
+            lines.append(self._line(f"{len(rest)} other kinds", rest))
+        total, hours = self._counts.total(), sum(self._hours.values())
+        return "\n".join(
+            [
+                f"{'jobs':>8} {'GPU hours at most':>18}  kind",
+                *lines,
+                f"{total:>8} {hours:>18,.0f}  in all will be submitted to SLURM, "
+                f"for {self._cells} cells",
+            ]
+        )
+
+    def _line(self, label: str, names: list[str]) -> str:
+        count = sum(self._counts[name] for name in names)
+        return f"{count:>8} {sum(self._hours[name] for name in names):>18,.0f}  {label}"
+
+
+#: Rules that make models, which a job is named after.
+_MODELS = ("train", "search", "finetune")
+
+
+def _place(job: Any) -> str:
+    path = job.wildcards.get("model") or job.wildcards.get("cell", "")
+    return " ".join(path.split("/")[:2])
+
+
+def share(levels: Sequence[Sequence[dict[str, int]]], slots: int) -> tuple[int, int]:
+    """GPUs and minutes of a job whose cells use so many GPUs at once, level by level."""
+    gpus = minutes = 0
+    for level in levels:
+        longest_first = sorted(level, key=lambda asked: -asked["runtime"])
+        side = max(1, slots // max(asked["gpu"] for asked in level))
+        for start in range(0, len(level), side):
+            together = longest_first[start : start + side]
+            minutes += together[0]["runtime"]
+            gpus = max(gpus, sum(asked["gpu"] for asked in together))
+    return gpus, minutes
+
+
+def install(longest: int, slots: int, asked_by: Callable[[Any], dict[str, int]]) -> None:
+    """Let dry runs end with the overview."""
+    from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+    Executor.longest, Executor.slots = longest, slots
+    Executor.asked_by = staticmethod(asked_by)
+    ExecutorPluginRegistry().plugins["dryrun"].executor = Executor

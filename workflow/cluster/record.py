@@ -1,0 +1,63 @@
+"""What the executor remembers of a job between its submissions, and asks of the plugin for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Record:
+    """What is known of one Snakemake job (or group) beyond one submission.
+
+    Attributes:
+        name: of the job in SLURM.
+        number: of its newest SLURM job.
+        submitted: when that was submitted, and ``seen`` when somebody last knew of it (monotonic).
+        ended: when its script's exit status was first seen while SLURM called it running.
+        state: of that by squeue, and ``since`` when (monotonic).
+        ran: whether that was ever running.
+        saved: how far its cells were at that time (``Executor.progress``).
+        minutes: its time limit.
+        spent: minutes that all its SLURM jobs had before this one.
+        timeouts: attempts that reached their limit without progress; the next asks for more.
+        out_of_memory: attempts that ended for want of memory; the next asks for more.
+    """
+
+    name: str
+    number: str = ""
+    submitted: float = 0.0
+    seen: float = 0.0
+    ended: float | None = None
+    state: str = ""
+    since: float = 0.0
+    ran: bool = False
+    saved: float = 0.0
+    minutes: int = 0
+    spent: float = 0.0
+    timeouts: int = 0
+    out_of_memory: int = 0
+
+    def see(self, state: str, now: float) -> None:
+        """Note a state by squeue."""
+        self.seen, self.ran = now, self.ran or state == "RUNNING"
+        if state != self.state:
+            self.state, self.since = state, now
+
+
+class Request(dict[str, Any]):
+    """A job's resources as the plugin reads them, with what this layer changes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass
+class Asked:
+    """What the plugin's functions want of a job."""
+
+    resources: Request
+    threads: int

@@ -1,0 +1,173 @@
+"""Whether all that an experiment asks for is used by its models: what is not is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rst_core.settings import check_fits
+from rst_core.vocabulary import Norm, Pattern, ScoreInit
+from workflow.config_sentences import plain
+
+if TYPE_CHECKING:
+    from workflow.config import AttackEntry, Experiment, Measurement
+
+
+def problems(experiment: Experiment) -> Iterator[str]:
+    """A sentence for everything that is needed and not there, or there and not used.
+
+    An experiment without models is left out; the rest of it may stand as it is.
+    """
+    if not experiment.models:
+        return
+    yield from _lacking(experiment)
+    yield from _unused(experiment)
+    yield from _unmeasured(experiment)
+    yield from _unfit_for_sets(experiment)
+    if Pattern.ELEMENT in experiment.patterns and ScoreInit.WEIGHT_FAN in experiment.score_inits:
+        yield (
+            f"score_inits is {plain(experiment.score_inits)} and patterns has element, whose "
+            "scores have the weight's fan anyway; allowed with it is [released]"
+        )
+
+
+#: What measures which models, by the beginnings of their names; both attack candidate sets too.
+_MEASURES = {
+    "evaluate": ("dense", "rst", "rtt", "finetuned"),
+    "transfer": ("dense", "rst", "rtt"),
+    "adaptive": ("rst", "rtt"),
+    "adaptive_transfer": ("rst", "rtt"),
+    "feature_distance": ("untrained", "dense"),
+}
+
+
+def _have(experiment: Experiment, *kinds: str) -> list[str]:
+    return [model for model in experiment.models if model.startswith(kinds)]
+
+
+def _lacking(experiment: Experiment) -> Iterator[str]:
+    """A sentence for everything that the models need and do not get."""
+    tickets = _have(experiment, "rst", "rtt", "finetuned")
+    if tickets and not experiment.keep_ratios:
+        yield f"keep_ratios is empty; {tickets[0]} needs at least one"
+    if ("rtt_transferred" in experiment.models) != (experiment.transferred_from is not None):
+        yield (
+            f"transferred_from is {experiment.transferred_from!r}; "
+            "it is needed by rtt_transferred and by nothing else"
+        )
+    if experiment.transferred_from in experiment.datasets:
+        yield f"transferred_from is {experiment.transferred_from!r}; allowed is another dataset"
+    if not experiment.candidate_sets and (experiment.adaptive or experiment.adaptive_transfer):
+        which = "adaptive" if experiment.adaptive else "adaptive_transfer"
+        yield f"candidate_sets is empty; {which} attacks candidate sets: name one, or empty it"
+
+
+def _unused(experiment: Experiment) -> Iterator[str]:
+    """A sentence for every axis and every measurement that no model here has."""
+    tickets = _have(experiment, "rst", "rtt", "finetuned")
+    searched = tickets or _have(experiment, "dense_adversarial")
+    wanted: dict[str, tuple[object, str]] = {
+        "keep_ratios": (tickets, "rst, rtt_… and finetuned_…"),
+        "patterns": (tickets, "rst, rtt_… and finetuned_…"),
+        "score_inits": (tickets, "rst, rtt_… and finetuned_…"),
+        "methods": (searched, "dense_adversarial and tickets"),
+        # One eps is also what a natural dense is attacked at.
+        "eps": (searched or len(experiment.eps) == 1, "dense_adversarial and tickets"),
+        "evaluate": (_have(experiment, *_MEASURES["evaluate"]), "all models but untrained"),
+        "transfer": (_have(experiment, *_MEASURES["transfer"]), "dense_…, rst and rtt_…"),
+        "feature_distance": (
+            _have(experiment, *_MEASURES["feature_distance"]),
+            "untrained and dense_…",
+        ),
+    }
+    for key, (users, named) in wanted.items():
+        default = type(experiment).model_fields[key].default
+        if not users and getattr(experiment, key) != default:
+            value = plain(getattr(experiment, key))
+            yield f"{key} is {value}; {named} use it, and none is in models"
+
+
+def _unmeasured(experiment: Experiment) -> Iterator[str]:
+    """A sentence for every kind of model that would be made for nothing.
+
+    An experiment that measures nothing at all is one that a config switches off.
+    """
+    measured = [key for key in _MEASURES if getattr(experiment, key)]
+    for model in experiment.models if measured else ():
+        fit = [key for key, kinds in _MEASURES.items() if model.startswith(kinds)]
+        if not set(fit) & set(measured):
+            yield (
+                f"models has {model}, which nothing here measures; allowed is {model} with "
+                f"{' or '.join(fit)}"
+            )
+
+
+def _unfit_for_sets(experiment: Experiment) -> Iterator[str]:
+    """A sentence for everything that candidate sets do not have or do not use."""
+    if not experiment.candidate_sets:
+        return
+    if experiment.patterns != [Pattern.ELEMENT]:
+        yield f"patterns is {plain(experiment.patterns)}; allowed is [element] with candidate_sets"
+    if "rtt_transferred" in experiment.models or not _have(experiment, "rst", "rtt"):
+        yield (
+            f"models is {plain(experiment.models)}; allowed with candidate_sets are rst, "
+            "rtt_natural or rtt_adversarial, and not rtt_transferred"
+        )
+    if not (experiment.transfer or experiment.adaptive or experiment.adaptive_transfer):
+        yield (
+            "candidate_sets is used by nothing; transfer, adaptive or adaptive_transfer "
+            "measures them"
+        )
+    members = {ratio for ratios in experiment.candidate_sets for ratio in ratios}
+    unused = [k for k in experiment.keep_ratios if k not in members]
+    if unused and not (experiment.evaluate or experiment.transfer):
+        yield (
+            f"keep_ratios has {plain(unused)}; allowed without evaluate and transfer are those "
+            "of candidate_sets"
+        )
+
+
+def misplaced(
+    where: str,
+    experiment: Experiment,
+    entry: Measurement,
+    attack: AttackEntry,
+    image_sizes: Iterable[int],
+) -> Iterator[str]:
+    """A sentence if an attack cannot be asked for in that way, or at that size.
+
+    Args:
+        where: the place of the measurement, as it is typed.
+        experiment: of which it is one.
+        entry: the measurement.
+        attack: which it names.
+        image_sizes: sides of the images of the experiment's datasets, in pixels.
+    """
+    method, place = attack.method, where.rpartition(".")[2]
+    if method.on_sets != place.startswith("adaptive"):
+        allowed = "adaptive" if method.on_sets else "evaluate and transfer"
+        yield (
+            f"{where}.attack is {entry.attack!r}, whose method {method} "
+            f"is allowed in {allowed} only"
+        )
+    if method.has_eps == (entry.eps == "none"):
+        allowed = "a list of sizes, or nothing" if method.has_eps else "'none'"
+        yield f"{where}.eps is {entry.eps!r} for {entry.attack}; allowed is {allowed}"
+    elif attack.norm is Norm.L2 and method.has_eps and entry.eps is None:
+        yield (
+            f"{where}.eps is missing for {entry.attack}; allowed is a list of L2 sizes on "
+            "[0, 1] images, as a model's own eps is in 1/255"
+        )
+    else:
+        for eps in (size for trained in experiment.eps for size in entry.sizes(trained)):
+            try:
+                spec = attack.at(entry.attack, eps, 0)
+            except ValueError as error:
+                yield f"{where}.eps is {eps} for {entry.attack}, whose {error}"
+                continue
+            for image_size in image_sizes:
+                try:
+                    check_fits(spec, image_size)
+                except ValueError as error:
+                    typed = where if str(error).startswith("eps") else f"attacks.{entry.attack}"
+                    yield f"{typed}.{error}"

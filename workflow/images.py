@@ -1,0 +1,93 @@
+"""The digests of datasets, known before any job starts.
+
+A manifest says of which image settings and of which files it is. Where the config or the files
+say otherwise, the images are read now, so that a plan is exact: touched or copied images change
+nothing, other images under the same path make everything on them stale.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rst_core.data.manifest import Manifest, read_manifest
+from rst_core.data.source_files import are_there, fingerprint
+from rst_core.job.flags import to_flags
+from rst_core.settings import DatasetSettings
+from rst_core.storage import FileError
+from workflow.config import ConfigError
+from workflow.matrix import Matrix
+
+
+class Datasets:
+    """Digests of the datasets of a matrix; each is looked at once.
+
+    Args:
+        matrix: the config's.
+        write: whether a manifest that is missing or out of date is written, asked when one
+            is; a dry run leaves all as it is.
+        root: folder that holds ``results``.
+    """
+
+    def __init__(self, matrix: Matrix, write: Callable[[], bool], root: Path = Path()) -> None:
+        self._matrix = matrix
+        self._write = write
+        self._root = root
+        self._digests: dict[str, str | None] = {}
+
+    def digest(self, name: str) -> str | None:
+        """Digest of a dataset's images and of how they are used; None while they are not there.
+
+        Raises:
+            ConfigError: if the images are there and cannot be read.
+        """
+        if name not in self._digests:
+            self._digests[name] = self._look(name)
+        return self._digests[name]
+
+    def _look(self, name: str) -> str | None:
+        settings = self._matrix.dataset(name).images
+        path = self._root / self._matrix.manifest(name)
+        manifest = _read(path)
+        there = are_there(settings)
+        # Where the files lie is a matter of the machine. Images that were removed after everything
+        # was made are missed by no result.
+        if (
+            manifest
+            and replace(manifest.settings, path=settings.path) == settings
+            and (not there or manifest.files == fingerprint(settings))
+        ):
+            return manifest.digest
+        if not there:
+            return None
+        if self._write():
+            return self._make(name, settings, path)
+        with tempfile.TemporaryDirectory() as folder:
+            return self._make(name, settings, Path(folder, path.name))
+
+    def _make(self, name: str, settings: DatasetSettings, path: Path) -> str:
+        print(f"reading the images of {name}: they were never read, or changed", file=sys.stderr)
+        command = [sys.executable, "-m", "rst_core", "data", str(path.absolute())]
+        made = subprocess.run(
+            [*command, *to_flags(settings)],
+            cwd=self._root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            lines = made.stderr.strip().splitlines() or ["no reason was given"]
+            raise ConfigError(f"datasets.{name}: {lines[-1]}")
+        return read_manifest(path).digest
+
+
+def _read(path: Path) -> Manifest | None:
+    """A manifest; None if there is none that can be used."""
+    try:
+        return read_manifest(path)
+    except (OSError, FileError):
+        return None

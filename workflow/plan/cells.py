@@ -1,0 +1,138 @@
+"""The cells of the matrix by the values of their axes: ``rst cells``. Makes and locks nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+from rst_core.axes import cell_axes
+from rst_core.identity import Cell, format_number
+from workflow.keys import State, stale_text
+from workflow.machine import kind_of
+from workflow.matrix import Matrix
+from workflow.plan.images import PlanError
+from workflow.plan.needs import Graph, whole
+from workflow.plan.project import Project
+from workflow.text import accuracies, table
+
+#: The values of a cell by its axes, as they are typed; some have several names.
+Axes = Mapping[str, frozenset[str]]
+
+
+def find(matrix: Matrix, words: Sequence[str]) -> list[Cell]:
+    """The cells that all words match: those of all experiments, and the models under them.
+
+    Args:
+        matrix: the config's.
+        words: a value of any axis (``resnet18``, also where that is a role), or ``axis=value``,
+            where the axis may be shortened (``keep=0.2``).
+
+    Raises:
+        PlanError: for a word that no cell of the matrix matches, with those that are allowed,
+            and if no cell matches all of them.
+    """
+    axes = _axes_of_all(matrix)
+    known: dict[str, set[str]] = defaultdict(set)
+    for one in axes.values():
+        for axis, values in one.items():
+            known[axis] |= values
+    wanted = [_read(word, known) for word in dict.fromkeys(words)]
+    found = [
+        cell
+        for cell, one in axes.items()
+        if all(any(value in one.get(axis, ()) for axis in among) for among, value in wanted)
+    ]
+    if not found:
+        raise PlanError(
+            f"no cell matches all of {' '.join(words)}, each of which some cell matches; "
+            "leave one out to see which cells there are"
+        )
+    return found
+
+
+def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
+    experiments: dict[Cell, set[str]] = defaultdict(set)
+    for name in matrix.config.experiments:
+        for cell in matrix.cells(name):
+            experiments[cell].add(name)
+    jobs = whole(Graph(matrix, lambda cell: None).jobs(experiments))
+    known = matrix.config.roles
+    roles: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for axis, played in (("dataset", known.datasets), ("network", known.networks)):
+        for role, name in played.items():
+            roles[axis, name].add(role)
+    found: dict[Cell, Axes] = {}
+    for job in jobs:
+        own = {"kind": frozenset({kind_of(job.cell)})}
+        own["experiment"] = frozenset(experiments.get(job.cell, ()))
+        for axis, value in cell_axes(job.cell).items():
+            if value is not None:
+                text = _text(value)
+                own[axis] = frozenset({text} | roles.get((axis, text), set()))
+        found[job.cell] = own
+    return found
+
+
+def _text(value: object) -> str:
+    """A value as paths write it: 8 and 0.05, a set's keep ratios with + between them."""
+    if isinstance(value, list):
+        return "+".join(map(_text, value))
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+def _read(word: str, known: Mapping[str, set[str]]) -> tuple[list[str], str]:
+    """The axes on which a word may match, and the value that it must find there."""
+    name, equals, value = word.rpartition("=")
+    axes = [_axis(name, known)] if equals else list(known)
+    if not any(value in known[axis] for axis in axes):
+        allowed = "; ".join(f"{axis}={'|'.join(sorted(known[axis]))}" for axis in axes)
+        near = get_close_matches(value, sorted(set().union(*(known[axis] for axis in axes))), n=3)
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise PlanError(f"no cell of the matrix has {word!r}{meant}; allowed are {allowed}")
+    return axes, value
+
+
+def _axis(name: str, known: Iterable[str]) -> str:
+    found = [axis for axis in known if axis == name] or [
+        axis for axis in known if name and axis.startswith(name)
+    ]
+    if len(found) != 1:
+        several = f"may be {' or '.join(found)}" if found else "is no axis"
+        raise PlanError(f"{name!r} {several}; allowed are {', '.join(known)}")
+    return found[0]
+
+
+def paths_text(project: Project, cells: Iterable[Cell]) -> str:
+    """The cells' files, a line each: targets for Snakemake."""
+    return "".join(f"{project.matrix.file(cell)}\n" for cell in cells)
+
+
+def cells_text(project: Project, cells: Sequence[Cell]) -> str:
+    """The cells with their states and their accuracies in percent, and why some are stale."""
+    verdicts = {project.matrix.file(cell): project.keys.verdict(cell) for cell in cells}
+    rows = [
+        [verdict.state.value, _value(project, cell), path]
+        for cell, (path, verdict) in zip(cells, verdicts.items(), strict=True)
+    ]
+    counts = Counter(verdict.state for verdict in verdicts.values())
+    stale = {path: v.reason for path, v in verdicts.items() if v.state is State.STALE}
+    summary = ", ".join(f"{counts[state]:,} {state}" for state in State if counts[state])
+    blocks = [
+        table(["state", "accuracy in percent", "cell"], rows),
+        f"{len(cells):,} cells: {summary}.",
+        stale_text(stale),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _value(project: Project, cell: Cell) -> str:
+    """The accuracies of a measured cell; empty for a model and where there are none."""
+    path = project.root / project.matrix.file(cell)
+    if path.suffix != ".json" or project.keys.state(cell) is State.MISSING:
+        return ""
+    try:
+        return accuracies(json.loads(path.read_text(encoding="utf-8"))["results"])
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return ""  # it is stale, and why is said below the table

@@ -1,0 +1,72 @@
+"""What the scripts of tables, figures and pages share: fresh cells, and errors as sentences."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+from rst_core.identity import Cell
+from rst_core.pages import stamp
+from rst_core.storage import FileError
+from workflow.config import ConfigError, read_config
+from workflow.images import Datasets
+from workflow.keys import FAILED, Keys, StaleError, State, shown_key
+from workflow.marks import marked
+from workflow.matrix import Matrix
+
+
+class Shown:
+    """The matrix of a config, marked as its images are, and which of its results may be shown."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._plain = Matrix(read_config(dict(config)))
+        self.keys = Keys(self._plain, Datasets(self._plain, lambda: False).digest)
+        self.matrix = Matrix(marked(self._plain.config, Path(self._plain.results, "data")))
+
+    def files(self, cells: Iterable[Cell]) -> list[Path]:
+        """Files of cells, all of them fresh but for those that failed and leave a gap.
+
+        Raises:
+            StaleError: naming the first that is not.
+        """
+        found = []
+        for cell in cells:
+            verdict, path = self.keys.verdict(cell), Path(self.matrix.file(cell))
+            if verdict.state is not State.FRESH and verdict.reason != FAILED:
+                reason = verdict.reason or "it is missing"
+                raise StaleError(f"{path} is not shown: {reason}; run the same command again")
+            found.append(path)
+        return found
+
+    def stamp(self, page: Path, cells: Iterable[Cell], files: Iterable[str | Path] = ()) -> None:
+        """Write down what a page was made of, and what is made with it.
+
+        One with gaps is made again by the next run.
+        """
+        if key := shown_key(self.keys, self._plain, list(cells)):
+            stamp(page, key, map(Path, files))
+
+
+@contextmanager
+def logged(log: Path) -> Iterator[None]:
+    """Send what the block says to a log, and end the program with the block's error, if any.
+
+    The error's sentence stands last in the log, where the end of a run looks for it, and on the
+    screen; what is no sentence of ours comes with its traceback.
+    """
+    sentence = ""
+    with log.open("w", encoding="utf-8") as file, redirect_stderr(file):
+        try:
+            yield
+        except (FileError, ConfigError, StaleError, OSError) as error:
+            sentence = str(error)
+        except Exception as error:  # a defect of ours
+            traceback.print_exc()
+            sentence = f"{type(error).__name__}: {error}; the traceback is in {log}"
+        print(sentence, end="", file=sys.stderr)
+    if sentence:
+        sys.exit(sentence)
