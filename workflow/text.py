@@ -23,6 +23,8 @@ def _cell(value: object) -> str:
 def hours(seconds: float) -> str:
     """Hours with about two digits: 0.03, 1.4, 36, 1,200."""
     value = seconds / 3600
+    if 0 < value < 0.01:
+        return "< 0.01"
     if value >= 9.95:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 0.95 else f"{value:.2g}"
