@@ -27,9 +27,9 @@ _ORDER = (
 )  # fmt: skip
 
 
-def cells(network: str) -> pd.DataFrame:
-    """All numbers of one network's cells."""
-    return read_cells(sorted(CELLS.glob(f"*/{network}/**/*.json")))
+def cells(models: str) -> pd.DataFrame:
+    """All numbers of the models of one dataset and network, such as cifar10_6k/resnet18_quarter."""
+    return read_cells(sorted(CELLS.glob(f"{models}/**/*.json")))
 
 
 def _markdown(heads: list[str], rows: list[list[str]]) -> str:
@@ -47,9 +47,9 @@ def _minutes(cell: str) -> str:
     return f"{sum(json.loads(line)['seconds'] for line in lines) / 60:.0f}"
 
 
-def accuracies(network: str) -> str:
+def accuracies(models: str) -> str:
     """Natural and PGD-20 accuracy of every model, with its standard error over images."""
-    frame = cells(network)
+    frame = cells(models)
     own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
     found = []
     for (model, keep, cell), group in own.groupby(["model", "keep_ratio", "cell"], dropna=False):
@@ -64,9 +64,9 @@ def accuracies(network: str) -> str:
     return _markdown(heads, [row for _, row in sorted(found)])
 
 
-def transfer(network: str) -> str:
+def transfer(models: str) -> str:
     """Transfer matrices, rows attacked and columns evaluated, and R2S as their mean."""
-    frame = cells(network)
+    frame = cells(models)
     rows = frame[(frame["kind"] == "TransferRow") & (frame["measure"] == "robust")]
     parts = []
     for attack, group in rows.groupby("attack"):
@@ -80,9 +80,9 @@ def transfer(network: str) -> str:
     return "\n\n".join(parts)
 
 
-def adaptive(network: str) -> str:
+def adaptive(models: str) -> str:
     """R2S under the adaptive attacks, beside the attack on one ticket."""
-    frame = cells(network)
+    frame = cells(models)
     sets = frame[frame["candidates"].notna() & (frame["measure"] == "robust")]
     rows = [
         [str(attack), str(candidates).replace("+", ", "), f"{group['value'].mean():.1f}"]
@@ -91,9 +91,9 @@ def adaptive(network: str) -> str:
     return _markdown(["attack", "candidate set", "R2S, %"], rows)
 
 
-def features(network: str) -> str:
+def features(models: str) -> str:
     """Feature distances over noise magnitudes."""
-    frame = cells(network)
+    frame = cells(models)
     frame = frame[frame["measure"] == "feature_distance"]
     matrix = frame.pivot_table(index="model", columns="noise_eps", values="value")
     matrix = matrix.reindex(["untrained", "dense_natural", "dense_adversarial"]).dropna()
@@ -114,8 +114,8 @@ def filled(text: str) -> str:
     """The document with every marked table made anew."""
 
     def table(part: str) -> str:
-        name, network = part.split()
-        return _TABLES[name](network)
+        name, models = part.split()
+        return _TABLES[name](models)
 
     return measured_page.filled(text, table)
 

@@ -11,7 +11,7 @@ def test_no_number_in_the_tables_is_typed_in():
 
 def test_the_real_image_run_makes_sense():
     """Clearly above chance (10 %), PGD-20 below natural, diagonal below the rest."""
-    frame = cells("resnet18_quarter")
+    frame = cells("cifar10_6k/resnet18_quarter")
     own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
     for _, group in own.groupby("cell"):
         by = group.set_index("measure")["value"]
