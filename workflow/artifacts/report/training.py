@@ -1,4 +1,4 @@
-"""The training curves of all experiments: a figure and its data each, and one page."""
+"""The training curves of all experiments: a figure, its data and a page each, and an overview."""
 
 from __future__ import annotations
 
