@@ -129,7 +129,8 @@ def test_the_start_page_says_what_this_is_and_on_what_data(opened):
     headings = [e.text for e in opened.find_elements("xpath", "//nav//li//a")]
     shown = [text for text in headings if text[:1].isdigit()]
     assert shown == sorted(shown)
-    assert [text.split()[1] for text in shown] == ["Claims", "Tables", "Figures", "Protocol", "Training"]
+    named = [text.split()[1] for text in shown]
+    assert named == ["Claims", "Tables", "Figures", "Protocol", "Training"]
 
 
 def test_the_start_page_has_the_verdicts_and_table_3(opened):
