@@ -102,7 +102,7 @@ _NoSize = Annotated[Literal["none"], Tag("string")]
 #: Folders of the paper's own matrix in results/, which no other matrix may take.
 _TAKEN = (
     "api", "benchmarks", "cells", "checkpoints", "data", "failed", "figures", "logs", "pages",
-    "partial", "tables",
+    "partial", "tables", "training",
 )  # fmt: skip
 
 
