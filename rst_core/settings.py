@@ -231,7 +231,9 @@ def check_fits(spec: AttackSpec, image_size: int) -> None:
     tiles = spec.tiles is None or spec.tiles <= image_size
     require(tiles, "tiles", spec.tiles, f"1 to {image_size} {pixels}")
     diameter = math.sqrt(3) * image_size
-    sizes = {"eps": spec.eps if spec.norm is Norm.L2 else None, "probe": spec.probe}
+    sizes = {"probe": spec.probe}
+    if spec.norm is Norm.L2:
+        sizes |= {"eps": spec.eps, "step_size": spec.step_size}
     for key, size in sizes.items():
         allowed = f"at most {diameter:.4g} {pixels}, which is how far white is from black"
         require(size is None or size <= diameter, key, size, allowed)

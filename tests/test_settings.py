@@ -200,6 +200,11 @@ def test_a_parameter_that_a_method_lacks_or_needs_is_named(method, change, messa
             "eps is 14.0; allowed is at most 13.86 on images of 8 x 8 pixels",
         ),
         (dataclasses.replace(EXAMPLES[AttackMethod.BANDITS], probe=14.0), 8, "probe is 14.0; "),
+        (
+            dataclasses.replace(EXAMPLES[AttackMethod.PGD], norm=Norm.L2, eps=2.0, step_size=14.0),
+            8,
+            "step_size is 14.0; allowed is at most 13.86 on images of 8 x 8 pixels",
+        ),
     ],
 )
 def test_an_attack_that_is_larger_than_the_images_is_refused(spec, side, message):

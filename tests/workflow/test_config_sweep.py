@@ -152,7 +152,10 @@ HAND_WRITTEN: list[tuple[str, Any]] = [
     *[("datasets.cifar10.label", text) for text in (" ", " a", "a\nb", "\x1b[1m", "x" * 61)],
     *[("datasets.cifar10.note", text) for text in (" ", "a\nb", "x" * 201)],
     *[("datasets.cifar10.images.path", text) for text in (" ", "a\nb", "a\0b")],
-    *[("run", text) for text in ("x" * 300, "a b", "a\n", "..", "api", "cells", "a/b", "training", " ")],
+    *[
+        ("run", text)
+        for text in ("x" * 300, "a b", "a\n", "..", "api", "cells", "a/b", "training", " ")
+    ],
     ("networks.resnet18.label", " "),
     ("networks.resnet50.build.width", 0.5),
     ("attacks.pgd20.label", "\n"),
@@ -168,6 +171,7 @@ HAND_WRITTEN: list[tuple[str, Any]] = [
     ("roles.datasets.cifra10", "cifar10"),
     ("attacks.pgd20_l2.step_per_eps", 1e-300),
     ("attacks.bandits.probe", 200),
+    ("attacks.pgd20_l2_step2.step_size", 56),
     ("attacks.pgd20.step_size", 1e-9),
     ("attacks.fgsm.restarts", 2),
     ("experiments.existence.models", ["rst", "untrained"]),
