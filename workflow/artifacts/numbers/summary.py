@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from rst_core.storage import DamagedFileError
+from rst_core.storage import FileError
 from workflow.matrix import Matrix
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
@@ -27,7 +27,7 @@ def read_paper(path: Path) -> dict[tuple[str, str], float]:
     """The numbers of one file of the paper's.
 
     Raises:
-        DamagedFileError: if a number stands twice, is none, or cannot be.
+        FileError: if a number stands twice, is none, or cannot be.
     """
     found: dict[tuple[str, str], float] = {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -35,11 +35,16 @@ def read_paper(path: Path) -> dict[tuple[str, str], float]:
             try:
                 key, value = (row["row"], row["column"]), float(row["value"])
             except (LookupError, TypeError, ValueError):
-                raise DamagedFileError(path, f"line {line} is no row, column and value") from None
+                raise _wrong(path, f"line {line} is no row, column and value") from None
             if key in found or not -100 <= value <= 1e6 or not all(key):
-                raise DamagedFileError(path, f"line {line} stands twice, or says {row['value']}")
+                raise _wrong(path, f"line {line} stands twice, or says {row['value']}")
             found[key] = value
     return found
+
+
+def _wrong(path: Path, found: str) -> FileError:
+    # Nothing makes it again, and without it the paper's numbers would be missing in silence.
+    return FileError(f"{path} is damaged: {found}; mend the line, or restore the project's file")
 
 
 def over_seeds(values: pd.Series) -> dict[str, Any]:
