@@ -56,7 +56,8 @@ def logged(log: Path) -> Iterator[None]:
     """Send what the block says to a log, and end the program with the block's error, if any.
 
     The error's sentence stands last in the log, where the end of a run looks for it, and on the
-    screen; what is no sentence of ours comes with its traceback.
+    screen; what is no sentence of ours comes with its traceback. What a script needs it imports
+    in the block, so that a package that is missing is such an error too.
     """
     sentence = ""
     with log.open("w", encoding="utf-8") as file, redirect_stderr(file):

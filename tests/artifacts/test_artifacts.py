@@ -1,5 +1,6 @@
 """What holds of every table and figure, and what a reader of a stand-in is told."""
 
+import re
 import subprocess
 import sys
 
@@ -106,3 +107,22 @@ def test_making_an_artifact_loads_neither_torch_nor_scipy(tmp_path):
         "bad = {'torch', 'scipy'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    "script", sorted((ROOT / "workflow/scripts").glob("*.py")), ids=lambda p: p.stem
+)
+def test_a_script_that_cannot_be_imported_says_why_in_its_log(script, tmp_path):
+    log = tmp_path / "a.log"
+    program = (
+        "import runpy, sys\nfrom types import SimpleNamespace as Some\n"
+        "sys.modules['workflow.artifacts'] = None\n"
+        f"job = Some(log=[{str(log)!r}], config={{}}, output=Some(pages='a/b'))\n"
+        f"runpy.run_path({str(script)!r}, {{'snakemake': job}})"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert log.read_text().splitlines()[-1] == found.stderr.strip()
+    assert re.search(f"workflow.artifacts.*; the traceback is in {log}$", found.stderr)

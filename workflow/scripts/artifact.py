@@ -5,14 +5,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from workflow.artifacts.make import make_figure, make_table
-from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.artifacts.report.page import page_name, write_page
 from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 with logged(Path(job.log[0])):
+    from workflow.artifacts.make import make_figure, make_table
+    from workflow.artifacts.registry import FIGURES, TABLES
+    from workflow.artifacts.report.page import page_name, write_page
+
     shown = Shown(job.config)
     name, stem = job.wildcards.artifact, Path(job.output.csv).with_suffix("")
     artifact = (TABLES | FIGURES)[name]

@@ -5,14 +5,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rst_core.storage import write_text
-from workflow.artifacts.claims import claim_cells, make_claims
-from workflow.artifacts.claims.page import without_links
 from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 with logged(Path(job.log[0])):
+    from rst_core.storage import write_text
+    from workflow.artifacts.claims import claim_cells, make_claims
+    from workflow.artifacts.claims.page import without_links
+
     shown = Shown(job.config)
     cells = claim_cells(shown.matrix)
     make_claims(shown.files(cells), shown.matrix, Path(job.output.csv).with_suffix(""))

@@ -5,13 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from workflow.artifacts.report.partial import draw_partial
 from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 target = Path(job.output.pages).parent
 with logged(Path(job.log[0])):
+    from workflow.artifacts.report.partial import draw_partial
+
     shown = Shown(job.config)
     told = [
         *draw_partial(shown.matrix, shown.keys, target).sentences(),

@@ -5,13 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from workflow.artifacts.figures.training_parts import trained_cells
-from workflow.artifacts.report.training import read_curves, write_training
 from workflow.showing import Shown, logged
 
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 with logged(Path(job.log[0])):
+    from workflow.artifacts.figures.training_parts import trained_cells
+    from workflow.artifacts.report.training import read_curves, write_training
+
     shown, name = Shown(job.config), job.wildcards.experiments
     cells = trained_cells(shown.matrix, name)
     shown.files(cells)
