@@ -212,6 +212,22 @@ def test_ctrl_c_is_one_line(results, capsys, monkeypatch):
     assert said == "rst search: interrupted; the same command continues from what was saved"
 
 
+def test_ctrl_c_is_one_line_while_the_command_line_is_being_imported():
+    program = """
+import runpy, sys
+
+class Pressed:
+    def find_spec(self, name, path, target=None):
+        if name == "rst_core.job.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Pressed())
+runpy.run_module("rst_core", run_name="__main__")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (INTERRUPTED, "rst: interrupted\n")
+
+
 def test_images_that_changed_since_their_manifest_are_refused(results, capsys):
     manifest = json.loads(Path("data.json").read_text())
     from rst_core.storage import write_json

@@ -8,7 +8,6 @@ statements allow are linear programs.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Container, Iterator
 from functools import cache
@@ -23,7 +22,7 @@ from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.numbers import Key, Numbers, planned
 from workflow.artifacts.claims.statistics import conjunction
 from workflow.artifacts.claims.tree import Compiled, Compiler, Leaf, Terms, Tree, compiled, group
-from workflow.artifacts.numbers.summary import PAPER
+from workflow.artifacts.numbers.summary import PAPER, printed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.config import read_config
 from workflow.matrix import Matrix
@@ -73,14 +72,10 @@ def facts() -> Iterator[Fact]:
 
 def _printed(name: str) -> Iterator[tuple[str, str, float, float]]:
     """Accuracies: row, column, and the least and largest value that round to what is printed."""
-    with (PAPER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if not row["column"].startswith("parameters"):
-                half, value = (
-                    0.5 * 10.0 ** -len(row["value"].partition(".")[2]),
-                    float(row["value"]),
-                )
-                yield row["row"], row["column"], value - half, value + half
+    for (row, column), text in printed(PAPER / f"{name}.csv").items():
+        if not column.startswith("parameters"):
+            half, value = 0.5 * 10.0 ** -len(text.partition(".")[2]), float(text)
+            yield row, column, value - half, value + half
 
 
 def _axes(row_text: str, column_text: str) -> dict[str, Any]:

@@ -29,7 +29,16 @@ def read_paper(path: Path) -> dict[tuple[str, str], float]:
     Raises:
         FileError: if a number stands twice, is none, or cannot be.
     """
-    found: dict[tuple[str, str], float] = {}
+    return {key: float(text) for key, text in printed(path).items()}
+
+
+def printed(path: Path) -> dict[tuple[str, str], str]:
+    """The numbers of one file of the paper's, with the decimals that it prints.
+
+    Raises:
+        FileError: as of :func:`read_paper`.
+    """
+    found: dict[tuple[str, str], str] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for line, row in enumerate(csv.DictReader(file), 2):
             try:
@@ -38,7 +47,7 @@ def read_paper(path: Path) -> dict[tuple[str, str], float]:
                 raise _wrong(path, f"line {line} is no row, column and value") from None
             if key in found or not -100 <= value <= 1e6 or not all(key):
                 raise _wrong(path, f"line {line} stands twice, or says {row['value']}")
-            found[key] = value
+            found[key] = row["value"]
     return found
 
 
