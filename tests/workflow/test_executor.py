@@ -175,6 +175,13 @@ def test_submissions_wait_for_limits_and_daemons(pretended, caplog, error):
     assert len([r for r in caplog.records if "submissions wait" in r.message]) == 1
 
 
+@pytest.mark.parametrize("error", ["AssocGrpSubmitJobsLimit", "MaxSubmitJobsPerAccount"])
+def test_a_limit_that_others_jobs_use_up_is_waited_for(pretended, error):
+    pretended.answers["sbatch"] = [Answer(1, [], f"sbatch: error: {error}"), Answer(0, ["17"], "")]
+    pretended.submit(Group())
+    assert pretended.reported == ["submitted"]
+
+
 def test_a_limit_that_no_job_of_this_user_uses_up_is_a_refusal(pretended):
     pretended.answers["sbatch"] = [Answer(1, [], "sbatch: error: QOSMaxSubmitJobPerUserLimit")]
     pretended.submit(Group())

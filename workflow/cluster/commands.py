@@ -59,6 +59,11 @@ class Answer:
         return found[0]
 
     @property
+    def shared(self) -> bool:
+        """Whether that limit counts the jobs of other users, too."""
+        return "Grp" in self.full or "PerAccount" in self.full
+
+    @property
     def words(self) -> str:
         """The error output in one line, without the name of the command before each part."""
         lines = (line.strip() for line in self.error.splitlines())

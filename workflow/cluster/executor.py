@@ -131,7 +131,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if answer.away or not answer.full:
             return answer.away
         queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i")
-        return queue.status != 0 or bool(queue.lines) or "Grp" in answer.full
+        return queue.status != 0 or bool(queue.lines) or answer.shared
 
     # -- what a job consists of ---------------------------------------------------------
 
