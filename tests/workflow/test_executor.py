@@ -21,6 +21,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from tests.conftest import ROOT
 from workflow.cluster.commands import Answer
 from workflow.cluster.executor import Executor
+from workflow.cluster.record import Record
 from workflow.cluster.script import batch_script, left_status, was_told
 from workflow.cluster.states import NOTICE
 from workflow.machine import Machine, read_machine
@@ -180,6 +181,24 @@ def test_a_limit_that_others_jobs_use_up_is_waited_for(pretended, error):
     pretended.answers["sbatch"] = [Answer(1, [], f"sbatch: error: {error}"), Answer(0, ["17"], "")]
     pretended.submit(Group())
     assert pretended.reported == ["submitted"]
+
+
+def test_a_submission_that_slurm_took_without_an_answer_is_not_repeated(pretended):
+    pretended.answers = {
+        "sbatch": [Answer(1, [], "Socket timed out on send/recv operation"), Answer(0, ["18"], "")],
+        "squeue": [
+            Answer(1, [], "Unable to contact slurm controller"),
+            Answer(0, [f"{n}|{run}|{name}" for n, run, name in (
+                (14, "rst_run", NAME), (15, "rst_other", NAME), (16, "rst_run", "another"),
+                (17, "rst_run", NAME))], ""),
+        ],
+    }  # fmt: skip
+    # Another selection's job, whose name is the same.
+    Executor._records["another job"] = Record(NAME, "14")
+    pretended.submit(Group())
+    assert pretended.reported == ["submitted"]
+    assert len(pretended.submissions()) == 1
+    assert [record.number for record in Executor._records.values()] == ["14", "17"]
 
 
 def test_a_limit_that_no_job_of_this_user_uses_up_is_a_refusal(pretended):

@@ -32,7 +32,7 @@ from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
-from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue
+from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
 from workflow.cluster.record import Asked, Record, Request
 from workflow.cluster.script import batch_script, left_status, was_told
 from workflow.cluster.states import Kind, Verdict, Witnesses, verdict
@@ -74,8 +74,11 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
         script = batch_script(self.format_job_exec(job), self.slurm_logdir)
         record.saved = type(self).progress(job)
+        in_doubt = False
         while not self._stopped.is_set():
-            answer = ask(*call, script=script)
+            answer = self._taken(record) if in_doubt else None
+            answer = answer or ask(*call, script=script)
+            in_doubt = answer.away
             if answer.status == 0:
                 record.number = answer.lines[-1].split(";")[0].split()[-1]
                 record.submitted = record.seen = record.since = time.monotonic()
@@ -91,6 +94,21 @@ class Executor(plugin.Executor):  # type: ignore[misc]
                 return
             self._tell(f"submissions wait, because sbatch says: {answer.words}", 600)
             self._stopped.wait(self._first_pause())
+
+    def _taken(self, record: Record) -> Answer | None:
+        """The number of a job that SLURM has taken although sbatch heard no answer.
+
+        None if it has not; what squeue says if it does not answer either. A second job would hold
+        a GPU while it waits for the first one.
+        """
+        queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%k|%j")
+        if queue.away:
+            return queue
+        known = {one.number for one in list(self._records.values())}
+        for number, run, name in fields(queue.lines, 3):
+            if (run, name) == (self.run_uuid, record.name) and number not in known:
+                return Answer(0, [number], "")
+        return None
 
     def submission(self, job: Any, record: Record) -> list[str]:
         """The words of sbatch for a job.
