@@ -25,6 +25,13 @@ from rst_core.identity import (
 from workflow.config import ConfigError, read_yaml
 from workflow.config_sentences import sentences
 
+#: Options of sbatch that a site must not overrule: a later one wins, and jobs would no more be told
+#: to save, be submitted again while sbatch waits for their end, or hold GPUs that they do not use.
+_OWN_OPTIONS = {
+    "--signal", "--time", "--nodes", "--gpus", "--output", "--job-name", "--comment", "--chdir",
+    "--array", "--wait", "--wrap", "--test-only",
+}  # fmt: skip
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,6 +89,11 @@ class Machine(_Section):
         if wrong := [option for option in options if not option.startswith("--")]:
             raise ValueError(
                 f"is {options}; {wrong[0]!r} is no option, allowed are --name=value and --name"
+            )
+        if wrong := [option for option in options if option.partition("=")[0] in _OWN_OPTIONS]:
+            raise ValueError(
+                f"is {options}; {wrong[0].partition('=')[0]} is set for each job by itself, since "
+                "its end, its saving before the time limit or its GPUs hang on it; leave it out"
             )
         return options
 

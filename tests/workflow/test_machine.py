@@ -80,6 +80,8 @@ def test_a_request_is_for_one_node_and_a_signal_ahead_of_the_limit(change, words
         ({"kinds": {}}, "kinds lacks adaptive, attack"),
         ({"gpus_as": "gpu"}, "gpus_as is 'gpu'"),
         ({"options": ["-t 5"]}, "'-t 5' is no option"),
+        ({"options": ["--exclusive", "--signal=B:USR1@60"]}, "--signal is set for each job"),
+        ({"options": ["--wait"]}, "--wait is set for each job"),
         ({"calibration": "results/calibration.json"}, "calibration"),
     ],
 )
