@@ -29,11 +29,13 @@ class Partition:
         minutes: its time limit; None is unlimited, or not known.
         gpus: whether any node has some.
         types: the names that SLURM has for them; empty where it has none.
+        default: whether jobs go there that name none.
     """
 
     minutes: int | None = None
     gpus: bool = False
     types: frozenset[str] = frozenset()
+    default: bool = False
 
 
 def problems(machine: Machine, file: str) -> Iterator[str]:
@@ -93,9 +95,10 @@ def minutes_of(limit: str) -> int | None:
 def _partitions() -> dict[str, Partition]:
     """All partitions that sinfo knows, each over all its kinds of nodes."""
     found: dict[str, Partition] = {}
-    answer = ask("sinfo", "--noheader", "--format=%R|%G|%l")
+    answer = ask("sinfo", "--noheader", "--format=%P|%G|%l")
     for name, resources, limit in fields(answer.lines if not answer.status else [], 3):
-        one = found.setdefault(name, Partition())
+        one = found.setdefault(name.rstrip("*"), Partition())
+        one.default = name.endswith("*")
         one.minutes = minutes_of(limit)
         one.gpus = one.gpus or "gpu" in resources
         one.types |= {match[1] for match in _GPUS.finditer(resources) if match[1]}
@@ -113,25 +116,27 @@ def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
     )
     if not known:
         return
-    for name in machine.partitions:
+    names = machine.partitions or [name for name, one in known.items() if one.default]
+    partition = machine.partition or ",".join(names)
+    for name in machine.partitions:  # a site may send jobs that name none where GPUs are
         start = f"partition is {machine.partition!r} in {file}, but "
         if name not in known:
             yield f"{start}this cluster has no partition {name!r}; {allowed}"
         elif not known[name].gpus:
             yield f"{start}the nodes of {name!r} have no GPUs that SLURM knows of; {allowed}"
-    used = [known[name] for name in machine.partitions if name in known and known[name].gpus]
+    used = [known[name] for name in names if name in known and known[name].gpus]
     limits = [one.minutes for one in used if one.minutes is not None]
     if limits and machine.longest > min(limits):
         yield (
-            f"longest is {machine.longest} minutes in {file}, but partition {machine.partition} "
+            f"longest is {machine.longest} minutes in {file}, but partition {partition} "
             f"gives {min(limits)}; jobs would wait for ever, so set it to {min(limits)} or less"
         )
     types = set().union(*(one.types for one in used))
     if used and machine.gpu_type and machine.gpu_type not in types:
-        names = f"allowed is one of {', '.join(sorted(types))}" if types else 'allowed is ""'
+        choice = f"allowed is one of {', '.join(sorted(types))}" if types else 'allowed is ""'
         yield (
-            f"gpu_type is {machine.gpu_type!r} in {file}, but partition {machine.partition} has no "
-            f"such GPUs; {names}"
+            f"gpu_type is {machine.gpu_type!r} in {file}, but partition {partition} has no "
+            f"such GPUs; {choice}"
         )
 
 

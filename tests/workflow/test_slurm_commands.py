@@ -109,6 +109,10 @@ def test_a_limit_above_the_partitions_is_one_sentence_that_says_which_to_set(com
     (sentence,) = found(partition="fast")
     assert sentence.startswith("longest is 2880 minutes")
     assert sentence.endswith("so set it to 240 or less")
+    # Where none is named, SLURM's default counts, if it has GPUs.
+    for default, said in (("fast", [sentence]), ("cpu", [])):
+        commands(sinfo=GOOD["sinfo"].replace(f"{default}|", f"{default}*|"))
+        assert found(partition="") == said
 
 
 @pytest.mark.parametrize(
