@@ -114,6 +114,29 @@ def test_jobs_of_a_workstation_have_a_gpu_each(project, monkeypatch):
     assert set(commands) == {("1", "4,6")}
 
 
+def test_in_a_container_jobs_run_the_containers_python(project, monkeypatch):
+    """A pretended Apptainer, in whose container the host's environment is visible, as it is."""
+    place = project.folder / "bin"
+    place.mkdir()
+    for name, body in (
+        ("apptainer", 'for command; do :; done; PATH=$0.in:$PATH exec bash -c "$command"'),
+        ("apptainer.in/python", 'echo "$@" >> made_with; exit 1'),
+    ):
+        (place / name).parent.mkdir(exist_ok=True)
+        version = '[ "$1" = --version ] && echo apptainer version 1.3.4 && exit\n'
+        (place / name).write_text(f"#!/bin/bash\n{version}{body}\n")
+        (place / name).chmod(0o755)
+    (project.folder / "container").mkdir()
+    (project.folder / "container" / "rst.sif").touch()
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    project.run(
+        f"{CELLS}/dense-adversarial-pgd7-eps8/best_val/weights.pt", "--sdm", "apptainer",
+        "--profile", "workstation", "--resources", "gpu=1", "--retries", "0",
+    )  # fmt: skip
+    lines = (project.folder / "made_with").read_text().splitlines()
+    assert all(re.search(r"gpu_slots\.py 1 0 python -m rst_core train ", one) for one in lines)
+
+
 def test_no_two_jobs_of_a_workstation_were_on_one_gpu_at_once(changeable):
     """Three attacks for two GPUs: one of them waits."""
     attacked_otherwise(changeable)

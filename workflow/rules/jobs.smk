@@ -2,7 +2,6 @@
 import functools
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 from rst_core import identity
@@ -103,7 +102,7 @@ def on_own_gpus(wildcards, resources):
         devices = visible or ",".join(map(str, range(gpus.value)))
     else:
         return ""
-    return words([sys.executable, gpu_slots.__file__, str(resources.gpu), devices])
+    return words([PYTHON, gpu_slots.__file__, str(resources.gpu), devices])
 
 
 def if_failed(cell_of):
@@ -119,6 +118,6 @@ def if_failed(cell_of):
         shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
         if not shared or resources.tries == 1:
             return "exit $? #"
-        return f"{words([sys.executable, failures.__file__])} $?"
+        return f"{words([PYTHON, failures.__file__])} $?"
 
     return command

@@ -34,8 +34,11 @@ PREFIX = "trap : TERM; export RST_JOB=${{SLURM_JOB_ID:-}}; "
 if MACHINE is not None and MACHINE.device:
     PREFIX += f"export RST_DEVICE=${{{{RST_DEVICE:-{MACHINE.device}}}}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
-# activated environment; unless Snakemake was asked to deploy one (--sdm conda).
-if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+# activated environment; unless Snakemake was asked to deploy one (--sdm conda, --sdm apptainer).
+# In a container the path of that interpreter need not exist, or leads past the container's software.
+DEPLOYED = workflow.deployment_settings.deployment_method
+PYTHON = "python" if DeploymentMethod.APPTAINER in DEPLOYED else sys.executable
+if DEPLOYED.isdisjoint({DeploymentMethod.CONDA, DeploymentMethod.APPTAINER}):
     PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(PREFIX)
 
