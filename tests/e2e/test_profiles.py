@@ -81,6 +81,17 @@ def test_touched_files_and_edited_modules_never_rerun_a_computing_cell(changeabl
     assert set(jobs) <= {"table", "figure"}
 
 
+def test_the_hours_of_a_dry_run_are_of_all_jobs_that_a_cell_takes(project):
+    """A search of 12 hours takes as long where a job may have one."""
+    machine = project.folder / "slurm" / "machine.yaml"
+    text, said = machine.read_text(), []
+    for longest in (2880, 60):
+        machine.write_text(text.replace("longest: 2880", f"longest: {longest}"))
+        found = project.run(*ARTIFACTS, *SLURM, "--dry-run")
+        said.append(re.search(r" (\d+)  in all will be submitted", found.stdout + found.stderr)[1])
+    assert said == ["37", "37"]
+
+
 def test_another_machine_or_another_batch_size_reruns_nothing(changeable):
     machine = changeable.folder / "slurm" / "machine.yaml"
     machine.write_text(machine.read_text().replace("time: 1 ", "time: 7 "))

@@ -40,7 +40,7 @@ def preview(monkeypatch) -> Executor:
     made.logger = logging.getLogger("preview")
     made.workflow = SimpleNamespace(output_settings=SimpleNamespace(printshellcmds=False))
     made._counts, made._hours, made._cells = Counter(), defaultdict(float), 0
-    changes = {"longest": 2880, "slots": 1, "asked_by": staticmethod(lambda job: job.asked)}
+    changes = {"total": 2880, "slots": 1, "asked_by": staticmethod(lambda job: job.asked)}
     for name, value in changes.items():
         monkeypatch.setattr(Executor, name, value, raising=False)
     return made

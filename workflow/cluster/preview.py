@@ -17,9 +17,10 @@ LINES = 30
 class Executor(dryrun.Executor):  # type: ignore[misc]
     """A dry run that counts the jobs."""
 
-    longest: ClassVar[int]
+    #: Minutes that all jobs of a cell may have together.
+    total: ClassVar[int]
     slots: ClassVar[int]
-    #: What a cell's job asks for; empty if it is no cell.
+    #: What a cell needs in all, however many jobs it takes; empty if it is no cell.
     asked_by: ClassVar[Callable[[Any], dict[str, int]]]
 
     def __init__(self, workflow: Any, logger: Any) -> None:
@@ -43,7 +44,7 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
         name = f"{' + '.join(rules)}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
         self._counts[name] += 1
         self._cells += len(jobs)
-        self._hours[name] += gpus * min(minutes, self.longest) / 60
+        self._hours[name] += gpus * min(minutes, self.total) / 60
 
     def shutdown(self) -> None:
         """Say what was counted, after all that Snakemake has to say."""
@@ -94,10 +95,10 @@ def share(levels: Sequence[Sequence[dict[str, int]]], slots: int) -> tuple[int, 
     return gpus, minutes
 
 
-def install(longest: int, slots: int, asked_by: Callable[[Any], dict[str, int]]) -> None:
+def install(total: int, slots: int, asked_by: Callable[[Any], dict[str, int]]) -> None:
     """Let dry runs end with the overview."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-    Executor.longest, Executor.slots = longest, slots
+    Executor.total, Executor.slots = total, slots
     Executor.asked_by = staticmethod(asked_by)
     ExecutorPluginRegistry().plugins["dryrun"].executor = Executor

@@ -25,12 +25,10 @@ if MACHINE is not None:
         return cells.progress(outputs, Path(CELLS), CHECKPOINTS)
 
     def asked_by(job):
-        """What a cell's job asks for; empty for what is no cell."""
+        """What a cell needs in all its jobs; empty for what is no cell."""
         path = str(job.output[0]) if job.output else ""
         return (
-            request_of(parse_cell(path[len(CELLS) + 1 :]))
-            if path.startswith(CELLS)
-            else {}
+            in_all(parse_cell(path[len(CELLS) + 1 :])) if path.startswith(CELLS) else {}
         )
 
     def cells_of_job(job):
@@ -44,7 +42,7 @@ if MACHINE is not None:
 
     if workflow.is_main_process:
         executor.install(MACHINE, slots_of_a_job(), named, progress)
-        preview.install(MACHINE.longest, slots_of_a_job(), asked_by)
+        preview.install(MACHINE.total, slots_of_a_job(), asked_by)
 
 
 def check_data_folders():
