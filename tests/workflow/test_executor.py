@@ -205,6 +205,14 @@ def test_a_limit_that_no_job_of_this_user_uses_up_is_a_refusal(pretended):
     pretended.answers["sbatch"] = [Answer(1, [], "sbatch: error: QOSMaxSubmitJobPerUserLimit")]
     pretended.submit(Group())
     assert pretended.reported == ["error"]
+    assert len(pretended.submissions()) == 2
+
+
+def test_a_limit_that_the_last_job_used_up_before_it_ended_is_none(pretended):
+    refused = Answer(1, [], "sbatch: error: QOSMaxSubmitJobPerUserLimit")
+    pretended.answers["sbatch"] = [refused, Answer(0, ["17"], "")]
+    pretended.submit(Group())
+    assert pretended.reported == ["submitted"]
 
 
 def test_without_accounting_the_jobs_script_says_how_it_ended(pretended, tmp_path):

@@ -74,7 +74,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
         script = batch_script(self.format_job_exec(job), self.slurm_logdir)
         record.saved = type(self).progress(job)
-        in_doubt = False
+        in_doubt = alone = False
         while not self._stopped.is_set():
             answer = self._taken(record) if in_doubt else None
             answer = answer or ask(*call, script=script)
@@ -89,9 +89,13 @@ class Executor(plugin.Executor):  # type: ignore[misc]
                 self._report_job_submission_threadsafe(info)
                 return
             if not self._worth_waiting(answer):
+                if answer.full and not alone:  # the last of this user's jobs may just have ended
+                    alone = True
+                    continue
                 words = f"sbatch refused it: {answer.words}"
                 self._fail(SubmittedJobInfo(job), words, final=True)
                 return
+            alone = False
             self._tell(f"submissions wait, because sbatch says: {answer.words}", 600)
             self._stopped.wait(self._first_pause())
 
