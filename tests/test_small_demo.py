@@ -48,9 +48,10 @@ def test_every_kind_of_cell_of_the_demo_is_in_it(demo: Matrix, small: Matrix) ->
 
 def test_every_artifact_has_cells(small: Matrix) -> None:
     made = set(small.all_cells())
-    for artifact in (registry.TABLES | registry.FIGURES).values():
+    for name, artifact in (registry.TABLES | registry.FIGURES).items():
         cells = set(artifact.cells(small))
-        assert cells
+        # Section 4.7 is about the wide network, which the demo has not.
+        assert bool(cells) == (name != "sec47"), name
         assert cells <= made
 
 

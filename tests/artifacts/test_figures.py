@@ -371,8 +371,9 @@ def test_an_empty_panel_says_why(name, demo):
 
 def test_a_series_that_the_config_lacks_is_named_with_its_panels(demo, matrix, built):
     figure = FIGURES["fig3"]
-    only = {"rtts": demo.config.experiments["rtts"].model_copy(update={"networks": ["resnet18"]})}
-    experiments = demo.config.experiments | only
+    experiments = dict(demo.config.experiments)
+    for name, networks in (("existence", ["resnet18", "wideresnet32"]), ("rtts", ["resnet18"])):
+        experiments[name] = experiments[name].model_copy(update={"networks": networks})
     narrow = Matrix(demo.config.model_copy(update={"experiments": experiments}))
     picture = figure.draw(figure.build(made_up(narrow, figure.experiments), narrow), narrow)
     note = picture._supxlabel.get_text().replace("\n", " ")

@@ -130,7 +130,8 @@ def test_the_start_page_says_what_this_is_and_on_what_data(opened):
     shown = [text for text in headings if text[:1].isdigit()]
     assert shown == sorted(shown)
     named = [text.split()[1] for text in shown]
-    assert named == ["Claims", "Tables", "Figures", "Protocol", "Training"]
+    curves = ["Training"] if os.environ.get("RST_REPORT") else []  # made-up cells have none
+    assert named == ["Claims", "Tables", "Figures", "Protocol", *curves]
 
 
 def test_the_start_page_has_the_verdicts_and_table_3(opened):
