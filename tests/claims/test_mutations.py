@@ -19,7 +19,7 @@ from workflow.artifacts.claims.verdicts import WORDS
 _, CONTRADICTED, UNDECIDED, WITHOUT = WORDS
 CLAIMS = {claim.id: claim for claim in read_claims().claims}
 #: Words that no world of equals bears out.
-DIFFERENCES = {"better", "worse", "notably_better", "much_larger"}
+DIFFERENCES = {"better", "notably_better", "much_larger"}
 FAR = 200.0  # beyond every bound, for what is a mean over many too
 
 
@@ -83,6 +83,14 @@ def above(tree, world):
     return moved(world, tree.leaves, FAR) if any(f.equivalence for f in tree.leaves) else None
 
 
+def opposed(tree, world):
+    """The first of two models far ahead in robust and far behind in natural accuracy."""
+    leaves = [leaf for leaf in tree.leaves if len({k.measure for k in leaf.keys}) == 1]
+    ends = {k: 100.0 if k.measure == "robust" else 0.0 for leaf in leaves for k in subject(leaf)}
+    both = {k.measure for k in ends} == {"robust", "natural"}
+    return changed(world, ends) if both else None
+
+
 def one_place(tree, world):
     """One comparison of many the wrong way: enough against what is said of every place."""
     return moved(world, tree.leaves[-1:]) if universal(tree.tree) else None
@@ -109,7 +117,7 @@ def shuffled(tree, world):
 
 
 #: Extreme worlds leave no doubt.
-EXTREME = (inverted, above, one_place)
+EXTREME = (inverted, above, opposed, one_place)
 MUTATIONS = (*EXTREME, half_of_places, equal, shuffled)
 
 

@@ -108,7 +108,7 @@ def test_notable_is_the_smallest_gap_that_the_paper_calls_so():
     assert min(gaps) == pytest.approx(words["notably_better"].at_least)
     assert words["comparable"].at_most == -words["comparable"].at_least == pytest.approx(min(gaps))
     assert words["comparable_or_inferior"].at_most == pytest.approx(min(gaps))
-    assert words["better"].at_least == -words["worse"].at_most == np.sqrt(0.25 / 10_000) * 100
+    assert words["better"].at_least == -words["not_worse"].at_least == np.sqrt(0.25 / 10_000) * 100
 
 
 def test_the_made_up_world_has_all_of_the_papers_numbers(trees):

@@ -139,6 +139,21 @@ def test_27_of_28_places_contradict_what_holds_for_one_of_two_comparisons(trees,
     assert verdict(claim, changed(papers_world, changes))["verdict"] == "contradicted"
 
 
+@pytest.mark.parametrize(
+    ("robust", "natural", "word"),
+    [(0.0, 0.0, "supported"), (-0.2, -0.2, "supported"), (2.0, -2.0, "contradicted")],
+)
+def test_inits_that_tie_do_not_rank_differently(robust, natural, word, trees, papers_world):
+    """Xavier against Kaiming normal; the others lie apart, in the same order in both."""
+    behind = {"signed_kaiming_constant": 0, "kaiming_normal": 3, "kaiming_uniform": 9}
+    changes = {}
+    for key in trees["natural_ranking_of_inits"].keys:
+        start, off = (45.0, robust) if key.measure == "robust" else (75.0, natural)
+        changes[key] = start - behind.get(key.init, 3 - off)
+    row = verdict("natural_ranking_of_inits", changed(papers_world, changes))
+    assert row["verdict"] == word
+
+
 def test_tickets_at_5_percent_under_an_attack_contradict_general_robustness(papers_world):
     keys = [
         k

@@ -219,7 +219,7 @@ def decided(p: Sequence[float], rate: float) -> tuple[list[bool], float]:
 def aimed(leaves: Sequence[Leaf], effect: float) -> Vector:
     """Values inside the stated bounds by an effect, or in their middle.
 
-    A comparison that stands twice, as in "better or worse", has one value, by its first bounds.
+    A comparison that stands twice ("not worse, or not ahead") has one value, by its first bounds.
     """
     first = {leaf.terms: leaf for leaf in reversed(leaves)}
     low, high = np.array([first[leaf.terms].stated for leaf in leaves]).T
@@ -267,6 +267,6 @@ def smallest_margin(claim: Compiled, found: Estimates, level: float) -> float | 
 
 def _smallest(enough: Callable[[float], bool], most: float = 100.0) -> float | None:
     """The smallest value, to a hundredth, that is enough; None if ``most`` is not."""
-    if not enough(most):
-        return None
+    if not enough(most) or enough(0.0):
+        return 0.0 if enough(most) else None
     return float(optimize.bisect(lambda x: 0.5 - enough(x), 0.0, most, xtol=0.005)) + 0.005
