@@ -88,3 +88,9 @@ def test_every_statement_names_an_artifact_that_exists(claims):
 def test_every_quotation_is_new_or_says_so(claims):
     titles = [claim.title for claim in claims.claims]
     assert len(set(titles)) == len(titles)
+
+
+def test_a_title_that_says_about_or_near_is_tested_on_both_sides(claims):
+    for claim in claims.claims:
+        if {"about", "near"} & set(claim.title.split()):
+            assert {c.word for c in claim.test.comparisons()} == {"comparable"}, claim.id
