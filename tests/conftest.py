@@ -97,3 +97,11 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     few = dataclasses.replace(DIGITS, validation_images=900)
     assert main(["data", "data.json", "--name", "digits", *to_flags(few)]) == 0
     return tmp_path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what passed tests of the claims have measured: mutation scores, power, coverage."""
+    passed = terminalreporter.stats.get("passed", [])
+    if found := [r.capstdout for r in passed if "/claims/" in r.nodeid and r.capstdout]:
+        terminalreporter.section("measured by tests of the claims")
+        terminalreporter.write("".join(found))

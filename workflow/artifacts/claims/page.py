@@ -148,7 +148,8 @@ def _open(row: dict[str, Any]) -> str:
         return row["reason"] or ""
     if row["detectable"] is None:
         return f"{CANNOT_TELL}, and could show no effect at all"
-    return f"{CANNOT_TELL}; they could show {row['detectable']:.2f} {row['unit']} beyond the bound"
+    shown = f"{row['detectable']:.2f} {row['unit']} beyond the bound"
+    return f"{CANNOT_TELL}; they could show {shown}, were every comparison so far beyond its own"
 
 
 def _numbers(row: dict[str, Any]) -> str:
