@@ -25,3 +25,11 @@ def test_the_real_image_run_makes_sense():
         for keep_ratio in matrix:
             others = matrix[keep_ratio].drop(keep_ratio)
             assert matrix.loc[keep_ratio, keep_ratio] < others.min()
+
+
+def test_the_run_on_all_images_is_of_all_images_and_makes_sense():
+    frame = cells("cifar10_50k/resnet18_quarter")
+    assert set(frame["total"]) == {10_000}
+    for _, group in frame.groupby("cell"):
+        by = group.set_index("measure")["value"]
+        assert 20 < by["robust"] < by["natural"]
