@@ -129,6 +129,21 @@ def test_a_line_is_a_model_over_its_epochs_lighter_where_fewer_weights_remain(de
     assert to_rgb(drawn[-1].get_color()) == to_rgb(style.LOOKS["rst"].colour)
 
 
+def test_no_curve_lies_on_the_frame_of_its_panel(demo):
+    steep, flat = trained(demo, "patterns")
+    curves = {
+        steep: [replace(one, train_loss=50 + one.epoch) for one in epochs(steep, demo)],
+        flat: [replace(one, train_loss=11 + 0.01 * one.epoch) for one in epochs(flat, demo)],
+    }
+    picture = training.draw("patterns", training.build("patterns", curves, demo), demo)
+    for ax in picture.axes[2::4]:
+        low, high = ax.get_ylim()
+        values = [value for line in ax.lines for value in line.get_ydata()]
+        assert min(values) - low > 0.04 * (high - low)
+        assert high - max(values) > 0.04 * (high - low)
+    assert [ax.get_ylim()[0] for ax in picture.axes[3::4]] == [0, 0]
+
+
 def test_what_is_missing_or_not_measured_says_so(demo):
     _, picture = draw("transfer_dense", demo, of=lambda cell: cell.model.adversary is None)
     words = [[text.get_text() for text in ax.texts] for ax in picture.axes]

@@ -43,6 +43,8 @@ COLUMNS = ["experiment", *MODEL_COLUMNS, *_NUMBERS, "chosen", "selection", "data
 _LETTERS = 92
 #: Share of white in the lightest line.
 _LIGHTEST = 0.7
+#: Share of a scale between the outermost values and the frame.
+_MARGIN = 0.05
 #: Heights in inches: of a row's title, panels and ticks, of the word epoch, of a line of text.
 _TITLE, _PANEL, _TICKS, _EPOCH, _LINE = 0.24, 0.88, 0.18, 0.2, 0.13
 #: Inches to the left of the panels.
@@ -94,6 +96,8 @@ def draw(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str = "") 
     for column, label in zip(axes.T, _PANELS.values(), strict=True):
         _share_scale(column)
         for ax in column:
+            if label == _PANELS["lr"] and ax.has_data():
+                ax.set_ylim(bottom=0)
             ax.set_ylabel(label if ax.has_data() else "")
         column[-1].set_xlabel("epoch" if column[-1].has_data() else "")
     _legend(picture, axes[-1][0], ratios)
@@ -169,8 +173,6 @@ def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind, ratios: list[f
                 ms=1.8 if thin else 2.8,
                 color=colour,
             )
-    if column == "lr":
-        ax.set_ylim(bottom=0)
     last = int(rows["epoch"].max())
     ax.set_xlim(1 - 0.02 * last, last * 1.02)
     ax.set_xticks(sorted({1, (last + 1) // 2, last}))
@@ -196,11 +198,17 @@ def _shade(hue: str, keep_ratio: float, ratios: list[float]) -> str:
 
 
 def _share_scale(column: Sequence[Axes]) -> None:
-    """One scale for all panels of a column, so that rows compare."""
+    """One scale for all panels of a column, so that rows compare.
+
+    Its margin is of all their values: a panel's own, where they hardly differ, is none on the
+    common scale, and its curve would lie on the frame.
+    """
     drawn = [ax for ax in column if ax.has_data()]
     limits = [limit for ax in drawn for limit in ax.get_ylim()]
+    values = [value for ax in drawn for value in ax.dataLim.intervaly]
+    margin = _MARGIN * (max(values) - min(values)) if values else 0.0
     for ax in drawn:
-        ax.set_ylim(min(limits), max(limits))
+        ax.set_ylim(min(*limits, min(values) - margin), max(*limits, max(values) + margin))
         ax.locator_params(axis="y", nbins=4)
 
 
