@@ -144,6 +144,12 @@ def test_no_curve_lies_on_the_frame_of_its_panel(demo):
     assert [ax.get_ylim()[0] for ax in picture.axes[3::4]] == [0, 0]
 
 
+@pytest.mark.parametrize(("name", "told"), [("transfer_seeds", "2 seeds"), ("rtts", "1 seed;")])
+def test_the_seeds_under_a_picture_are_those_of_its_curves(demo, name, told):
+    _, picture = draw(name, demo)
+    assert told in " ".join(picture.texts[0].get_text().split())
+
+
 def test_what_is_missing_or_not_measured_says_so(demo):
     _, picture = draw("transfer_dense", demo, of=lambda cell: cell.model.adversary is None)
     words = [[text.get_text() for text in ax.texts] for ax in picture.axes]

@@ -241,6 +241,11 @@ def _note(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str) -> s
         "a line for each model",
         "dots: the epoch that is kept",
         f"{absent} of {len(cells)} models have no curve yet" if absent else "",
-        remarks(matrix, [_role(name, matrix) for name in datasets]),
+        remarks(matrix, [_role(name, matrix) for name in datasets], _seeds(cells)),
     ]
     return "; ".join(filter(None, notes))
+
+
+def _seeds(cells: Sequence[TrainingCell]) -> int:
+    """How many there are: an experiment may name seeds of its own."""
+    return len({cell.model.network.seed for cell in cells})

@@ -109,9 +109,9 @@ def protocol(matrix: Matrix) -> str:
     }[matrix.config.selection]
 
 
-def remarks(matrix: Matrix, roles: list[str]) -> str:
-    """The line under every artifact: protocol, seeds, and what plays whose role."""
-    seeds = len(matrix.config.seeds)
+def remarks(matrix: Matrix, roles: list[str], seeds: int | None = None) -> str:
+    """The line under every artifact: protocol, seeds (the config's), and what plays whose role."""
+    seeds = len(matrix.config.seeds) if seeds is None else seeds
     parts = [protocol(matrix), f"{seeds} seed{'s' if seeds > 1 else ''}"]
     shown = dict.fromkeys(data_label(matrix, role) for role in roles)
     parts += [f"† {label}" for label in shown if "[" in label]
