@@ -92,7 +92,8 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
         )  # fmt: skip
         parser.add_argument(
             "--beside", nargs="+", type=Path, default=[], metavar="FILE",
-            help="config files of other matrices: a line for each, and nothing else",
+            help="config files of other matrices: a line for each, as if nothing were finished, "
+            "and nothing else",
         )  # fmt: skip
     else:
         parser.add_argument(
@@ -121,7 +122,8 @@ def _plan(arguments: argparse.Namespace) -> str:
         sizes = [[file] for file in arguments.beside] + [arguments.configfile]
         projects = [Project(Path(), files) for files in sizes]
         targets, tflops = arguments.targets, arguments.tflops
-        return sizes_text([(p, make_plan(p, targets, tflops)) for p in projects], tflops)
+        plans = [(p, make_plan(p, targets, tflops, anew=True)) for p in projects]
+        return sizes_text(plans, tflops)
     project = Project(Path(), arguments.configfile)
     found = make_plan(project, arguments.targets, arguments.tflops)
     heading = f"Plan of {' '.join(arguments.targets)} ({project.label}); nothing was started."

@@ -13,6 +13,7 @@ from rst_core.identity import Cell, Evaluation, Ticket, TrainingCell, TransferRo
 from rst_core.vocabulary import Precision
 from tests.conftest import ROOT
 from tests.plan.examples import finish, jobs_of, project_in
+from workflow.cli import main
 from workflow.plan.images import PlanError
 from workflow.plan.planner import Plan, longest_chain, make_plan
 from workflow.plan.project import Project
@@ -41,6 +42,18 @@ def test_existing_cells_cost_nothing(project: Project) -> None:
     done = make_plan(project, ["fig1"], 1.0)
     assert done.total.seconds == 0
     assert "Nothing is to do" in plan_text(done, "", [1], 1.0)
+
+
+def test_beside_shows_a_finished_matrix_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = project_in(tmp_path)
+    cells = took(make_plan(project, ["fig7"], 1.0))
+    for cell in cells:
+        finish(project, cell)
+    monkeypatch.setattr("workflow.plan.project.Project", lambda root, files: project)
+    assert main(["plan", "fig7", "--tflops", "1", "--beside", "any.yaml"]) == 0
+    assert f"| {len(cells)} |" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_lies_under_an_existing_file_is_not_to_do(project: Project) -> None:

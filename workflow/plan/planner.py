@@ -112,13 +112,16 @@ def longest_chain(seconds: Mapping[Job, float]) -> list[Job]:
     return chain[::-1]
 
 
-def make_plan(project: Project, targets: Sequence[str], tflops: float | None = None) -> Plan:
+def make_plan(
+    project: Project, targets: Sequence[str], tflops: float | None = None, *, anew: bool = False
+) -> Plan:
     """Plan targets.
 
     Args:
         project: the matrix, and what of it is there.
         targets: as Snakemake knows them.
         tflops: as in :func:`workflow.plan.rates.rates`.
+        anew: count what exists as well: it shows rates, and is planned like the rest.
 
     Raises:
         PlanError: if a target names nothing, or a dataset's size is not known.
@@ -126,7 +129,8 @@ def make_plan(project: Project, targets: Sequence[str], tflops: float | None = N
     """
     parts, graph = parts_of(targets, project.matrix), Graph(project.matrix, project.finished)
     asked = [graph.jobs(part.cells) for part in parts]
-    jobs, to_do = (walk(job for some in asked for job in some) for walk in (whole, missing))
+    walks = (whole, whole if anew else missing)
+    jobs, to_do = (walk(job for some in asked for job in some) for walk in walks)
     cost = CostModel(project)
     found = rates(project, cost, (job.cell for job in jobs if job.there), tflops)
     costs = {job: cost(job.cell) for job in to_do}

@@ -39,7 +39,7 @@ def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | 
 
 
 def sizes_text(plans: Sequence[tuple[Project, Plan]], tflops: float | None) -> str:
-    """Plans of the same targets in several matrices, a line for each."""
+    """Plans of the same targets, made anew, in several matrices, a line for each."""
     lines = []
     for project, plan in plans:
         trained = sum(isinstance(job.cell, TrainingCell) for job in plan.seconds)
