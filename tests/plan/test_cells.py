@@ -52,6 +52,12 @@ def test_an_axis_keeps_a_value_apart_from_the_same_value_of_another(matrix: Matr
     assert kinds == {TrainingCell}
 
 
+def test_words_are_found_however_their_letters_are(matrix: Matrix) -> None:
+    assert find(matrix, ["ResNet18", "CIFAR10", "RST", "attack=PGD20"]) == find(
+        matrix, ["resnet18", "cifar10", "rst", "attack=pgd20"]
+    )
+
+
 def test_an_experiment_is_an_axis(matrix: Matrix) -> None:
     assert set(find(matrix, ["experiment=rtts"])) == set(matrix.cells("rtts"))
 

@@ -86,6 +86,8 @@ def _read(word: str, known: Mapping[str, set[str]]) -> tuple[list[str], str]:
     """The axes on which a word may match, and the value that it must find there."""
     name, equals, value = word.rpartition("=")
     axes = [_axis(name, known)] if equals else list(known)
+    spelt = {one.casefold(): one for axis in axes for one in known[axis]}
+    value = spelt.get(value.casefold(), value)  # RST and CIFAR10 as in a sentence
     if not any(value in known[axis] for axis in axes):
         allowed = "; ".join(f"{axis}={'|'.join(sorted(known[axis]))}" for axis in axes)
         near = get_close_matches(value, sorted(set().union(*(known[axis] for axis in axes))), n=3)
