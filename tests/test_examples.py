@@ -56,9 +56,25 @@ def test_a_figure_of_ones_own_is_drawn_from_cells_csv(tmp_path):
     write_cells_csv(cells, tmp_path / "cells.csv")
     assert set(MEANINGS) == set(COLUMNS) - {"outcomes"}
     assert list(pd.read_csv(tmp_path / "cells.csv")) == list(MEANINGS)
+    assert not (tmp_path / "cells.parquet").exists(), "pyarrow is not installed"
     told = run("own_figure", tmp_path, "cells.csv", "own.png")
     assert int(told.split("from ")[1].split()[0]) > 0
     assert Image.open(tmp_path / "own.png").size[0] > 300
+
+
+def test_where_pandas_writes_parquet_the_cells_are_written_so_too(tmp_path, monkeypatch):
+    matrix = Matrix(read_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
+    cells = [write_cell(tmp_path, cell, matrix) for cell in matrix.cells("existence")[:3]]
+
+    def write(frame, path, index):
+        path.write_text(frame.to_csv(index=index))
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", write)
+    write_cells_csv(cells, tmp_path / "cells.csv")
+    assert (tmp_path / "cells.parquet").read_text() == (tmp_path / "cells.csv").read_text()
+    monkeypatch.undo()
+    write_cells_csv(cells, tmp_path / "cells.csv")
+    assert not (tmp_path / "cells.parquet").exists(), "it would be of another time"
 
 
 def test_a_ticket_is_searched_on_ones_own_images(tmp_path):

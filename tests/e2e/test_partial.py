@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pandas as pd
 import pytest
 
 from rst_core.storage import write_text
@@ -101,6 +102,18 @@ def test_partial_results_say_what_is_left_out(drawn):
     assert "<li>existence: 0 of " in curves.read_text(), "cells without their models"
     page = (drawn.project.folder / PAGE).read_text()
     assert f"Partial: {count - 2} of {count} cells" in page
+
+
+def test_the_numbers_that_exist_are_in_cells_csv_and_none_is_computed_for_it(drawn):
+    demo = drawn.project
+    found = demo.run("cells_csv")
+    assert found.returncode == 0, found.stdout + found.stderr
+    rows = pd.read_csv(demo.folder / "results/demo/cells.csv")
+    written = {f"results/demo/cells/{cell}" for cell in rows["cell"]}
+    assert set(drawn.cells[2:]) <= written
+    assert not written & set(drawn.cells[:2]), "one is gone, one damaged"
+    assert f"has the numbers of {len(written)} of " in found.stderr
+    assert demo.planned("cells_csv") == {"cells_csv": 1}
 
 
 def test_partial_results_are_made_whenever_asked_and_nothing_else_is(drawn):

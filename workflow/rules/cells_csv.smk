@@ -1,4 +1,4 @@
-# Every measured number of every experiment in one file, written whenever it is asked for.
+# Every number that is measured so far in one file, written whenever it is asked for.
 localrules:
     cells_csv,
 
@@ -6,7 +6,6 @@ localrules:
 rule cells_csv:
     input:
         always(f"{RESULTS}/cells.csv"),
-        cells=files_of(MATRIX.all_cells),
     output:
         f"{RESULTS}/cells.csv",
     log:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from rst_core.storage import write_text
+from rst_core.storage import atomic_path, write_text
 from workflow.artifacts.numbers.frame import read_cells
 
 #: What each column says, in their order. An empty field: the number has no such thing.
@@ -49,8 +50,14 @@ MEANINGS: dict[str, str] = {
 def write_cells_csv(cells: Iterable[Path], path: Path) -> None:
     """Write the numbers of cell files, without each image's outcome, which those hold.
 
+    Where pandas can write Parquet, the same is beside it, with that ending.
+
     Raises:
         ValueError: naming a file that cannot be read.
     """
-    frame = read_cells(cells)
-    write_text(path, frame[list(MEANINGS)].to_csv(index=False))
+    frame = read_cells(cells)[list(MEANINGS)]
+    write_text(path, frame.to_csv(index=False))
+    parquet = path.with_suffix(".parquet")
+    parquet.unlink(missing_ok=True)
+    with suppress(ImportError), atomic_path(parquet) as part:  # without pyarrow there is none
+        frame.to_parquet(part, index=False)
