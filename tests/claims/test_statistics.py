@@ -9,9 +9,11 @@ from workflow.artifacts.claims.statistics import (
     POWER,
     Estimates,
     aimed,
+    bounds_of,
     decided,
     detectable,
     evidence,
+    loads_of,
     moderated,
     smallest_margin,
 )
@@ -177,7 +179,7 @@ def test_true_effects_of_the_detectable_size_rarely_fail_and_are_found(claim, tr
 
 def expected(tree):
     """The errors of three seeds."""
-    loads = loads_of(tree)
+    loads = loads_of(tree.leaves)
     count = len(loads)
     return Estimates(
         value=np.zeros(count),
@@ -190,7 +192,7 @@ def expected(tree):
 
 def simulated(tree, truth):
     """How often each word comes out."""
-    random, loads = np.random.default_rng(11), loads_of(tree)
+    random, loads = np.random.default_rng(11), loads_of(tree.leaves)
     runs = [drawn(random, truth, loads) for _ in range(RUNS)]
     errors = np.array([found.errors() for found in runs]).swapaxes(0, 1)
     weighed = evidence(tree, np.array([found.value for found in runs]), tuple(errors))
@@ -202,13 +204,21 @@ def simulated(tree, truth):
     }
 
 
-def loads_of(tree):
-    columns = {a: i for i, a in enumerate({a for f in tree.leaves for _, a in f.terms})}
-    loads = np.zeros((len(tree.leaves), len(columns)))
-    for one in tree.leaves:
-        for weight, address in one.terms:
-            loads[one.number, columns[address]] += weight
-    return loads
+@pytest.mark.parametrize(
+    ("claim", "independent"),
+    [("wrn5_near_its_dense", 1), ("r2s_gain_auto_attack", 2), ("feature_distances", 1)],
+)
+def test_a_pair_of_models_under_two_attacks_is_one_pair(claim, independent, trees):
+    tree = trees[claim]
+    loads = loads_of(tree.leaves)
+    assert np.linalg.matrix_rank(loads) == independent < len(loads)
+    # On the bound, where seeds deviate so much that nothing else counts.
+    random, (low, high) = np.random.default_rng(7), bounds_of(tree.leaves)
+    truth = np.where(np.isfinite(low), low, high)
+    found = [drawn(random, truth, loads, deviation=25 * IMAGE_ERROR) for _ in range(10 * RUNS)]
+    weighed = [evidence(tree, one.value, one.errors()) for one in found]
+    for tails in zip(*weighed, strict=True):
+        assert np.mean([tail.p <= RATE for tail in tails]) <= RATE + 0.015  # three standard errors
 
 
 def test_wrong_verdicts_among_those_that_decide_stay_below_the_rate():

@@ -62,6 +62,13 @@ class Key(NamedTuple):
         return cls(**{axis: axes.get(axis) for axis in cls._fields if axis not in lacking})
 
 
+#: Axes of a key that say how a model is measured, not which one it is.
+_MEASURED: dict[str, None] = dict.fromkeys(
+    ("measure", "attack", "attack_eps", "noise_eps", "targets", "source_model",
+     "source_keep_ratio", "source_seed")
+)  # fmt: skip
+
+
 class Address(NamedTuple):
     """What one side of a comparison is: a constant, or a mean over keys.
 
@@ -75,6 +82,11 @@ class Address(NamedTuple):
     def keys(self) -> tuple[Key, ...]:
         """The keys of all groups."""
         return tuple(key for group in self.groups for key in group)
+
+    @property
+    def models(self) -> frozenset[Key]:
+        """The models whose numbers these are, however they are measured."""
+        return frozenset(key._replace(**_MEASURED) for key in self.keys)
 
 
 class Sample(NamedTuple):

@@ -19,7 +19,7 @@ share of wrong verdicts among those that decide at the error rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Estimates:
         variance: over the seeds' differences.
         seeds: how many.
         images_error: standard error over test images; 0 for what is counted, not measured.
-        loads: weights of the numbers in each comparison, comparisons by numbers.
+        loads: of :func:`loads_of`, comparisons by models.
     """
 
     value: Vector
@@ -98,13 +98,29 @@ def _prior(variance: Vector, dof: Vector) -> tuple[float, float]:
 
 def estimates(leaves: Sequence[Leaf], numbers: Numbers, plan: Numbers) -> Estimates:
     """What was measured of a claim's comparisons."""
-    columns = {a: i for i, a in enumerate(dict.fromkeys(a for f in leaves for _, a in f.terms))}
-    loads = np.zeros((len(leaves), len(columns)))
-    for leaf in leaves:
-        for weight, address in leaf.terms:
-            loads[leaf.number, columns[address]] += weight if address.keys else 0
     found = np.array([_estimate(leaf, numbers, plan) for leaf in leaves]).reshape(-1, 4).T
-    return Estimates(found[0], found[1], found[2], found[3], loads)
+    return Estimates(found[0], found[1], found[2], found[3], loads_of(leaves))
+
+
+def loads_of(leaves: Sequence[Leaf]) -> Vector:
+    """Weights of the models in each comparison, comparisons by models.
+
+    What a model owes to its seed it owes under every attack: two attacks on one pair of models are
+    no two independent comparisons. Numbers of one model that are compared with each other stand for
+    themselves, as what they share does not count.
+    """
+    sides: list[list[tuple[float, Hashable]]] = []
+    for leaf in leaves:
+        terms = [(weight, address) for weight, address in leaf.terms if address.keys]
+        models = [(weight, address.models) for weight, address in terms]
+        distinct = len({one for _, one in models}) == len(models)
+        sides.append([*models] if distinct else [*terms])
+    columns = {one: i for i, one in enumerate(dict.fromkeys(c for side in sides for _, c in side))}
+    loads = np.zeros((len(leaves), len(columns)))
+    for leaf, side in zip(leaves, sides, strict=True):
+        for weight, one in side:
+            loads[leaf.number, columns[one]] += weight
+    return loads
 
 
 def _estimate(leaf: Leaf, numbers: Numbers, plan: Numbers) -> tuple[float, ...]:
