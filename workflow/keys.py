@@ -164,7 +164,7 @@ def shown_key(keys: Keys, matrix: Matrix, cells: Iterable[Cell]) -> str | None:
 def _code() -> str:
     """Digest of the code of the workflow and of rst_core, and of the paper's numbers."""
     root = Path(__file__).parents[1]
-    patterns = ("workflow/**/*.py", "workflow/paper/*", "rst_core/**/*.py")
+    patterns = ("workflow/**/*.py", "workflow/**/*.html", "workflow/paper/*", "rst_core/**/*.py")
     found = hashlib.sha256()
     for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
         if path.is_file():

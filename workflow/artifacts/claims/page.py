@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,45 +31,7 @@ FILES = {
 }
 NAMES = re.compile("|".join(rf"{re.escape(name)}\b" for name in FILES))
 
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Claims</title>
-<meta name="viewport" content="width=device-width,initial-scale=1"><style>
-body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:84rem;padding:1rem;color:#1e293b}
-h1{font-size:1.4rem;margin:.3rem 0}h2{font-size:1.1rem;margin-top:2rem}p{max-width:60rem}
-.count{display:flex;flex-wrap:wrap;gap:.6rem;padding:0;list-style:none}
-.count li{border:2px solid;border-radius:.4rem;padding:.2rem .8rem;font-weight:600}
-.warning{border:2px solid #b45309;padding:.5rem .8rem;font-weight:600}
-article{display:grid;grid-template-columns:8rem minmax(0,1fr) 24rem 9rem;gap:.2rem 1.2rem;
-border-top:1px solid #cbd5e1;padding:.7rem 0;align-items:start;overflow-wrap:anywhere}
-article h3{font-size:1rem;margin:0;font-weight:600}article p{margin:.2rem 0}
-.verdict{font-weight:700}.supported .verdict,li.supported{color:#0369a1}
-.contradicted .verdict,li.contradicted{color:#b45309}
-.undecided .verdict,.without .verdict,li.undecided,li.without{color:#64748b}
-.small{font-size:.85rem;color:#475569}dt{font-weight:600}dd{margin:0 0 .4rem}
-svg{width:100%%;height:46px;display:block}text{font:11px system-ui,sans-serif;fill:#475569}
-.false{fill:#ffedd5}.bound{stroke:#b45309;stroke-width:2}.axis{stroke:#cbd5e1}
-.tick{stroke:#94a3b8}.interval{stroke:#0f172a;stroke-width:3}
-.effect{fill:#0f172a;stroke:#0f172a;stroke-width:2}.undecided .effect{fill:#fff}
-.paper{fill:#7c3aed;font-size:15px}
-@media(max-width:60rem){article{grid-template-columns:minmax(0,1fr)}}
-</style></head><body>
-<h1>What the paper says, judged on these cells</h1><ul class="count">%(count)s</ul>
-%(stand_in)s<p><b>How to read it.</b> A statement is <b>supported</b> or <b>contradicted</b> where
-the cells decide, at a false discovery rate of %(rate).0f %% over all statements: of these verdicts
-at most %(rate).0f %% are expected to be wrong. Else it is <b>undecided</b>. The picture shows the
-comparison that decides, named below it: dot, its effect; line, the interval that must lie clear of
-the bound for a verdict; shaded, where the statement is false; diamond, the paper's own value;
-ticks, the statement's other comparisons with the same bounds. On the right stands what the numbers
-that the paper prints, and those that they imply, say of the same test, and how many comparisons
-they settle.</p>
-<p><b>Mostly</b>: at %(mostly).0f %% of the places or more. <b>Consistently better</b>: better on
-average over the places, and at none worse by as much. A number that the paper prints may be
-missed by %(published)g point; its other words are defined at the end.</p>
-<p class="small">Protocol and data: %(made_with)s.</p>
-%(articles)s
-<h2>Words as numbers</h2><dl>%(words)s</dl>
-<h2>Statements that are not judged</h2><ul>%(left)s</ul>
-</body></html>
-"""
+_PAGE = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
 _STAND_IN = (
     '<p class="warning">Made on stand-ins: these verdicts are about the data and networks that '
     "each statement's details name, not about the paper.</p>\n"
