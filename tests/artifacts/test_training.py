@@ -16,7 +16,6 @@ from tests.artifacts.made_up import IMAGES
 from tests.conftest import ROOT
 from tests.test_curves import lines
 from tests.workflow.test_config import PAPER, extended
-from workflow.artifacts import style
 from workflow.artifacts.figures import training
 from workflow.artifacts.figures.training_parts import ALL, experiments, trained, trained_cells
 from workflow.artifacts.report import partial
@@ -126,7 +125,15 @@ def test_a_line_is_a_model_over_its_epochs_lighter_where_fewer_weights_remain(de
         assert list(line.get_xdata()) == sorted(line.get_xdata())
     brightness = [sum(to_rgb(line.get_color())) for line in drawn]
     assert brightness == sorted(brightness, reverse=True), "in the order of their keep ratios"
-    assert to_rgb(drawn[-1].get_color()) == to_rgb(style.LOOKS["rst"].colour)
+
+
+def test_a_ratio_has_one_shade_in_all_figures(demo):
+    shades = {
+        name: {line.get_color() for line in draw(name, demo)[1].axes[2].lines}
+        for name in ("existence", "transfer_seeds", "r2s_stress")
+    }
+    assert [len(found) for found in shades.values()] == [4, 1, 2]
+    assert shades["transfer_seeds"] < shades["r2s_stress"] < shades["existence"]
 
 
 def test_no_curve_lies_on_the_frame_of_its_panel(demo):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
+from math import sqrt
 from textwrap import fill
 from typing import Any
 
@@ -92,7 +93,7 @@ def draw(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str = "") 
         mine = data[(_kinds(data) == pd.Series(kind)).all(axis=1)]
         row[0].set_title(title, loc="left", x=-0.3)
         for ax, column in zip(row, _PANELS, strict=True):
-            _panel(ax, column, mine, kind, ratios)
+            _panel(ax, column, mine, kind)
     for column, label in zip(axes.T, _PANELS.values(), strict=True):
         _share_scale(column)
         for ax in column:
@@ -147,7 +148,7 @@ def _title(kind: Kind, matrix: Matrix) -> str:
     return title if len(title) <= _LETTERS else title.replace(": ", ":\n", 1)
 
 
-def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind, ratios: list[float]) -> None:
+def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
     if not len(rows):
         style.absent(ax, "no models yet")
         return
@@ -158,7 +159,7 @@ def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind, ratios: list[f
     lines = rows.sort_values(["keep_ratio", "cell", "epoch"]).groupby("cell", sort=False)
     thin = lines.ngroups > 12
     for _, line in lines:
-        colour = _shade(hue, line["keep_ratio"].iloc[0], ratios)
+        colour = _shade(hue, line["keep_ratio"].iloc[0])
         ax.plot(
             line["epoch"], line[column].astype(float), color=colour, lw=0.5 if thin else 0.8,
             marker="." if len(line) == 1 else "",
@@ -188,11 +189,14 @@ def _hue(kind: Kind) -> str:
     return style.LOOKS[str(kind["model"])].colour
 
 
-def _shade(hue: str, keep_ratio: float, ratios: list[float]) -> str:
-    """The hue, the lighter the fewer weights remain."""
-    if pd.isna(keep_ratio) or len(ratios) == 1:
+def _shade(hue: str, keep_ratio: float) -> str:
+    """The hue, the lighter the fewer weights remain, and the same in every figure.
+
+    By the root of the ratio the paper's ratios are about equally far apart.
+    """
+    if pd.isna(keep_ratio):
         return hue
-    white = _LIGHTEST * (1 - ratios.index(keep_ratio) / (len(ratios) - 1))
+    white = _LIGHTEST * (1 - sqrt(keep_ratio))
     red, green, blue = (part + (1 - part) * white for part in to_rgb(hue))
     return to_hex((red, green, blue))
 
@@ -217,9 +221,7 @@ def _legend(picture: Figure, last: Axes, ratios: list[float]) -> None:
     if not ratios:
         return
     head = Line2D([], [], ls="", label="remaining ratio (%):")
-    handles = [
-        Line2D([], [], color=_shade("0.25", one, ratios), label=f"{100 * one:g}") for one in ratios
-    ]
+    handles = [Line2D([], [], color=_shade("0.25", one), label=f"{100 * one:g}") for one in ratios]
     bottom = last.get_position().y0 - (_TICKS + _EPOCH) / picture.get_figheight()
     picture.legend(
         handles=[head, *handles], loc="upper left", bbox_to_anchor=(-0.011, bottom),
