@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from rst_core.data.images import LabelledImages
 from rst_core.device.seeding import generator
@@ -36,15 +37,13 @@ def feature_distances(
     and bright images. ``eps_grid`` is in 1/255.
     """
     captured: list[Tensor] = []
-    handle = last_convolution(model).register_forward_hook(
-        lambda module, inputs, output: captured.append(output.flatten(1))
-    )
     distances: dict[float, list[Tensor]] = {eps: [] for eps in eps_grid}
-    try:
+    with last_convolution(model).register_forward_hook(
+        lambda module, inputs, output: captured.append(output.flatten(1))
+    ):
         for start, clean, _ in images.evaluation_batches(batch_size):
             rng = generator("feature noise", seed, start, device=clean.device)
             noise = 2 * torch.rand(clean.shape, generator=rng, device=clean.device) - 1
-            captured.clear()
             model(clean)
             reference = captured.pop()
             for eps in eps_grid:
@@ -52,22 +51,9 @@ def feature_distances(
                 moved = torch.linalg.vector_norm(captured.pop() - reference, dim=1)
                 size = torch.linalg.vector_norm(reference, dim=1).clamp_min(1e-12)
                 distances[eps].append((moved / size).cpu())
-    finally:
-        handle.remove()
     return {eps: torch.cat(parts) for eps, parts in distances.items()}
 
 
-@torch.no_grad()
 def estimate_batch_norm(model: Classifier, images: LabelledImages, batch_size: int = 500) -> None:
     """Set batch-norm statistics to averages over the images, in place; leaves it evaluating."""
-    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    momenta = [m.momentum for m in norms]
-    for module in norms:
-        module.reset_running_stats()
-        module.momentum = None  # a cumulative average over all batches
-    model.train()
-    for _, batch, _ in images.evaluation_batches(batch_size):
-        model(batch)
-    for module, momentum in zip(norms, momenta, strict=True):
-        module.momentum = momentum
-    model.eval()
+    update_bn((batch for _, batch, _ in images.evaluation_batches(batch_size)), model.eval())

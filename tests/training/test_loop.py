@@ -8,7 +8,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from rst_core.device.seeding import generator
-from rst_core.measures.evaluation import attack_outcomes, natural_outcomes
+from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
 from rst_core.models.masks import kept_count, top_k_mask
 from rst_core.settings import AttackSpec, TrainingSettings, training_attack
 from rst_core.training.loop import Run, batches_of, step, train
@@ -321,7 +321,8 @@ def test_a_searched_ticket_beats_a_random_mask_by_far(digits, run):
         def view(x):
             return torch.func.functional_call(trainee.model.eval(), fixed, (x,))
 
-        robust = attack_outcomes(view, {"self": view}, digits.test, pgd10)["self"]
+        found = attack_and_judge(view, {"self": view}, digits.test, pgd10)
+        robust = found.outcomes["self"]
         natural = natural_outcomes(view, digits.test)
         return natural.float().mean().item(), robust.float().mean().item()
 
