@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rst_core.attacks.bandits import bandits
-from rst_core.attacks.budget import check_budget
+from rst_core.attacks.budget import check_excess, excess
 from rst_core.attacks.expectation import apgd, auto_attack_expected, square
 from rst_core.attacks.gradient import LogitFunction, pgd
 from rst_core.attacks.reference import auto_attack, cw_inf, cw_l2
@@ -59,7 +59,9 @@ def run_counting(
     model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """:func:`run_attack`, with the queries of each image, N, if the attack counts them."""
+    if not len(images):
+        return images.clone(), None
     found = _ATTACKS[spec.method](model, images, labels, spec, rng)
     adversarial, queries = found if isinstance(found, tuple) else (found, None)
-    check_budget(adversarial, images, spec)
+    check_excess(float(excess(adversarial, images, spec)), spec)
     return adversarial, queries

@@ -53,13 +53,6 @@ def excess(adversarial: Tensor, images: Tensor, spec: AttackSpec) -> Tensor:
     return torch.maximum(size - radius(spec), outside)
 
 
-def check_budget(adversarial: Tensor, images: Tensor, spec: AttackSpec) -> None:
-    """Raise :class:`BudgetError` unless every image is in the ball and in [0, 1]."""
-    if not len(images):
-        return
-    check_excess(float(excess(adversarial, images, spec)), spec)
-
-
 def check_excess(worst: float, spec: AttackSpec) -> None:
     """Raise :class:`BudgetError` if ``worst`` of :func:`excess` is more than rounding."""
     if not worst <= TOLERANCE[spec.norm]:  # written so that NaN fails too

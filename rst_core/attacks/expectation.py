@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from rst_core.attacks.budget import radius
 from rst_core.attacks.gradient import LogitFunction
-from rst_core.attacks.reference import check_classes, draw_seed, official_auto_attack, seeded
+from rst_core.attacks.reference import draw_seed, official_auto_attack, seeded
 from rst_core.device.compat import import_autoattack
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Combination
@@ -163,8 +163,6 @@ def apgd(
 
     ``members`` maps images to the logits of every member, M x N x classes.
     """
-    if not len(images):
-        return images.clone()
     assert spec.combine is not None
     one = import_autoattack("autopgd_base").APGDAttack(
         None, n_iter=spec.steps, norm="Linf", eps=radius(spec), device=images.device
@@ -182,12 +180,8 @@ def auto_attack_expected(
     members' mean cross-entropy, then on their mean difference-of-logits ratio. Raises
     ``ValueError`` for a model with fewer classes than the losses need.
     """
-    if not len(images):
-        return images.clone()
-    with torch.no_grad():
-        check_classes(members(images[:1]).shape[-1], "rand", spec)
     seed = draw_seed(rng)
-    official = official_auto_attack(lambda x: x, spec, "rand", seed, images.device)
+    official = official_auto_attack(members, images, spec, "rand", seed)
     runs = [
         (official.apgd, name.removeprefix("apgd-"))
         for name in official.attacks_to_run
@@ -206,8 +200,6 @@ def square(
     A square is kept if fewer members are right with it or, where it changes none, if it lowers the
     margin of their averaged probabilities. An image leaves when all members are wrong.
     """
-    if not len(images):
-        return images.clone()
     images = images.clone(memory_format=torch.contiguous_format)
     attack = import_autoattack("square").SquareAttack(
         None,

@@ -7,8 +7,6 @@ libraries compute is not touched.
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -63,14 +61,9 @@ def draw_seed(rng: torch.Generator) -> int:
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's global generators at ``seed`` inside, and as they were afterwards."""
-    trace = sys.gettrace()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            # Auto-Attack's check for dynamic models switches tracing off for good.
-            sys.settrace(trace)
+        yield
 
 
 def _on_the_standing(
@@ -81,8 +74,6 @@ def _on_the_standing(
 ) -> Tensor:
     """Attack what is classified correctly (images, labels, classes), and leave the rest."""
     result = images.clone(memory_format=torch.contiguous_format)
-    if not len(images):
-        return result
     with torch.no_grad():
         logits = model(images)
     at = (logits.argmax(1) == labels).nonzero().squeeze(1)
@@ -148,50 +139,40 @@ _CLASSES = {"standard": 10, "rand": 3}
 
 
 def official_auto_attack(
-    model: LogitFunction, spec: AttackSpec, version: str, seed: int, device: torch.device
+    model: LogitFunction, images: Tensor, spec: AttackSpec, version: str, seed: int
 ) -> Any:
-    """The official code's attack in one of its versions, quiet; nothing is run yet."""
-    factory = import_autoattack().AutoAttack
-    # The releases differ in these two names: (pyautoattack) and (the repository's own).
-    quiet = {"verbose": False} if "verbose" in inspect.signature(factory).parameters else {}
-    attack = factory(
-        model,
-        norm={Norm.LINF: "Linf", Norm.L2: "L2"}[spec.norm],
-        eps=radius(spec),
-        seed=seed,
-        version=version,
-        device=device,
-        **quiet,
-    )
-    attack.verbose = False
-    return attack
+    """The official code's attack in one of its versions, quiet; nothing is run yet.
 
-
-def check_classes(classes: int, version: str, spec: AttackSpec) -> None:
-    """Raise ``ValueError`` for fewer classes than a version's losses are defined for."""
+    ``model`` is asked about one of ``images``: ``ValueError`` for fewer classes than the version's
+    losses are defined for.
+    """
+    with torch.no_grad():
+        classes = model(images[:1]).shape[-1]
     if classes < _CLASSES[version]:
         raise ValueError(
             f"the model has {classes} classes; {spec.method} needs at least {_CLASSES[version]}: "
             "its difference-of-logits losses are not defined for fewer"
         )
+    attack = import_autoattack().AutoAttack(
+        model,
+        norm={Norm.LINF: "Linf", Norm.L2: "L2"}[spec.norm],
+        eps=radius(spec),
+        seed=seed,
+        version=version,
+        device=images.device,
+    )
+    attack.verbose = False
+    return attack
 
 
 def auto_attack(
     model: LogitFunction, images: Tensor, labels: Tensor, spec: AttackSpec, rng: torch.Generator
 ) -> Tensor:
     """The official Auto-Attack, standard or randomised; ``ValueError`` for too few classes."""
-    version = _VERSIONS[spec.method]
     seed = draw_seed(rng)
     clean = images.clone(memory_format=torch.contiguous_format)
-    if not len(images):
-        return clean
-    with torch.no_grad():
-        classes = model(clean[:1]).shape[1]
-    check_classes(classes, version, spec)
     with seeded(seed, images.device):
-        attack = official_auto_attack(isolated(model), spec, version, seed, images.device)
-        run = attack.run_standard_evaluation
-        size = "batch_size" if "batch_size" in inspect.signature(run).parameters else "bs"
-        found = run(clean, labels, **{size: len(images)})
-    adversarial: Tensor = found[0] if isinstance(found, tuple) else found
+        attack = official_auto_attack(isolated(model), clean, spec, _VERSIONS[spec.method], seed)
+        adversarial: Tensor
+        adversarial, _ = attack.run_standard_evaluation(clean, labels, batch_size=len(images))
     return adversarial

@@ -7,7 +7,6 @@ it can be deleted in one place.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -33,29 +32,26 @@ def import_torchvision() -> ModuleType:
 def import_advertorch(module: str = "attacks") -> ModuleType:
     """Import a module of advertorch, whose last release needs a helper that torch removed."""
     import_torchvision()  # which advertorch imports as it is
-    importlib.import_module("torch.autograd.gradcheck")
-    # The attribute of that name in torch.autograd is a function; the module is only here.
-    gradcheck = sys.modules["torch.autograd.gradcheck"]
+    # The attribute of that name in torch.autograd is a function.
+    gradcheck = importlib.import_module("torch.autograd.gradcheck")
     if not hasattr(gradcheck, "zero_gradients"):
         gradcheck.zero_gradients = _zero_gradients  # type: ignore[attr-defined]
-    return _import(f"advertorch.{module}", "advertorch")
+    return _import("advertorch", module)
 
 
-def import_autoattack(module: str = "") -> ModuleType:
-    """Import the official Auto-Attack, under either of its names, or a module of it."""
-    names = [name for name in ("autoattack", "pyautoattack") if importlib.util.find_spec(name)]
-    place = names[0] if names else "autoattack"
-    return _import(f"{place}.{module}" if module else place, "pyautoattack")
+def import_autoattack(module: str = "autoattack") -> ModuleType:
+    """Import a module of the official Auto-Attack."""
+    return _import("pyautoattack", module)
 
 
-def _import(module: str, package: str) -> ModuleType:
+def _import(package: str, module: str) -> ModuleType:
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(f"{package}.{module}")
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        if error.name != package:
             raise
         raise ModuleNotFoundError(
-            f"{module} is not installed; install the package {package!r}", name=error.name
+            f"{package} is not installed; install the package of that name", name=package
         ) from error
 
 
