@@ -1,12 +1,10 @@
 """Attacks on the expected accuracy of a candidate set: a harder judge for R2S.
 
 R2S answers as a uniformly drawn member, so its expected accuracy on an image is the share
-of members that classify it correctly: a number that an adversary who knows the members computes
-exactly. A draw in its place would add noise to every gradient and, worse, decide by luck
-which images count as fallen; Auto-Attack's randomised version draws 20 times a gradient
-because it knows no better, and leaves out the images that one draw misclassifies. Here
-nothing is drawn. The libraries' search rules are untouched; they are handed exact
-expectations, and of all images they evaluate the one is kept that the fewest members
+of members that classify it correctly, which an adversary who knows the members computes exactly.
+Auto-Attack's randomised version draws 20 times a gradient instead, and leaves out the images
+that one draw misclassifies. Here the libraries' search rules are untouched; they are handed
+exact expectations, and of all images they evaluate the one is kept that the fewest members
 classify correctly.
 
 Sources: Croce and Hein, ICML 2020 (APGD, Auto-Attack); Andriushchenko et al., ECCV 2020
@@ -18,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, assert_never
 
 import torch
@@ -113,7 +112,7 @@ class _Expectation:
 
     def get_logits_loss_grad_xent(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, cross-entropies, and their gradient towards the images."""
-        return self._ask(x, y, lambda a, b: F.cross_entropy(a, b, reduction="none"))
+        return self._ask(x, y, partial(F.cross_entropy, reduction="none"))
 
     def get_logits_loss_grad_dlr(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, difference-of-logits-ratio losses, and their gradient towards the images."""

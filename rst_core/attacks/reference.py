@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -67,18 +68,16 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _on_the_standing(
-    model: LogitFunction,
-    images: Tensor,
-    labels: Tensor,
-    attack: Callable[[Tensor, Tensor, int], Tensor],
+    model: LogitFunction, images: Tensor, labels: Tensor, attack_for: Callable[[int], Any]
 ) -> Tensor:
-    """Attack what is classified correctly (images, labels, classes), and leave the rest."""
+    """Attack what is classified correctly, by AdverTorch's attack for a number of classes."""
     result = images.clone(memory_format=torch.contiguous_format)
     with torch.no_grad():
         logits = model(images)
     at = (logits.argmax(1) == labels).nonzero().squeeze(1)
     if len(at):
-        result[at] = attack(result[at], labels[at], logits.shape[1]).detach()
+        attack = attack_for(logits.shape[1])
+        result[at] = attack.perturb(result[at], labels[at]).detach()
     return result
 
 
@@ -93,20 +92,16 @@ def cw_inf(
     """
     attacks, losses = import_advertorch(), import_advertorch("loss")
 
-    def run(x: Tensor, y: Tensor, classes: int) -> Tensor:
-        attack = attacks.LinfPGDAttack(
-            isolated(model),
-            loss_fn=losses.CWLoss(),
-            eps=radius(spec),
-            nb_iter=spec.steps,
-            eps_iter=image_units(spec.step_size, Norm.LINF),
-            rand_init=spec.random_start,
-        )
-        found: Tensor = attack.perturb(x, y)
-        return found
-
+    attack = attacks.LinfPGDAttack(
+        isolated(model),
+        loss_fn=losses.CWLoss(),
+        eps=radius(spec),
+        nb_iter=spec.steps,
+        eps_iter=image_units(spec.step_size, Norm.LINF),
+        rand_init=spec.random_start,
+    )
     with seeded(draw_seed(rng), images.device):
-        return _on_the_standing(model, images, labels, run)
+        return _on_the_standing(model, images, labels, lambda classes: attack)
 
 
 def cw_l2(
@@ -116,21 +111,15 @@ def cw_l2(
 
     Where none is found the clean image comes back. ``rng`` is unused.
     """
-    attacks = import_advertorch()
-
-    def run(x: Tensor, y: Tensor, classes: int) -> Tensor:
-        attack = attacks.CarliniWagnerL2Attack(
-            isolated(model),
-            classes,
-            learning_rate=spec.learning_rate,
-            binary_search_steps=spec.search_steps,
-            max_iterations=spec.steps,
-            initial_const=spec.constant,
-        )
-        found: Tensor = attack.perturb(x, y)
-        return found
-
-    return _on_the_standing(model, images, labels, run)
+    attack = partial(
+        import_advertorch().CarliniWagnerL2Attack,
+        isolated(model),
+        learning_rate=spec.learning_rate,
+        binary_search_steps=spec.search_steps,
+        max_iterations=spec.steps,
+        initial_const=spec.constant,
+    )
+    return _on_the_standing(model, images, labels, attack)
 
 
 _VERSIONS = {AttackMethod.AUTO_ATTACK: "standard", AttackMethod.AUTO_ATTACK_RAND: "rand"}
