@@ -118,8 +118,7 @@ def total(values: Tensor) -> Tensor:
 
 def mean(values: Tensor) -> Tensor:
     """Mean over all processes, elementwise, in place."""
-    mine = share()
-    return values if mine == ALONE else total(values).div_(mine.processes)
+    return total(values).div_(share().processes)
 
 
 def largest(values: Tensor) -> Tensor:
@@ -131,8 +130,6 @@ def largest(values: Tensor) -> Tensor:
 
 def agreed(number: int) -> int:
     """The largest of all processes' numbers; returns once all have given theirs."""
-    if share() == ALONE:
-        return number
     return int(largest(torch.tensor(number)))
 
 
@@ -155,9 +152,8 @@ def average_gradients(variables: Iterable[Tensor]) -> None:
 class _Normalise(torch.autograd.Function):
     """Normalise by the moments of the global batch, differentiable through them.
 
-    The gradient is that of the *sum* of all processes' losses: an image's input gradient in
-    an attack includes its influence on the other processes' images through the moments, as
-    it does in one process. Saves the input only, as torch's own batch norm does.
+    The gradient is that of the *sum* of all processes' losses, as in one process: an image's
+    includes its influence on the others' images. Saves the input only, as torch's own does.
     """
 
     @staticmethod
@@ -203,16 +199,14 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         out: Tensor
         out, center, variance = _Normalise.apply(x, self.eps)  # type: ignore[no-untyped-call]
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
         # Momentum None is a cumulative average, as in the parent.
-        rate = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        batches = self.get_buffer("num_batches_tracked").add_(1)
+        rate = 1 / float(batches) if self.momentum is None else self.momentum
         count = share().processes * x.numel() // x.shape[1]
-        self.running_mean.lerp_(center.flatten().to(self.running_mean.dtype), rate)
-        unbiased = variance.flatten().to(self.running_var.dtype) * (count / (count - 1))
-        self.running_var.lerp_(unbiased, rate)
+        unbiased = variance * (count / (count - 1))
+        for name, value in (("running_mean", center), ("running_var", unbiased)):
+            running = self.get_buffer(name)
+            running.lerp_(value.flatten().to(running.dtype), rate)
         return out
 
 
@@ -220,12 +214,7 @@ def unite_batch_norms(model: nn.Module) -> None:
     """Let all batch norms of ``model`` see the batch of all processes, in place."""
     if share() == ALONE:
         return
-    for module in list(model.modules()):
-        for name, norm in module.named_children():
-            if not isinstance(norm, nn.BatchNorm2d) or isinstance(norm, GlobalBatchNorm2d):
-                continue
-            assert not norm.affine, "no network here has affine batch norms"
-            united = GlobalBatchNorm2d(norm.num_features, norm.eps, norm.momentum, affine=False)
-            united.running_mean, united.running_var = norm.running_mean, norm.running_var
-            united.num_batches_tracked = norm.num_batches_tracked
-            setattr(module, name, united.train(norm.training))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert not module.affine, "no network here has affine batch norms"
+            module.__class__ = GlobalBatchNorm2d

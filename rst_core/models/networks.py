@@ -114,6 +114,12 @@ _BUILDERS: dict[Architecture, Callable[[float, int], nn.Module]] = {
 }
 
 
+def _shapes(settings: NetworkSettings, classes: int) -> nn.Module:
+    """A network on the meta device: its tensors have shapes and no memory."""
+    with torch.device("meta"):
+        return _BUILDERS[settings.architecture](settings.width, classes)
+
+
 class Classifier(nn.Module):
     """A network on [0, 1] images: normalisation by channel means and deviations is the first layer.
 
@@ -151,13 +157,6 @@ class Classifier(nn.Module):
         logits: Tensor = self.network(normalised)
         return logits
 
-    def __prepare_scriptable__(self) -> nn.Module:
-        """What ``torch.jit.script`` compiles: the same function in torch's own modules."""
-        normalise = nn.BatchNorm2d(3, eps=0.0, affine=False)
-        normalise.running_mean = self.mean.flatten()
-        normalise.running_var = self.std.flatten().square()
-        return nn.Sequential(normalise, self.network).eval()
-
 
 def _contiguous(module: nn.Module, state: dict[str, Tensor], prefix: str, _: object) -> None:
     """Weights lie channels last in memory, which other formats of files cannot store."""
@@ -173,9 +172,9 @@ def build_classifier(
     std: tuple[float, float, float],
 ) -> Classifier:
     """A classifier whose weights are still to be drawn (:func:`draw_weights`) or loaded."""
-    with torch.device("meta"):
-        network = _BUILDERS[settings.architecture](settings.width, classes)
-    _allocate(network)
+    network = _shapes(settings, classes)
+    # What to_empty does, which imports sympy, half a second of every job.
+    network._apply(lambda t: torch.empty(t.shape, dtype=t.dtype))  # type: ignore[no-untyped-call]
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
@@ -193,8 +192,7 @@ class Layout:
 @cache
 def layout(settings: NetworkSettings, classes: int) -> Layout:
     """The layout of a classifier, without building it."""
-    with torch.device("meta"):
-        network = _BUILDERS[settings.architecture](settings.width, classes)
+    network = _shapes(settings, classes)
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     weights = {f"network.{name}": w.shape for name, w in prunable_weights(network).items()}
     return Layout(weights, tuple(m.num_features for m in norms))
@@ -229,19 +227,6 @@ def given_weights(
         yield lambda images: functional_call(model, weights, (images,))
     finally:
         model.memory_format = own
-
-
-def _allocate(network: nn.Module) -> None:
-    """Move a network from the meta device to the CPU, in place, its contents undefined.
-
-    What ``to_empty`` does, which for this imports sympy, half a second of every job.
-    """
-    for module in network.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            empty = torch.empty(parameter.shape, dtype=parameter.dtype)
-            setattr(module, name, nn.Parameter(empty))
-        for name, buffer in list(module.named_buffers(recurse=False)):
-            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
 
 
 def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
