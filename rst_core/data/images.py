@@ -1,8 +1,6 @@
-"""Labelled images of one split in [0, 1], in memory or as files.
+"""Labelled images of one split in [0, 1]: in memory, or files (:mod:`rst_core.data.streaming`).
 
-Small datasets live whole, as uint8 tensors on the device, and are augmented there in batches
-(:class:`Images`). Large ones stay files (:mod:`rst_core.data.streaming`). What measures and trains
-knows neither, only :class:`LabelledImages`.
+What measures and trains knows neither, only :class:`LabelledImages`.
 """
 
 from __future__ import annotations
@@ -27,10 +25,9 @@ class LabelledImages(ABC):
     """Labelled images of one split, wherever they are.
 
     All batches are float32 images N x 3 x H x W in [0, 1], channels last, and their N
-    labels, on :attr:`device`.
+    labels, on :attr:`device`. ``labels`` are the class indices of all images, int64.
     """
 
-    #: Class indices of all images, int64.
     labels: Tensor
 
     @property
@@ -101,7 +98,7 @@ class LabelledImages(ABC):
 
 @dataclass(frozen=True)
 class Images(LabelledImages):
-    """Images in memory: pixels uint8, N x 3 x H x W, and labels int64, N."""
+    """Images in memory, augmented on their device: pixels uint8, N x 3 x H x W, and labels, N."""
 
     pixels: Tensor
     labels: Tensor
@@ -113,15 +110,15 @@ class Images(LabelledImages):
 
     @property
     def device(self) -> torch.device:
-        """Where the images are."""
+        """Where the pixels are."""
         return self.pixels.device
 
     def to(self, device: torch.device) -> Images:
-        """The same images on ``device``."""
+        """Moved."""
         return Images(self.pixels.to(device), self.labels.to(device))
 
     def select(self, indices: Tensor) -> Images:
-        """The images at ``indices``, in that order."""
+        """A copy."""
         return Images(self.pixels[indices], self.labels[indices])
 
     def digest(self, what: str) -> str:
@@ -131,8 +128,7 @@ class Images(LabelledImages):
     def plain_batches(self, batches: list[range]) -> Iterator[tuple[Tensor, Tensor]]:
         """Slices."""
         for at in batches:
-            s = slice(at.start, at.stop)
-            yield as_float(self.pixels[s]), self.labels[s]
+            yield as_float(self.pixels[at.start : at.stop]), self.labels[at.start : at.stop]
 
     def training_batches(
         self,

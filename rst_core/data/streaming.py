@@ -51,11 +51,11 @@ class StreamedImages(LabelledImages):
         return (3, self.image_size, self.image_size)
 
     def to(self, device: torch.device) -> StreamedImages:
-        """The same images with batches on ``device``."""
+        """Nothing moves but later batches."""
         return replace(self, device=device)
 
     def select(self, indices: Tensor) -> StreamedImages:
-        """The images at ``indices``, in that order."""
+        """Nothing is read."""
         return replace(self, paths=self.paths[indices.numpy()], labels=self.labels[indices])
 
     def digest(self, what: str) -> str:
@@ -68,8 +68,7 @@ class StreamedImages(LabelledImages):
 
     def plain_batches(self, batches: list[range]) -> Iterator[tuple[Tensor, Tensor]]:
         """Resized, cropped at the centre."""
-        view = _View(self.paths, self.image_size)
-        return self._decoded(view, [list(batch) for batch in batches])
+        return self._decoded(_View(self.paths, self.image_size), list(map(list, batches)))
 
     def training_batches(
         self,
@@ -100,11 +99,8 @@ class StreamedImages(LabelledImages):
             generator=torch.Generator(),
         )
         for at, pixels in zip(batches, _plainly(loader), strict=True):
-            labels = self.labels[torch.as_tensor(at)]
-            yield (
-                as_float(pixels.to(self.device, non_blocking=on_gpu)),
-                labels.to(self.device),
-            )
+            images = as_float(pixels.to(self.device, non_blocking=on_gpu))
+            yield images, self.labels[torch.as_tensor(at)].to(self.device)
 
 
 def _plainly(loader: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -150,36 +146,24 @@ class _View(Dataset[Tensor]):
     paths: np.ndarray
     size: int
     flip: bool = False
-    key: tuple[int, int] | None = None
+    key: tuple[int, ...] = ()
 
     def __getitem__(self, index: int) -> Tensor:
-        if self.key is None:
-            return self._seen(index)
+        view = _transform(self.size, self.flip, bool(self.key))
         # torchvision draws from the global generator only, so that one is lent out.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derived_seed("streamed view", *self.key, index))
-            return self._seen(index)
-
-    def _seen(self, index: int) -> Tensor:
-        view = _transform(self.size, self.flip, self.key is not None)
-        image = view(read_rgb(Path(os.fsdecode(self.paths[index]))))
-        pixels: Tensor = _transforms().functional.pil_to_tensor(image)
-        return pixels
+            return view(read_rgb(Path(os.fsdecode(self.paths[index]))))
 
 
 @cache
-def _transform(size: int, flip: bool, random: bool) -> Callable[[Any], Any]:
-    # Made where it is used, as a worker may not have imported torchvision yet.
-    v2 = _transforms()
-    if not random:
-        found = v2.Compose([v2.Resize(round(size * _RESIZE)), v2.CenterCrop(size)])
-    else:
-        flips = [v2.RandomHorizontalFlip()] if flip else []
-        found = v2.Compose([v2.RandomResizedCrop(size), *flips])
-    view: Callable[[Any], Any] = found
-    return view
-
-
-def _transforms() -> Any:
+def _transform(size: int, flip: bool, random: bool) -> Callable[[Any], Tensor]:
+    """Made where it is used, as a worker may not have imported torchvision yet."""
     import_torchvision()
-    return importlib.import_module("torchvision.transforms.v2")
+    v2 = importlib.import_module("torchvision.transforms.v2")
+    if not random:
+        steps = [v2.Resize(round(size * _RESIZE)), v2.CenterCrop(size)]
+    else:
+        steps = [v2.RandomResizedCrop(size), *[v2.RandomHorizontalFlip()] * flip]
+    view: Callable[[Any], Tensor] = v2.Compose([*steps, v2.PILToTensor()])
+    return view
