@@ -52,18 +52,14 @@ class Head:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    def __post_init__(self) -> None:
+        if self.classes < 2 or min(self.std) <= 0:
+            raise ValueError(f"no dataset has {self}")
+
     @classmethod
     def of(cls, dataset: DatasetSettings) -> Head:
         """The head that a dataset needs."""
         return cls(dataset.classes, dataset.mean, dataset.std)
-
-    @classmethod
-    def from_document(cls, values: object) -> Head:
-        """The head in a model file's header; raises ``ValueError`` for one that cannot be."""
-        head = from_document(cls, values, "head")
-        if head.classes < 2 or min(head.std) <= 0:
-            raise ValueError(f"head is {values!r}")
-        return head
 
 
 def _statistics(model: nn.Module) -> list[Tensor]:
@@ -186,7 +182,7 @@ def _check_header(path: Path, header: dict[str, Any]) -> tuple[Trained, NetworkS
     check_named(path, cell.path)
     check_made_of(cell.path, header, "bases")
     network = from_document(NetworkSettings, header["network"], "network")
-    head = Head.from_document(header["head"])
+    head = from_document(Head, header["head"], "head")
     settings, made = header["settings"], [parse_cell(base).model for base in header["bases"]]
     if settings:
         found = read_settings(settings, IMPORT if "layout" in settings else TRAINING)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,18 +66,12 @@ def train(
 ) -> dict[Selection, dict[str, Any]]:
     """Train to the last epoch, from the state that ``checkpoints`` restores.
 
-    Several processes (:mod:`rst_core.device.distributed`) share every batch and return the same
-    contents. The test images are looked at only for the selection ``best_test``.
+    ``trainee`` is on the device of the images. ``checkpoints`` are asked after every step; one is
+    due at the end of an epoch. Several processes (:mod:`rst_core.device.distributed`) share every
+    batch. The test images are looked at only for the selection ``best_test``.
 
-    Args:
-        trainee: on the device of the images.
-        checkpoints: asked after every step; a checkpoint is due at the end of an epoch.
-
-    Returns:
-        The model contents of every selection.
-
-    Raises:
-        DivergedError: if a loss, a variable or a logit is not finite.
+    Returns the model contents of every selection, the same in every process. Raises
+    ``DivergedError`` if a loss, a variable or a logit is not finite.
     """
     unite_batch_norms(trainee.model)
     optimiser = torch.optim.SGD(
@@ -170,7 +164,9 @@ class _Loop:
             note()
             return self.captured()
 
-        rest = batches_of(images, run, self.state.epoch, part.steps)
+        rest = images.training_batches(
+            run.dataset, run.settings.batch_size, run.seed, self.state.epoch, share(), part.steps
+        )
         for done, (x, labels) in enumerate(rest, part.steps + 1):
             with training_step(run.settings.precision, device):
                 new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
@@ -192,14 +188,6 @@ class _Loop:
         self.checkpoints.beat(place, state, due=due)
 
 
-def batches_of(
-    images: LabelledImages, run: Run, epoch: int, skip: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """This process's share of an epoch's shuffled, augmented batches after the first ``skip``."""
-    size = run.settings.batch_size
-    return images.training_batches(run.dataset, size, run.seed, epoch, share(), skip)
-
-
 def step(
     trainee: Trainee,
     optimiser: torch.optim.SGD,
@@ -219,14 +207,11 @@ def step(
     if attack is not None:
         fixed = {name: _constant(weight) for name, weight in weights.items()}
         clean = images
-        images = pgd(
-            lambda x: functional_call(trainee.model, fixed, (x,)),
-            clean,
-            labels,
-            attack,
-            rng,
-            share(),
-        )
+
+        def model(x: Tensor) -> Tensor:
+            return functional_call(trainee.model, fixed, (x,))  # type: ignore[no-any-return]
+
+        images = pgd(model, clean, labels, attack, rng, share())
         torch.maximum(overrun, budget.excess(images, clean, attack), out=overrun)
     logits = functional_call(trainee.model, weights, (images,)).float()
     loss = F.cross_entropy(logits, labels)

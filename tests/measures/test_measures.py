@@ -120,7 +120,7 @@ def test_the_switch_answers_as_one_of_its_tickets(saved, few_digits):
     each = torch.stack([load_model(path)(images) for path in saved])
     for ticket in range(3):
         switch = load_random_switch(saved, seed=0)
-        assert torch.allclose(switch.with_ticket(ticket, images), each[ticket], atol=1e-5)
+        assert torch.allclose(switch.tickets[ticket](images), each[ticket], atol=1e-5)
     whole = load_random_switch(saved, switch="call", seed=1)
     used = {_which(whole(images), each) for _ in range(12)}
     assert used == {(0,) * 30, (1,) * 30, (2,) * 30}

@@ -112,9 +112,7 @@ def test_released_tickets_over_the_same_weights_are_a_switch(tmp_path):
         files.append(model_path(tmp_path, ticket, Selection.BEST_VAL))
     switch = load_random_switch(files)
     for number, file in enumerate(files):
-        assert torch.allclose(
-            switch.with_ticket(number, IMAGES), load_model(file)(IMAGES), atol=1e-5
-        )
+        assert torch.allclose(switch.tickets[number](IMAGES), load_model(file)(IMAGES), atol=1e-5)
     other = network(Architecture.POSTACT_RESNET18)
     other.network.fc.weight.mul_(2)
     released_checkpoint(path, other, Architecture.POSTACT_RESNET18, Pattern.ELEMENT, 2)

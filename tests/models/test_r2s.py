@@ -65,9 +65,9 @@ def test_gradients_are_those_of_the_drawn_tickets(judged):
 def test_threads_share_one_module(judged):
     switch, images = switch_by(), judged[0]
     with torch.no_grad():
-        truth = [switch.with_ticket(ticket, images) for ticket in range(3)]
+        truth = [switch.tickets[ticket](images) for ticket in range(3)]
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda i: switch.with_ticket(i % 3, images), range(300)))
+            found = list(pool.map(lambda i: switch.tickets[i % 3](images), range(300)))
             answers = list(pool.map(lambda _: switch(images), range(40)))
     assert all(torch.equal(logits, truth[i % 3]) for i, logits in enumerate(found))
     nearest = [torch.stack([(a - t).abs().amax(1) for t in truth]).amin(0).max() for a in answers]
@@ -89,7 +89,7 @@ def test_its_state_is_complete_and_of_its_tickets_only(judged, tmp_path):
                 value.mul_(2)
     changed.load_state_dict(load_file(tmp_path / "r2s.safetensors"))
     for ticket in range(3):
-        assert torch.equal(changed.with_ticket(ticket, images), switch.with_ticket(ticket, images))
+        assert torch.equal(changed.tickets[ticket](images), switch.tickets[ticket](images))
 
 
 @pytest.mark.parametrize("order", [("0.5", "0.2", "0.05"), ("0.2", "0.5")])
@@ -112,7 +112,7 @@ def test_it_is_copied_pickled_moved_and_always_evaluates(judged):
     assert len(list(switch.parameters())) == len(list(switch.tickets[0].parameters()))
     assert switch_by().double()(images.double()).dtype == torch.float64
     exported = torch.export.export(switch.tickets[1], (images,)).module()
-    assert torch.allclose(exported(images), switch.with_ticket(1, images), atol=1e-6)
+    assert torch.allclose(exported(images), switch.tickets[1](images), atol=1e-6)
 
 
 def _torchattacks(switch, images, labels):

@@ -11,7 +11,7 @@ from rst_core.device.seeding import generator
 from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
 from rst_core.models.masks import kept_count, top_k_mask
 from rst_core.settings import AttackSpec, TrainingSettings, training_attack
-from rst_core.training.loop import Run, batches_of, step, train
+from rst_core.training.loop import Run, step, train
 from rst_core.training.trainee import MaskTrainee, WeightTrainee
 from rst_core.vocabulary import AttackMethod, Norm, Pattern, Precision, SearchMethod, Selection
 from tests.checkpoints import InMemory, Interrupted
@@ -249,10 +249,9 @@ def test_masks_are_computed_once_a_step(few_digits, monkeypatch):
     assert len(calls) == 1
 
 
-def test_batches_are_seeded_shuffled_and_complete(run, few_digits):
+def test_batches_are_seeded_shuffled_and_complete(few_digits):
     def labels(seed, epoch):
-        run_of = dataclasses.replace(run, seed=seed)
-        return torch.cat([y for _, y in batches_of(few_digits.train, run_of, epoch)])
+        return torch.cat([y for _, y in few_digits.train.training_batches(DIGITS, 32, seed, epoch)])
 
     first = labels(0, 0)
     assert torch.equal(first, labels(0, 0))
