@@ -13,12 +13,12 @@ from torch import nn
 
 from rst_core.attacks import _ATTACKS, run_attack, run_counting
 from rst_core.attacks.bandits import bandits
-from rst_core.attacks.budget import BudgetError
 from rst_core.attacks.reference import draw_seed, isolated
 from rst_core.identity import Dense, Evaluation
 from rst_core.job.places import checkpoint_path
 from rst_core.measures.evaluation import attack_and_judge
 from rst_core.models.files import Head, model_path, save_model
+from rst_core.models.r2s import adversary_view
 from rst_core.records import pack_counts, unpack_counts
 from rst_core.settings import AttackSpec
 from rst_core.training.trainee import WeightTrainee
@@ -28,43 +28,56 @@ from tests.attacks.test_attacks import linear, rng
 from tests.checkpoints import InMemory, Interrupted
 from tests.conftest import DIGITS, NARROW, NETWORK, attack_cell, narrow_classifier
 
-#: Those on candidate sets are in tests/measures/test_measures.py and test_expectation.py.
-METHODS = [m for m in AttackMethod if not m.on_sets]
-QUICK = [m for m in METHODS if "auto_attack" not in m]
+#: These take seconds each time.
+SLOW = (AttackMethod.AUTO_ATTACK, AttackMethod.AUTO_ATTACK_RAND)
 
 
-def few_images(count: int = 10):
-    """Random images, channels last as in evaluation; the first two already misclassified."""
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10)
-    ).eval()
-    images = torch.rand(count, 3, 8, 8, generator=rng(1))
+def tiny_models(count: int = 1):
+    """Models, and random images, channels last as in evaluation; the first two misclassified."""
+    models = []
+    for seed in range(count):
+        torch.manual_seed(seed)
+        model = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10)
+        )
+        models.append(model.eval())
+    images = torch.rand(10, 3, 8, 8, generator=rng(1))
     images[2:4] = images[2:4].round()  # at the walls of the box
     images = images.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        labels = model(images).argmax(1)
+        labels = torch.stack([model(images) for model in models]).mean(0).argmax(1)
     labels[:2] = (labels[:2] + 1) % 10
+    return models, images, labels
+
+
+def few_images():
+    (model,), images, labels = tiny_models()
     return model, images, labels
+
+
+def attacked(method: AttackMethod):
+    """What a method attacks, the modules behind it, images and labels."""
+    models, images, labels = tiny_models(3 if method.on_sets else 1)
+    view = adversary_view(models, method) if method.on_sets else models[0]
+    return view, nn.ModuleList(models), images, labels
 
 
 def test_every_method_has_an_attack_and_an_example():
     assert set(_ATTACKS) == set(AttackMethod) == set(EXAMPLES)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_budget_determinism_and_a_model_left_as_it_was_found(method):
-    model, images, labels = few_images()
-    parameters = dict(model.named_parameters())
+@pytest.mark.parametrize("method", AttackMethod)
+def test_budget_determinism_and_models_left_as_they_were_found(method):
+    view, models, images, labels = attacked(method)
+    parameters = dict(models.named_parameters())
     for parameter in parameters.values():
-        parameter.requires_grad_(True)
         parameter.grad = torch.ones_like(parameter)
-    before = {n: v.clone() for n, v in model.state_dict().items()}
+    before = {n: v.clone() for n, v in models.state_dict().items()}
     spec, clean = EXAMPLES[method], images.clone()
     torch.manual_seed(5)
     state = torch.get_rng_state()
 
-    adversarial = run_attack(model, images, labels, spec, rng(3))
+    adversarial = run_attack(view, images, labels, spec, rng(3))
 
     assert torch.equal(torch.get_rng_state(), state), "the global generator is not an attack's"
     assert adversarial.shape == images.shape
@@ -75,39 +88,25 @@ def test_budget_determinism_and_a_model_left_as_it_was_found(method):
         assert (adversarial - images).abs().max() <= spec.eps / 255 + 1e-6
     assert torch.equal(images, clean)
     assert images.grad is None
-    assert not model.training
-    for name, value in model.state_dict().items():
+    assert not any(module.training for module in models)
+    for name, value in models.state_dict().items():
         assert torch.equal(value, before[name]), name
     for name, parameter in parameters.items():
         assert parameter.requires_grad
         assert torch.equal(parameter.grad, torch.ones_like(parameter)), name
     with torch.no_grad():
-        survived = model(adversarial).argmax(1) == labels
-    assert not survived[:2].any(), "what was misclassified stays misclassified"
-    if method in QUICK:
-        again = run_attack(model, images, labels, spec, rng(3))
-        assert torch.equal(adversarial, again)
-
-
-@pytest.mark.parametrize("method", [AttackMethod.PGD, AttackMethod.CW_INF, AttackMethod.BANDITS])
-def test_another_seed_is_another_result(method):
-    model, images, labels = few_images()
-    one, other = (run_attack(model, images, labels, EXAMPLES[method], rng(s)) for s in (1, 2))
-    assert not torch.equal(one, other)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_an_empty_batch_is_fine(method):
-    model, images, labels = few_images()
-    assert run_attack(model, images[:0], labels[:0], EXAMPLES[method], rng()).shape == (0, 3, 8, 8)
-
-
-def test_a_library_out_of_budget_is_an_error(monkeypatch):
-    model, images, labels = few_images()
-    for method in (AttackMethod.CW_L2, AttackMethod.AUTO_ATTACK):
-        monkeypatch.setitem(_ATTACKS, method, lambda m, x, y, s, r: x + 1.5)
-        with pytest.raises(BudgetError, match="the cell has no number"):
-            run_attack(model, images, labels, EXAMPLES[method], rng())
+        found, began = (
+            (view(x).argmax(-1) == labels).reshape(-1, len(x)).sum(0) for x in (adversarial, images)
+        )
+    if not method.on_sets:
+        assert not found[:2].any(), "what was misclassified stays misclassified"
+    elif method not in (AttackMethod.EOT, AttackMethod.ENSEMBLE):
+        assert (found <= began).all(), "the best of all images is kept, the clean one too"
+    if method not in SLOW:
+        assert torch.equal(adversarial, run_attack(view, images, labels, spec, rng(3)))
+    if method not in (*SLOW, AttackMethod.CW_L2):
+        assert not torch.equal(adversarial, run_attack(view, images, labels, spec, rng(4)))
+    assert run_attack(view, images[:0], labels[:0], spec, rng()).shape == (0, 3, 8, 8)
 
 
 def test_auto_attack_refuses_a_model_with_too_few_classes():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -17,16 +19,19 @@ pytestmark = pytest.mark.crosscheck
 
 @pytest.mark.parametrize("eps", [1.0, 3.0])
 @pytest.mark.parametrize(
-    ("method", "norm", "scale"),
+    ("method", "norm", "scale", "stop"),
     [
-        (AttackMethod.PGD, Norm.LINF, 1.0),
-        (AttackMethod.PGD, Norm.L2, 0.02),
-        (AttackMethod.CW_INF, Norm.LINF, 1.0),
+        (AttackMethod.PGD, Norm.LINF, 1.0, True),
+        (AttackMethod.PGD, Norm.LINF, 1.0, False),
+        (AttackMethod.PGD, Norm.L2, 0.02, True),
+        (AttackMethod.PGD, Norm.L2, 0.02, False),
+        (AttackMethod.CW_INF, Norm.LINF, 1.0, True),
     ],
 )
-def test_a_gradient_attack_hits_the_exact_answer(method, norm, scale, eps):
-    survived = survivors(gradient_spec(method, norm, eps * scale))
-    exact = exact_survivors(eps * scale, norm)
+def test_a_gradient_attack_hits_the_exact_answer(method, norm, scale, stop, eps):
+    """An image survives exactly if its margin exceeds eps times the dual norm of the weights."""
+    spec = dataclasses.replace(gradient_spec(method, norm, eps * scale), stop_at_success=stop)
+    survived, exact = survivors(spec), exact_survivors(eps * scale, norm)
     assert 20 < int(exact.sum()) < 380
     assert (survived != exact).sum() <= 1
 
