@@ -12,7 +12,8 @@ from rst_core.attacks import run_attack
 from rst_core.attacks.reference import draw_seed
 from rst_core.device.compat import import_advertorch, import_autoattack
 from rst_core.settings import AttackSpec
-from tests.crosschecks.subjects import AUTO_ATTACK, CW_INF, CW_L2, PGD20, Subject, at, rng
+from rst_core.vocabulary import AttackMethod, Norm
+from tests.crosschecks.subjects import CW_INF, CW_L2, PGD20, Subject, at, rng
 
 #: Robust accuracies are means over these, so that the comparison is of attacks, not of starts.
 SEEDS = (0, 1, 2)
@@ -104,13 +105,18 @@ def cw_l2(subject: Subject) -> tuple[Tensor, Tensor]:
     return _ours(subject, CW_L2), theirs
 
 
-def auto_attack(subject: Subject) -> tuple[Tensor, Tensor]:
+def auto_attack(
+    subject: Subject, method: AttackMethod = AttackMethod.AUTO_ATTACK
+) -> tuple[Tensor, Tensor]:
     """Outcomes of Auto-Attack on the first images through us, and called directly."""
-    few = subject.first(subject.few)
+    few, version = subject.first(subject.few), "standard"
+    if method is AttackMethod.AUTO_ATTACK_RAND:
+        version = "rand"
     attack = import_autoattack().AutoAttack(
-        few.model, norm="Linf", eps=subject.eps / 255, seed=draw_seed(rng()), version="standard"
+        few.model, norm="Linf", eps=subject.eps / 255, seed=draw_seed(rng()), version=version
     )
     attack.verbose = False
     with torch.random.fork_rng([]):
         found = attack.run_standard_evaluation(few.images, few.labels, batch_size=subject.few)
-    return _ours(few, at(AUTO_ATTACK, subject.eps)), few.judge(found[0])
+    spec = AttackSpec(name=method.value, method=method, norm=Norm.LINF, eps=subject.eps)
+    return _ours(few, spec), few.judge(found[0])

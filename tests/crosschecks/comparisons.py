@@ -22,12 +22,6 @@ class Comparisons:
     def ours(cls, subject) -> float:
         return both_ways.our_pgd20(subject)
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def auto_attacked(cls, subject) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outcomes of Auto-Attack on a few images, through us and called directly."""
-        return both_ways.auto_attack(subject)
-
     def test_the_subject_is_worth_attacking(self, subject: Subject, ours):
         assert len(subject.images) >= 500
         natural = 100 * float(subject.natural().mean())
@@ -38,29 +32,18 @@ class Comparisons:
     def test_pgd20_is_a_librarys(self, subject, ours, library):
         assert ours == pytest.approx(both_ways.library_pgd20(subject, library), abs=0.5)
 
-    def test_cw_inf_is_advertorch_on_every_image(self, subject):
-        ours, theirs = both_ways.cw_inf(subject.first(subject.chain))
+    @pytest.mark.parametrize("attack", [both_ways.cw_inf, both_ways.cw_l2])
+    def test_cw_is_advertorch_on_every_image(self, subject, attack):
+        ours, theirs = attack(subject.first(subject.chain))
         assert torch.equal(ours, theirs)
 
-    def test_cw_l2_is_advertorch_on_every_image(self, subject):
-        ours, theirs = both_ways.cw_l2(subject.first(subject.chain))
-        assert torch.equal(ours, theirs)
-
-    def test_auto_attack_is_the_official_code_on_every_image(self, subject, auto_attacked):
-        ours, theirs = auto_attacked
-        assert len(ours) == subject.few
-        assert 0 < int(ours.sum()) < len(ours)
-        assert torch.equal(ours, theirs)
-
-    def test_a_stronger_attack_leaves_fewer_images(self, subject, auto_attacked):
+    def test_a_stronger_attack_leaves_fewer_images(self, subject):
         """One point of slack: the attacks are random, and FGSM may be lucky on an image."""
         chain = order(subject)
         rates = [100 * float(outcomes.mean()) for outcomes in chain.values()]
         assert list(chain) == ["natural", "FGSM", "PGD-20", "PGD-100, 5 restarts"]
         for weaker, stronger in itertools.pairwise(rates):
             assert weaker >= stronger - 1
-        on_those = 100 * float(chain["PGD-100, 5 restarts"][: subject.few].mean())
-        assert on_those >= 100 * float(auto_attacked[0].float().mean()) - 1
 
     def test_a_larger_ball_leaves_fewer_images(self, subject):
         some = subject.first(subject.chain)

@@ -49,9 +49,6 @@ PGD20 = AttackSpec(
 )
 FGSM = dataclasses.replace(PGD20, name="fgsm", steps=1, step_size=EPS, random_start=False)
 PGD100 = dataclasses.replace(PGD20, name="pgd100", steps=100, restarts=5)
-AUTO_ATTACK = AttackSpec(
-    name="auto_attack", method=AttackMethod.AUTO_ATTACK, norm=Norm.LINF, eps=EPS
-)
 CW_INF = AttackSpec(
     name="cw_inf",
     method=AttackMethod.CW_INF,
@@ -194,6 +191,23 @@ def cifar_subject(archive: Path) -> Subject:
     mixed = torch.randperm(len(splits.test), generator=rng())[:500]
     _, images, labels = next(iter(splits.test.select(mixed).evaluation_batches(500)))
     return Subject("CIFAR-10", model, images.contiguous(), labels, eps=8.0, chain=100, few=20)
+
+
+def small_subject() -> Subject:
+    """One convolution, trained naturally on digits."""
+    splits = load_splits(DIGITS)
+    _, images, labels = next(splits.train.evaluation_batches(2000))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(60):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimiser.step()
+    _, images, labels = next(splits.test.evaluation_batches(50))
+    model = model.requires_grad_(False).eval()
+    return Subject("small", model, images.contiguous(), labels, eps=12.0, chain=50, few=50)
 
 
 def order(subject: Subject) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch import nn
 
 from rst_core.data.images import Images, as_float
 from rst_core.device.seeding import generator
@@ -13,11 +14,11 @@ from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
 from rst_core.measures.features import feature_distances
 from rst_core.measures.suspicion import measure_checks
 from rst_core.models.files import batch_norm_statistics
-from rst_core.models.networks import place, prunable_weights
+from rst_core.models.networks import Classifier, draw_weights, place, prunable_weights
 from rst_core.models.r2s import RandomSwitch, adversary_view
-from rst_core.vocabulary import AttackMethod
+from rst_core.vocabulary import AttackMethod, Init
 from tests.attacks.attack_examples import EXAMPLES
-from tests.conftest import narrow_classifier
+from tests.conftest import DIGITS, narrow_classifier
 from tests.pretend_gpu import device as pretend
 from tests.pretend_gpu.conftest import CPU, check_formats
 
@@ -25,9 +26,23 @@ from tests.pretend_gpu.conftest import CPU, check_formats
 METHODS = [method for method in AttackMethod if method is not AttackMethod.AUTO_ATTACK_RAND]
 
 
-def models(device: torch.device, count: int):
-    placed = [place(narrow_classifier(seed=seed), device) for seed in range(count)]
+def models(device: torch.device, count: int, make=narrow_classifier):
+    placed = [place(make(seed=seed), device) for seed in range(count)]
     return [model.requires_grad_(False).eval() for model in placed]
+
+
+def tiny_classifier(seed: int) -> Classifier:
+    """What Auto-Attack can ask ten thousand times."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, bias=False),
+        nn.BatchNorm2d(8, affine=False),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(72, 10, bias=False),
+    )
+    model = Classifier(network, DIGITS.mean, DIGITS.std)
+    draw_weights(model, Init.KAIMING_NORMAL, seed)
+    return model
 
 
 def noting(model, seen: list[torch.Tensor]):
@@ -48,10 +63,10 @@ def test_adversarial_images_and_outcomes_are_the_cpus(gpu, one_format, few_digit
         spec = dataclasses.replace(spec, stop_at_success=False)
     pixels = few_digits.test.pixels[:3]
     # What the untrained model says, so that there is something to attack; one image is wrong.
-    labels = models(CPU, 1)[0](as_float(pixels)).argmax(1)
+    labels = models(CPU, 1, tiny_classifier)[0](as_float(pixels)).argmax(1)
     labels[1] = (labels[1] + 1) % 10
     for device in (gpu, CPU):
-        members = models(device, 2)
+        members = models(device, 2, tiny_classifier)
         source = adversary_view(members, method) if method.on_sets else members[0]
         judges = {"own": members[0], "other": noting(members[1], seen)}
         images = Images(pixels, labels).to(device)
