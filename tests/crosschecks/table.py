@@ -14,7 +14,8 @@ import torch
 
 from rst_core.vocabulary import AttackMethod, Norm
 from tests.conftest import SHARED_DATA
-from tests.crosschecks import both_ways, linear
+from tests.crosschecks import both_ways
+from tests.crosschecks import test_linear as linear
 from tests.crosschecks.subjects import (
     ARCHIVE,
     PGD20,

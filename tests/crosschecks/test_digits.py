@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.crosschecks.both_ways import SEEDS
 from tests.crosschecks.comparisons import Comparisons
 from tests.crosschecks.subjects import Subject, digits_subject
 
@@ -16,7 +15,3 @@ class TestDigits(Comparisons):
     @classmethod
     def subject(cls) -> Subject:
         return digits_subject()
-
-
-def test_more_seeds_than_one_are_compared():
-    assert len(set(SEEDS)) >= 3

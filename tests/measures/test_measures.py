@@ -21,7 +21,7 @@ from rst_core.settings import AttackSpec
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import AttackMethod, Norm, Origin, Pattern, Selection
 from tests.attacks.attack_examples import EXAMPLES
-from tests.conftest import DIGITS, NARROW, narrow_classifier, rst
+from tests.conftest import DIGITS, NARROW, NETWORK, narrow_classifier, rst
 
 PGD = AttackSpec(
     name="pgd4",
@@ -105,14 +105,7 @@ def test_r2s_is_the_mean_of_its_matrix_and_needs_all_of_it():
 
 @pytest.fixture
 def saved(tmp_path):
-    paths = []
-    for keep_ratio in (0.1, 0.3, 0.6):
-        ticket = rst(keep_ratio)
-        trainee = MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
-        path = model_path(tmp_path, ticket, Selection.BEST_VAL)
-        save_model(path, ticket, NARROW, Head.of(DIGITS), trainee.contents(), {})
-        paths.append(path)
-    return paths
+    return [save_ticket(tmp_path, rst(keep_ratio)) for keep_ratio in (0.1, 0.3, 0.6)]
 
 
 def test_the_switch_answers_as_one_of_its_tickets(saved, few_digits):
@@ -143,21 +136,33 @@ def test_the_switch_is_seeded_and_takes_an_empty_batch(saved):
     assert load_random_switch(saved)(images[:0]).shape == (0, 10)
 
 
+def save_ticket(root, ticket, **options):
+    """A ticket that was never searched."""
+    path, seed = model_path(root, ticket, Selection.BEST_VAL), ticket.network.seed
+    trainee = MaskTrainee(narrow_classifier(seed=seed), ticket.keep_ratio, ticket.pattern, 0)
+    save_model(path, ticket, NARROW, Head.of(DIGITS), trainee.contents(), {}, **options)
+    return path
+
+
 def test_a_switch_needs_tickets_over_one_set_of_weights(saved, tmp_path):
-    other = rst(0.2)
-    other = type(other)(
-        type(other.network)("digits", "narrow", other.network.init, 7),
-        other.origin, 0.2, other.pattern, other.adversary,
-    )  # fmt: skip
-    path = model_path(tmp_path, other, Selection.BEST_VAL)
-    trainee = MaskTrainee(narrow_classifier(seed=7), 0.2, Pattern.ELEMENT, 0)
-    save_model(path, other, NARROW, Head.of(DIGITS), trainee.contents(), {})
+    other = dataclasses.replace(rst(0.2), network=dataclasses.replace(NETWORK, seed=7))
     with pytest.raises(ValueError, match="lies over other weights"):
-        load_random_switch([saved[0], path])
+        load_random_switch([saved[0], save_ticket(tmp_path, other)])
     with pytest.raises(ValueError, match="at least two tickets"):
         load_random_switch(saved[:1])
     with pytest.raises(ValueError, match="allowed is 'call' or 'image'"):
         RandomSwitch(narrow_classifier(), [{}, {}], [torch.ones(1)] * 2, switch="never")
+
+
+def test_a_switch_needs_tickets_over_one_training_of_their_dense(tmp_path):
+    paths = []
+    for keep_ratio, digest in ((0.2, "1"), (0.5, "2")):
+        ticket = dataclasses.replace(rst(keep_ratio), origin=Origin.RTT_ADVERSARIAL)
+        base = TrainingCell(ticket.dense, Selection.BEST_VAL).path
+        made_of = MadeOf(bases={base: digest * 64}, keys={base: None})
+        paths.append(save_ticket(tmp_path, ticket, made_of=made_of))
+    with pytest.raises(ValueError, match="lies over other weights"):
+        load_random_switch(paths)
 
 
 def test_a_tickets_mask_costs_the_papers_three_percent():
@@ -188,17 +193,3 @@ def test_feature_distance_is_zero_without_noise_and_grows_with_it(tickets, few_d
 def test_the_last_convolution_is_no_shortcut(tickets):
     names = {module: name for name, module in tickets[0].named_modules()}
     assert names[last_convolution(tickets[0])] == "network.blocks.7.conv2"
-
-
-def test_a_switch_needs_tickets_over_one_training_of_their_dense(tmp_path):
-    paths = []
-    for keep_ratio, digest in ((0.2, "1"), (0.5, "2")):
-        ticket = dataclasses.replace(rst(keep_ratio), origin=Origin.RTT_ADVERSARIAL)
-        trainee = MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
-        paths.append(model_path(tmp_path, ticket, Selection.BEST_VAL))
-        base = TrainingCell(ticket.dense, Selection.BEST_VAL).path
-        made_of = MadeOf(bases={base: digest * 64}, keys={base: None})
-        contents, head = trainee.contents(), Head.of(DIGITS)
-        save_model(paths[-1], ticket, NARROW, head, contents, {}, made_of=made_of)
-    with pytest.raises(ValueError, match="lies over other weights"):
-        load_random_switch(paths)
