@@ -9,6 +9,7 @@ numbers are shown (``workflow.artifacts.numbers.suspicion``).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -42,8 +43,8 @@ class Checks:
     Attributes:
         images: how many were looked at.
         zero_gradient: on how many the loss's gradient is exactly zero.
-        rerun_difference: largest change of an image's outputs between two forward passes,
-            as a fraction of their L2 norm.
+        rerun_difference: largest change of an image's outputs between two forward passes, as a
+            fraction of their L2 norm: Auto-Attack's own check for randomised defences.
         probabilities: whether all outputs are non-negative and sum to 1.
         correct_at_64: how many survive PGD-20 at eps 64/255. Where the attack sees several
             models at once it is their mean.
@@ -61,15 +62,17 @@ def measure_checks(source: LogitFunction, images: LabelledImages, seed: int) -> 
     _, clean, labels = next(iter(images.first(IMAGES).evaluation_batches(IMAGES)))
     outputs, again = _outputs(source, clean), _outputs(source, clean)
     _, _, gradient = input_gradient(source, clean, labels)
+    norm = partial(torch.linalg.vector_norm, dim=-1)
     # Several models have no first success; one falls within a few of the large steps.
     large = replace(LARGE, stop_at_success=outputs.dim() == 2)
     moved = pgd(source, clean, labels, large, generator("checks", seed))
     return Checks(
         images=len(labels),
         zero_gradient=int((gradient.flatten(1) == 0).all(1).sum()),
-        rerun_difference=_difference(outputs, again),
+        rerun_difference=float((norm(outputs - again) / norm(outputs).clamp_min(1e-10)).amax()),
         probabilities=_are_probabilities(outputs),
-        correct_at_64=_mean_correct(_outputs(source, moved), labels),
+        # Of several models the mean.
+        correct_at_64=float((_outputs(source, moved).argmax(-1) == labels).float().sum(-1).mean()),
     )
 
 
@@ -78,18 +81,6 @@ def _outputs(source: LogitFunction, images: Tensor) -> Tensor:
     return source(images).float()
 
 
-def _difference(one: Tensor, other: Tensor) -> float:
-    """As Auto-Attack's own check for randomised defences measures it."""
-    size = torch.linalg.vector_norm(one, dim=-1).clamp_min(1e-10)
-    return float((torch.linalg.vector_norm(one - other, dim=-1) / size).amax())
-
-
 def _are_probabilities(outputs: Tensor) -> bool:
     sums = outputs.sum(-1)
     return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
-
-
-def _mean_correct(outputs: Tensor, labels: Tensor) -> float:
-    """Images classified correctly, the mean over models if there are several."""
-    right = (outputs.argmax(-1) == labels).float()
-    return float(right.sum(-1).mean())

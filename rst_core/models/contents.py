@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rst_core.identity import FineTuned, Ticket, Trained
 from rst_core.models.masks import kept_count, score_shape
-from rst_core.models.networks import Layout, layout
+from rst_core.models.networks import layout
 from rst_core.settings import NetworkSettings
 from rst_core.vocabulary import Pattern
 
@@ -66,7 +66,7 @@ def check_contents(
 
     Raises ``ValueError`` saying what cannot be.
     """
-    expected = layout(network, classes)
+    shapes, norms = layout(network, classes)
     masked, foreign = isinstance(identity, Ticket), "others" in contents
     # A foreign ticket's weights come from no seed.
     parts = ["masks"] * masked + ["weights"] * (foreign or not masked) + ["others"] * foreign
@@ -74,10 +74,9 @@ def check_contents(
         raise ValueError(
             f"it holds {', '.join(map(str, contents))}, not {', '.join(parts)} and batch_norm"
         )
-    _check_statistics(contents["batch_norm"], expected)
+    _check_statistics(contents["batch_norm"], norms)
     for name, value in contents.get("others", {}).items():
         _check_tensor(name, value, (value.numel(),))
-    shapes = expected.weights
     if "weights" in parts:
         _check_names(contents["weights"], shapes)
         for name, weight in contents["weights"].items():
@@ -101,9 +100,9 @@ def check_contents(
             _check_count(identity.ticket, name, left, groups, exactly=False)
 
 
-def _check_statistics(statistics: Any, expected: Layout) -> None:
-    _check_tensor("batch_norm", statistics, (2 * sum(expected.norms),))
-    for part in statistics.split([2 * channels for channels in expected.norms]):
+def _check_statistics(statistics: Any, norms: list[int]) -> None:
+    _check_tensor("batch_norm", statistics, (2 * sum(norms),))
+    for part in statistics.split([2 * channels for channels in norms]):
         if bool((part[len(part) // 2 :] < 0).any()):
             raise ValueError("a variance in batch_norm is negative")
 

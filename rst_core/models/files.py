@@ -199,16 +199,11 @@ def _check_header(path: Path, header: dict[str, Any]) -> tuple[Trained, NetworkS
 def load_model(path: str | Path, dense: str | Path | None = None) -> Classifier:
     """Load a ticket or weights file as a plain module on [0, 1] images.
 
-    Args:
-        path: the model file.
-        dense: for a ticket drawn from a dense, that dense's weights file.
+    ``dense`` is the weights file of the dense that a ticket was drawn from, if it was. The model is
+    in evaluation mode, on the CPU, masked; no parameter requires a gradient.
 
-    Returns:
-        The model in evaluation mode on the CPU, masked; no parameter requires a gradient.
-
-    Raises:
-        FileNotFoundError: if a file is missing.
-        ValueError: if a file is damaged, or the dense is not the one the search used.
+    Raises ``FileNotFoundError``; ``ValueError`` if a file is damaged, or the dense is not the one
+    that the search used.
     """
     file = read_model(Path(path))
     model = file.empty()

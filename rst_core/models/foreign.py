@@ -35,16 +35,12 @@ def read_foreign(
 ) -> dict[str, Any]:
     """The contents of a model file, from somebody else's checkpoint; nothing in it is executed.
 
-    ``empty`` is the architecture's network, whose weights are overwritten. Of a ticket, keep ratio
-    and pattern must be the file's.
+    ``empty`` is the architecture's network, whose statistics are overwritten. Returned are weights,
+    batch-norm statistics, other parameters (affine batch norms, a bias of the classifier), and of a
+    ticket, whose keep ratio and pattern must be the file's, the masks.
 
-    Returns:
-        Frozen weights, batch-norm statistics, other parameters (affine batch norms, a bias of the
-        classifier), and for a ticket its masks.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: naming what is missing, too much, of another shape or of another keep ratio.
+    Raises ``FileNotFoundError``; ``ValueError`` naming what is missing, too much, of another shape
+    or of another keep ratio.
     """
     state = _state(_load(path), path)
     if layout is CheckpointLayout.RELEASED:
@@ -57,7 +53,11 @@ def read_foreign(
     contents: dict[str, Any] = {
         "weights": {n: _taken(state, n, tuple(w.shape), path) for n, w in weights.items()}
     }
-    _take_statistics(state, empty, path)
+    for name, module in empty.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for part in ("running_mean", "running_var"):
+                own = module.get_buffer(part)
+                own.copy_(_taken(state, f"{name}.{part}", tuple(own.shape), path))
     contents["batch_norm"] = batch_norm_statistics(empty)
     contents["others"] = _taken_others(state, empty, path)
     if isinstance(identity, Ticket):
@@ -115,25 +115,12 @@ def _taken(state: dict[str, Tensor], name: str, shape: tuple[int, ...], path: Pa
     return value.reshape(shape).contiguous()
 
 
-def _take_statistics(state: dict[str, Tensor], model: Classifier, path: Path) -> None:
-    for name, module in model.named_modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for part in ("running_mean", "running_var"):
-                own = module.get_buffer(part)
-                own.copy_(_taken(state, f"{name}.{part}", tuple(own.shape), path))
-
-
 def _taken_others(state: dict[str, Tensor], model: Classifier, path: Path) -> dict[str, Tensor]:
     """What is left: affine parameters of batch norms, and biases."""
     kinds = (nn.BatchNorm2d, nn.Conv2d, nn.Linear)
     places = {name for name, module in model.named_modules() if isinstance(module, kinds)}
-    unknown = [
-        name
-        for name in state
-        if name.rpartition(".")[0] not in places
-        or name.rpartition(".")[2] not in ("weight", "bias")
-    ]
-    if unknown:
+    allowed = {f"{place}.{part}" for place in places for part in ("weight", "bias")}
+    if unknown := state.keys() - allowed:
         raise ValueError(
             f"{path} has {', '.join(sorted(unknown)[:3])}, which the config's network lacks"
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import assert_never
 
@@ -123,8 +122,7 @@ def _shapes(settings: NetworkSettings, classes: int) -> nn.Module:
 class Classifier(nn.Module):
     """A network on [0, 1] images: normalisation by channel means and deviations is the first layer.
 
-    ``memory_format`` is of the convolutions' weights and of what they work on, whatever the images'
-    is; :func:`place` chooses it.
+    ``memory_format`` is of what convolutions work on, whatever the images' is (:func:`place`).
     """
 
     mean: Tensor
@@ -181,21 +179,13 @@ def build_classifier(
     return place(Classifier(network, mean, std), torch.device("cpu"))
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What a network stores: its weights' shapes by name, and the channels of its batch norms."""
-
-    weights: dict[str, torch.Size]
-    norms: tuple[int, ...]
-
-
 @cache
-def layout(settings: NetworkSettings, classes: int) -> Layout:
-    """The layout of a classifier, without building it."""
+def layout(settings: NetworkSettings, classes: int) -> tuple[dict[str, torch.Size], list[int]]:
+    """Shapes of a classifier's weights by name, and the channels of its batch norms."""
     network = _shapes(settings, classes)
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     weights = {f"network.{name}": w.shape for name, w in prunable_weights(network).items()}
-    return Layout(weights, tuple(m.num_features for m in norms))
+    norms = [m.num_features for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    return weights, norms
 
 
 def place(
@@ -284,6 +274,5 @@ def draw_layer(name: str, weight: Tensor, init: Init, seed: int) -> None:
 
 
 def classifier_weight_name(model: Classifier) -> str:
-    """Parameter name of the last linear layer, the head that depends on the dataset."""
-    names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
-    return f"{names[-1]}.weight"
+    """Parameter name of the last layer, the head that depends on the dataset."""
+    return list(prunable_weights(model))[-1]

@@ -214,16 +214,10 @@ def load_random_switch(
     switch: Literal["call", "image"] = "image",
     seed: int | None = None,
 ) -> RandomSwitch:
-    """Load R2S over ticket files that share one set of frozen weights.
+    """Load R2S over ticket files that share one set of frozen weights; else ``ValueError``.
 
-    Args:
-        tickets: files of the candidate set.
-        dense: weights file of their common dense, if they are RTTs.
-        switch: see :class:`RandomSwitch`.
-        seed: see :class:`RandomSwitch`.
-
-    Raises:
-        ValueError: if the tickets are not over the same weights.
+    ``dense`` is the weights file of their common dense, if they are RTTs; ``switch`` and ``seed``
+    are those of :class:`RandomSwitch`.
     """
     files = [read_model(Path(path)) for path in tickets]
     first = files[0]

@@ -165,9 +165,14 @@ class _Loop:
             return self.captured()
 
         rest = images.training_batches(
-            run.dataset, run.settings.batch_size, run.seed, self.state.epoch, share(), part.steps
+            run.dataset,
+            run.settings.batch_size,
+            run.seed,
+            self.state.epoch,
+            share(),
+            len(part.totals),
         )
-        for done, (x, labels) in enumerate(rest, part.steps + 1):
+        for done, (x, labels) in enumerate(rest, len(part.totals) + 1):
             with training_step(run.settings.precision, device):
                 new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
             self.beat(noted, done)

@@ -30,11 +30,6 @@ class Part:
     rng: Tensor | None = None
     seconds: float = 0.0
 
-    @property
-    def steps(self) -> int:
-        """Number of steps."""
-        return len(self.totals)
-
 
 @dataclass
 class State:

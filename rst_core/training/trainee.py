@@ -75,17 +75,11 @@ class MaskTrainee:
         self.keep_ratio = keep_ratio
         self.variables = {}
         for name, weight in self.frozen.items():
-            scores = draw_scores(weight, name, pattern, seed, score_init)
-            self.variables[name] = self._like(weight, scores).requires_grad_(True)
-
-    def _like(self, weight: Tensor, scores: Tensor) -> Tensor:
-        """Scores on the device and in the memory format of their weight.
-
-        In another format each product with the weight takes twice as long on a CPU.
-        """
-        if weight.dim() != 4:
-            return scores.to(weight.device)
-        return scores.to(weight.device, memory_format=self.model.memory_format)
+            scores = draw_scores(weight, name, pattern, seed, score_init).to(weight.device)
+            if weight.dim() == 4:
+                # In another format each product with the weight takes twice as long on a CPU.
+                scores = scores.to(memory_format=model.memory_format)
+            self.variables[name] = scores.requires_grad_(True)
 
     def weights(self) -> dict[str, Tensor]:
         """The masked weights; gradients pass straight through to the scores."""
