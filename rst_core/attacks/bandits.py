@@ -1,10 +1,9 @@
 """Bandits with time and data-dependent priors [5.5, B]: Ilyas, Engstrom and Madry, ICLR 2019.
 
-"Prior Convictions: Black-Box Adversarial Attacks with Bandits and Priors". The gradient at
-one step is a good guess at the next step's (the time prior), and neighbouring pixels have
-similar gradients (the data prior, tiles). So the attack keeps an estimate of the gradient on
-a coarse grid of tiles, learns from two queries a step how to move it, and walks the image
-along its sign. It sees logits only: no gradient is ever computed.
+"Prior Convictions: Black-Box Adversarial Attacks with Bandits and Priors". The attack keeps an
+estimate of the gradient from step to step (the time prior) on a coarse grid of tiles (the data
+prior), learns from two queries a step how to move it, and walks the image along its sign. It sees
+logits only: no gradient is ever computed.
 """
 
 from __future__ import annotations
@@ -42,12 +41,8 @@ def learn(
     hyperbolic tangent, ``dual``. Kept there it neither overflows nor sticks at the ends, where
     float32 rounds 1 - p to 0. The queries are not clipped to [0, 1], as in the original.
 
-    Args:
-        images: N x 3 x H x W, where the attack stands now.
-        dual, noise: N x 3 x tiles x tiles; the noise is standard normal.
-
-    Returns:
-        The moved ``dual``, and the logits of ``images`` themselves, N x classes.
+    ``images``, N x 3 x H x W, are where the attack stands now; ``dual`` and the standard normal
+    ``noise`` are N x 3 x tiles x tiles. Returns the moved ``dual``, and the logits of ``images``.
     """
     assert spec.exploration is not None
     assert spec.probe is not None

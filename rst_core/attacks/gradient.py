@@ -122,11 +122,10 @@ def pgd(
 ) -> Tensor:
     """Projected gradient ascent on the cross-entropy.
 
-    With ``stop_at_success`` an image stays at its first misclassified iterate, as in the released
-    code, and costs nothing more; against several models, where all of them misclassify it, which is
-    the worst that can happen. The random starts are drawn for the whole batch before anything is
-    dropped. With several restarts, an image that fell is left alone; for one that stands, the
-    restart of the largest loss is returned.
+    With ``stop_at_success`` an image stays at its first iterate that the model, or all of several,
+    misclassify, as in the released code, and costs nothing more. The random starts are drawn for
+    the whole batch before anything is dropped. With several restarts, an image that fell is left
+    alone; for one that stands, the restart of the largest loss is returned.
     """
     run = _run_until_success if spec.stop_at_success else _run_to_the_end
     if spec.restarts == 1:

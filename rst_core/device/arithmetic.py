@@ -1,7 +1,6 @@
 """How a device computes: in which precision, in which memory format, by which algorithms.
 
-What is said of GPUs here follows what PyTorch's and NVIDIA's developers write, each at its
-place, and is for `make bench` on a device to confirm; docs/performance.md says whether it has.
+docs/decisions.md has the sources; `make bench` on a GPU is to confirm them.
 """
 
 from __future__ import annotations
@@ -17,10 +16,8 @@ from rst_core.vocabulary import Precision
 def memory_format(device: torch.device, precision: Precision) -> torch.memory_format:
     """The format of convolutions' weights and of what they work on.
 
-    A CPU, and a GPU's matrix units, want channels last. A GPU that computes float32 without
-    TF32 does not use those, and its kernels for channels first are the faster ones: 1.68 against
-    2.76 seconds on a V100 (pytorch/pytorch#44943), and NVIDIA took channels last back as
-    TensorFlow's default for float32 on Ampere (tensorflow/tensorflow#56744).
+    A CPU, and a GPU's matrix units, want channels last. A GPU that computes float32 without TF32
+    does not use those, and its kernels for channels first are the faster ones.
     """
     if device.type != "cpu" and precision is Precision.FLOAT32:
         return torch.contiguous_format

@@ -36,9 +36,8 @@ def correct(
 class AttackResult:
     """What an attack on a whole test set found, on the CPU.
 
-    Attributes:
-        outcomes: for every judge, N booleans: which images it still classifies correctly.
-        queries: N counts of what each image cost, if the attack counts queries.
+    ``outcomes`` say for every judge which of N images it still classifies correctly; ``queries``
+    what each image cost, N counts, if the attack counts them.
     """
 
     outcomes: dict[str, Tensor]
@@ -70,16 +69,10 @@ def attack_and_judge(
 ) -> AttackResult:
     """Attack ``source`` once and evaluate every judge on the same adversarial images.
 
-    Models must be in evaluation mode; everything is float32. Several processes share the batches;
-    each returns the outcomes of all images.
-
-    Args:
-        source: what the adversary sees.
-        judges: models to evaluate, by name; a white-box attack judges its own source.
-        images: the test images, on the models' device.
-        spec: the attack.
-        batch_size: images at a time; random starts are drawn by batch, so outcomes depend on it.
-        checkpoints: asked after every batch; batches that it restores are not attacked again.
+    A white-box attack judges its own source. Models must be in evaluation mode and on the images'
+    device; everything is float32. Random starts are drawn by batch, so that outcomes depend on
+    ``batch_size``. ``checkpoints`` are asked after every batch; batches that they restore are not
+    attacked again. Several processes share the batches; each returns the outcomes of all images.
     """
     mine, batches = share(), math.ceil(len(images) / batch_size)
     # Each process fills in its batches and a sum unites them, hence no booleans.

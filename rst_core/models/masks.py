@@ -16,10 +16,9 @@ from rst_core.vocabulary import Pattern, ScoreInit
 def score_shape(weight_shape: torch.Size, pattern: Pattern) -> tuple[int, ...]:
     """Shape of a layer's scores, broadcastable to its weight [4.5].
 
-    Row, kernel and channel are patterns "for each convolutional filter": a kernel's row,
-    a whole kernel, a whole filter (output channel). The linear classifier has no such
-    structure and keeps element granularity under every pattern; the released code prunes
-    whole classes there under its channel pattern, which no accuracy can survive.
+    Row, kernel and channel are patterns "for each convolutional filter": a kernel's row, a whole
+    kernel, a whole filter (output channel). The linear classifier keeps element granularity under
+    every pattern; the released code prunes whole classes there, which no accuracy can survive.
     """
     if len(weight_shape) == 2 or pattern is Pattern.ELEMENT:
         return tuple(weight_shape)
@@ -73,9 +72,8 @@ def _smallest(values: Tensor, rank: int) -> Tensor:
 def _smallest_by_topk(values: Tensor, rank: int) -> Tensor:
     """The same of a vector on a GPU, from whichever side has fewer values.
 
-    ``torch.kthvalue`` gives a whole layer to one of a GPU's hundred multiprocessors and is 20
-    times slower than a sort (pytorch/pytorch#75599: 7 ns a value, 75 ms of every step of
-    ResNet-18's 11 M); topk spreads large layers over all of them (pytorch/pytorch#74267).
+    ``torch.kthvalue`` gives a whole layer to one multiprocessor and is 20 times slower than a sort
+    (pytorch/pytorch#75599); topk spreads it over all of them (pytorch/pytorch#74267).
     """
     above = len(values) - rank
     if rank < above:

@@ -78,18 +78,14 @@ class RandomSwitch(nn.Module):
     buffers; the weights are one and the same parameters in all of them. A call changes nothing but
     the state of the draws, so threads can share the module, any attack can differentiate it, and
     ``torch.export`` takes each of ``tickets``. ``state_dict`` holds the weights once, and all masks
-    and statistics; a state of other tickets is refused. In memory a mask is a byte a weight;
-    packed, as in ticket files, it is what :meth:`overhead` says.
+    and statistics; a state of other tickets is refused. In memory a mask is a byte a weight.
 
     Args:
         model: holds the frozen weights, unmasked; it is left as it is and shares its weights.
         masks: for each ticket its boolean masks by parameter name.
         statistics: for each ticket its batch-norm statistics.
-        switch: draw one ticket a ``call``, or one an ``image``.
+        switch: draw one ticket a ``call``, or one an ``image``; else ``ValueError``.
         seed: seed of the draws; None draws anew in every process.
-
-    Raises:
-        ValueError: for fewer than two tickets, or an unknown ``switch``.
     """
 
     def __init__(
@@ -144,10 +140,7 @@ class RandomSwitch(nn.Module):
         return torch.cat(parts)[order.to(images.device)]
 
     def overhead(self) -> dict[str, float]:
-        """Bytes of what R2S adds to its file, and as a fraction of the shared weights.
-
-        The paper says "negligible (e.g., 3%)" of the total parameters [6.2].
-        """
+        """Bytes of what R2S adds to its file, and as fractions of the weights: "3%" [6.2]."""
         weights = sum(w.nbytes for w in prunable_weights(self.tickets[0]).values())
         masks = sum(len(pack_mask(mask.cpu().bool())) for mask in self._masks().values())
         norms = sum(batch_norm_statistics(ticket).nbytes for ticket in self.tickets)

@@ -13,9 +13,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from rst_core.data import source_files
-from rst_core.data.augment import random_crop, random_flip
 from rst_core.data.image_files import fingerprint, fingerprints, read_rgb
-from rst_core.data.images import Images, as_float
+from rst_core.data.images import Images, as_float, random_crop, random_flip
 from rst_core.data.sources import _read_digits, image_files, load_splits, save_packed
 from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
