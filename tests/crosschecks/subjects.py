@@ -205,9 +205,9 @@ def small_subject() -> Subject:
         optimiser.zero_grad()
         nn.functional.cross_entropy(model(images), labels).backward()
         optimiser.step()
-    _, images, labels = next(splits.test.evaluation_batches(50))
+    _, images, labels = next(splits.test.evaluation_batches(30))
     model = model.requires_grad_(False).eval()
-    return Subject("small", model, images.contiguous(), labels, eps=12.0, chain=50, few=50)
+    return Subject("small", model, images.contiguous(), labels, eps=12.0, chain=30, few=30)
 
 
 def order(subject: Subject) -> dict[str, Tensor]:

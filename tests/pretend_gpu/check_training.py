@@ -40,7 +40,7 @@ def trainee(kind: str, device: torch.device, precision: Precision = Precision.FL
 
 
 def steps(kind: str, device: torch.device, method: SearchMethod | None, precision: Precision):
-    """Three steps; what they made of the variables, and what the host waited for meanwhile."""
+    """Two steps, the second with momentum: the variables, and what the host waited for."""
     trained = trainee(kind, device, precision)
     optimiser = torch.optim.SGD(
         list(trained.variables.values()), lr=0.1, momentum=0.9, weight_decay=5e-4
@@ -53,7 +53,7 @@ def steps(kind: str, device: torch.device, method: SearchMethod | None, precisio
     starts = generator("starts", device=device)
     trained.model.train()
     pretend.waits.clear()
-    for _ in range(3):
+    for _ in range(2):
         with training_step(precision, device):
             step(trained, optimiser, images, labels, attack, starts, overrun)
     waited = list(pretend.waits)
@@ -72,9 +72,8 @@ def test_no_step_waits_and_all_have_the_cpus_numbers(gpu, one_format, kind, meth
 
 
 def brief_run(name: str, batch_size: int, **changed: object) -> Run:
-    settings = dataclasses.replace(
-        BRIEF, epochs=2, decay_epochs=(1,), batch_size=batch_size, **changed
-    )
+    brief = {"epochs": 2, "decay_epochs": (1,), "batch_size": batch_size}
+    settings = dataclasses.replace(BRIEF, **brief | changed)
     return Run(
         identity=name,
         attack=training_attack(SearchMethod.PGD7, 8.0),
@@ -98,7 +97,7 @@ def same(ours: object, theirs: object) -> bool:
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_and_weights_have_the_format_that_is_fast(gpu, few_digits, kind, precision):
     """Steps in the run's precision, measurements in float32."""
-    run = brief_run("run", 48, precision=precision)
+    run = brief_run("run", 48, precision=precision, epochs=1, decay_epochs=())
     train(trainee(kind, gpu, precision), few_digits.to(gpu), run)
     check_formats()
     half = torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -20,16 +21,15 @@ from tests.conftest import BRIEF, DIGITS, narrow_classifier
 PGD7 = training_attack(SearchMethod.PGD7, 8)
 
 
-@pytest.fixture
-def run():
-    return Run(
-        identity="digits/narrow/test",
-        attack=PGD7,
-        settings=BRIEF,
-        dataset=DIGITS,
-        selections=(Selection.BEST_VAL, Selection.LAST),
-        seed=0,
-    )
+RUN = Run(
+    identity="digits/narrow/test",
+    attack=PGD7,
+    settings=BRIEF,
+    dataset=DIGITS,
+    selections=(Selection.BEST_VAL, Selection.LAST),
+    seed=0,
+)
+NATURAL = dataclasses.replace(RUN, attack=None)
 
 
 def search(keep_ratio: float = 0.3) -> MaskTrainee:
@@ -63,67 +63,70 @@ def metrics(checkpoints: InMemory) -> list[dict]:
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(few_digits):
+    """What a training ends with, and its checkpoints; each is run once."""
+
+    @cache
+    def trained(make, run=RUN):
+        checkpoints = InMemory()
+        return train(make(), few_digits, run, checkpoints), checkpoints
+
+    return trained
+
+
 # Three steps an epoch, then its end: beat 2 is after the second step, 4 the first epoch's end.
 @pytest.mark.parametrize(
-    ("make", "at", "place"),
+    ("make", "run", "at", "place"),
     [
-        (search, 1, "after epoch 0 of 3 and 1 steps of the next"),
-        (search, 3, "after epoch 0 of 3 and 3 steps of the next"),
-        (search, 4, "after epoch 1 of 3"),
-        (search, 10, "after epoch 2 of 3 and 2 steps of the next"),
-        (dense, 2, "after epoch 0 of 3 and 2 steps of the next"),
-        (dense, 8, "after epoch 2 of 3"),
-        (finetune, 6, "after epoch 1 of 3 and 2 steps of the next"),
+        (search, RUN, 1, "after epoch 0 of 3 and 1 steps of the next"),
+        (search, RUN, 3, "after epoch 0 of 3 and 3 steps of the next"),
+        (search, RUN, 4, "after epoch 1 of 3"),
+        (search, RUN, 10, "after epoch 2 of 3 and 2 steps of the next"),
+        (dense, RUN, 8, "after epoch 2 of 3"),
+        (dense, NATURAL, 2, "after epoch 0 of 3 and 2 steps of the next"),
+        (finetune, RUN, 6, "after epoch 1 of 3 and 2 steps of the next"),
     ],
 )
-def test_an_interrupted_run_continues_to_the_bit_identical_result(run, few_digits, make, at, place):
-    uninterrupted = InMemory()
-    whole = train(make(), few_digits, run, uninterrupted)
+def test_an_interrupted_run_continues_to_the_bit_identical_result(
+    uninterrupted, few_digits, make, run, at, place
+):
+    whole, checkpoints = uninterrupted(make, run)
     interrupted = InMemory(at)
     with pytest.raises(Interrupted):
         train(make(), few_digits, run, interrupted)
     assert interrupted.progress == place
     continued = InMemory(saved=interrupted.saved)
     assert_equal(whole, train(make(), few_digits, run, continued))
-    assert continued.beats == uninterrupted.beats - at
-    assert metrics(continued) == metrics(uninterrupted)
+    assert continued.beats == checkpoints.beats - at
+    assert metrics(continued) == metrics(checkpoints)
 
 
-def test_natural_training_can_be_interrupted_too(run, few_digits):
-    natural = dataclasses.replace(run, attack=None)
-    whole = train(dense(), few_digits, natural)
-    interrupted = InMemory(2)
-    with pytest.raises(Interrupted):
-        train(dense(), few_digits, natural, interrupted)
-    continued = train(dense(), few_digits, natural, InMemory(saved=interrupted.saved))
-    assert_equal(whole[Selection.LAST], continued[Selection.LAST])
-
-
-def test_an_excess_before_the_stop_is_not_forgotten(run, few_digits):
+def test_an_excess_before_the_stop_is_not_forgotten(few_digits):
     """What the first job saw beyond the budget fails the epoch in the second."""
     interrupted = InMemory(2)
     with pytest.raises(Interrupted):
-        train(dense(), few_digits, run, interrupted)
+        train(dense(), few_digits, RUN, interrupted)
     interrupted.saved["state"]["part"]["overrun"] = 0.5
     with pytest.raises(RuntimeError):
-        train(dense(), few_digits, run, InMemory(saved=interrupted.saved))
+        train(dense(), few_digits, RUN, InMemory(saved=interrupted.saved))
 
 
-def test_the_state_of_another_model_is_refused(run, few_digits):
+def test_the_state_of_another_model_is_refused(few_digits):
     interrupted = InMemory(1)
     with pytest.raises(Interrupted):
-        train(search(), few_digits, run, interrupted)
+        train(search(), few_digits, RUN, interrupted)
     del interrupted.saved["variables"]["network.conv1.weight"]
     with pytest.raises(ValueError, match="of another model"):
-        train(search(), few_digits, run, InMemory(saved=interrupted.saved))
+        train(search(), few_digits, RUN, InMemory(saved=interrupted.saved))
 
 
-def test_a_search_changes_scores_and_statistics_but_never_a_weight(run, few_digits):
+def test_a_search_changes_scores_and_statistics_but_never_a_weight(few_digits):
     trainee = search()
     frozen = {n: w.clone() for n, w in trainee.frozen.items()}
     scores = {n: s.detach().clone() for n, s in trainee.variables.items()}
     statistics = trainee.contents()["batch_norm"]
-    train(trainee, few_digits, run)
+    train(trainee, few_digits, RUN)
     for name, weight in trainee.frozen.items():
         assert torch.equal(weight, frozen[name])
         assert torch.equal(trainee.model.get_parameter(name), frozen[name])
@@ -133,10 +136,10 @@ def test_a_search_changes_scores_and_statistics_but_never_a_weight(run, few_digi
     assert not torch.equal(trainee.contents()["batch_norm"], statistics)
 
 
-def test_fine_tuning_never_revives_a_pruned_weight(run, few_digits):
+def test_fine_tuning_never_revives_a_pruned_weight(few_digits):
     trainee = finetune()
     start = {n: w.detach().clone() for n, w in trainee.variables.items()}
-    contents = train(trainee, few_digits, run)[Selection.LAST]
+    contents = train(trainee, few_digits, RUN)[Selection.LAST]
     moved = False
     for name, weight in contents["weights"].items():
         assert not weight[~trainee.masks[name]].any()
@@ -145,9 +148,9 @@ def test_fine_tuning_never_revives_a_pruned_weight(run, few_digits):
     assert moved
 
 
-def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(run, few_digits):
+def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(few_digits):
     settings = dataclasses.replace(BRIEF, epochs=4)
-    run = dataclasses.replace(run, settings=settings)
+    run = dataclasses.replace(RUN, settings=settings)
     kept_at: list[dict] = []
     trainee = dense()
 
@@ -168,20 +171,18 @@ def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(run, few_digits
     assert "test_robust" not in lines[0]
 
 
-def test_the_test_images_are_looked_at_only_for_the_papers_protocol(run, few_digits):
+def test_the_test_images_are_looked_at_only_for_the_papers_protocol(few_digits):
     poisoned = dataclasses.replace(few_digits, test=few_digits.test.first(0))
-    train(search(), poisoned, run)
-    run = dataclasses.replace(run, selections=(Selection.BEST_TEST,), identity="again")
+    train(search(), poisoned, RUN)
+    run = dataclasses.replace(RUN, selections=(Selection.BEST_TEST,), identity="again")
     checkpoints = InMemory()
     kept = train(search(), few_digits, run, checkpoints)
     assert set(kept) == {Selection.BEST_TEST}
     assert "test_robust" in metrics(checkpoints)[0]
 
 
-def test_natural_training_attacks_nothing(run, few_digits):
-    checkpoints = InMemory()
-    train(dense(), few_digits, dataclasses.replace(run, attack=None), checkpoints)
-    line = metrics(checkpoints)[-1]
+def test_natural_training_attacks_nothing(uninterrupted):
+    line = metrics(uninterrupted(dense, NATURAL)[1])[-1]
     assert "validation_robust" not in line
     assert "validation_natural" in line
 
@@ -260,14 +261,14 @@ def test_batches_are_seeded_shuffled_and_complete(few_digits):
     assert torch.equal(first.sort().values, few_digits.train.labels.sort().values)
 
 
-def test_bfloat16_training_stays_near_float32(run, few_digits):
+def test_bfloat16_training_stays_near_float32(uninterrupted):
     half = dataclasses.replace(BRIEF, precision=Precision.BFLOAT16)
-    exactly, roughly = InMemory(), InMemory()
-    train(dense(), few_digits, run, exactly)
-    train(dense(), few_digits, dataclasses.replace(run, settings=half), roughly)
-    exact, rough = metrics(exactly)[-1], metrics(roughly)[-1]
-    assert rough["train_loss"] == pytest.approx(exact["train_loss"], rel=0.1)
-    assert rough["train_loss"] != exact["train_loss"]
+    exactly, roughly = (
+        metrics(uninterrupted(dense, RUN)[1])[-1]
+        for run in (RUN, dataclasses.replace(RUN, settings=half))
+    )
+    assert roughly["train_loss"] == pytest.approx(exactly["train_loss"], rel=0.1)
+    assert roughly["train_loss"] != exactly["train_loss"]
 
 
 def test_weights_cast_once_give_the_attack_of_weights_cast_at_every_step(few_digits, monkeypatch):
@@ -287,19 +288,19 @@ def test_weights_cast_once_give_the_attack_of_weights_cast_at_every_step(few_dig
     assert_equal(cast_once, scores_after_a_step())
 
 
-def test_attacks_that_measure_are_in_float32_whatever_the_search_is_in(run, few_digits):
+def test_attacks_that_measure_are_in_float32_whatever_the_search_is_in(few_digits):
     trainee = search()
     seen: set[tuple[bool, torch.dtype]] = set()
     trainee.model.network.blocks[0].conv1.register_forward_hook(
         lambda module, inputs, output: seen.add((module.training, output.dtype))
     )
     half = dataclasses.replace(BRIEF, epochs=1, decay_epochs=(), precision=Precision.BFLOAT16)
-    train(trainee, few_digits, dataclasses.replace(run, settings=half))
+    train(trainee, few_digits, dataclasses.replace(RUN, settings=half))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
 
 
 @pytest.mark.slow
-def test_a_searched_ticket_beats_a_random_mask_by_far(digits, run):
+def test_a_searched_ticket_beats_a_random_mask_by_far(digits):
     """Learning tested as learning: real digits, robust and natural accuracy, same keep ratio."""
     from rst_core.models.networks import build_classifier, draw_weights
     from rst_core.settings import NetworkSettings
@@ -327,10 +328,10 @@ def test_a_searched_ticket_beats_a_random_mask_by_far(digits, run):
 
     # A random mask with batch statistics of its own: a search at a learning rate of nothing.
     still = TrainingSettings(epochs=1, batch_size=64, lr=1e-8, decay_epochs=(), weight_decay=0)
-    train(trainee, digits, dataclasses.replace(run, settings=still, identity="random"))
+    train(trainee, digits, dataclasses.replace(RUN, settings=still, identity="random"))
     random_natural, random_robust = accuracies()
     learning = TrainingSettings(epochs=5, batch_size=64, decay_epochs=(4,), validation_steps=1)
-    train(trainee, digits, dataclasses.replace(run, settings=learning, identity="searched"))
+    train(trainee, digits, dataclasses.replace(RUN, settings=learning, identity="searched"))
     natural, robust = accuracies()
     assert natural > random_natural + 0.3
     assert robust > random_robust + 0.3
