@@ -1,11 +1,9 @@
 """Several processes of one node on one cell, as ``torchrun`` starts them.
 
 Every process holds the whole model and takes its share of every global batch. Order,
-augmentation and attack starts are those of one process, batch norm and gradients are those
-of the global batch, so that the number of processes changes results by rounding only. With
-one process everything here does nothing.
-
-The only collective is all_reduce: both backends have it for every device.
+augmentation and attack starts are those of one process, batch norm and gradients those of the
+global batch: the number of processes changes results by rounding only. The only collective is
+all_reduce, which both backends have for every device.
 """
 
 from __future__ import annotations
@@ -158,7 +156,7 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, eps: float):  # type: ignore[no-untyped-def]
-        """N x C x H x W to itself normalised, and mean and biased variance, 1 x C x 1 x 1."""
+        # N x C x H x W to itself normalised, and mean and biased variance, 1 x C x 1 x 1.
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         mine = share()
         # Moments of every process beside each other: combined from means and variances
@@ -176,7 +174,6 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor, *_: Any):  # type: ignore[no-untyped-def]
-        """Gradient of the normalised batch to that of the input."""
         x, center, scale = ctx.saved_tensors
         normalised = (x - center) * scale
         wide = grad.to(normalised.dtype)

@@ -42,12 +42,9 @@ log = logging.getLogger(__name__)
 class Run:
     """What a training run needs beside its trainee and its images.
 
-    Attributes:
-        identity: path of the model, for messages.
-        attack: the inner maximisation; None trains naturally.
-        dataset: its augmentation.
-        selections: which epochs to keep.
-        seed: seed of batches, augmentation and attack starts.
+    ``identity`` is the model's path, for messages; without an ``attack``, the inner maximisation,
+    it trains naturally; ``dataset`` says how to augment, ``selections`` which epochs to keep;
+    ``seed`` is of batches, augmentation and attack starts.
     """
 
     identity: str
@@ -131,9 +128,9 @@ class _Loop:
                 wanted = line["epoch"] == run.settings.epochs
             else:
                 split = "test" if selection is Selection.BEST_TEST else "validation"
-                score = line[f"{split}_{goal}"]
-                wanted = score > state.best.get(selection.value, -1.0)
-                state.best[selection.value] = max(score, state.best.get(selection.value, -1.0))
+                score, best = line[f"{split}_{goal}"], state.best.get(selection.value, -1.0)
+                wanted = score > best
+                state.best[selection.value] = max(score, best)
             if wanted:
                 state.kept[selection.value] = self.trainee.contents()
 
@@ -143,8 +140,8 @@ class _Loop:
         ``began``: when the pass would have begun without a stop, on the performance counter.
         """
         run, part, images = self.run, self.state.part, self.splits.train
-        device = images.device
-        rng = generator("train attack", run.seed, self.state.epoch, device=device)
+        device, epoch = images.device, self.state.epoch
+        rng = generator("train attack", run.seed, epoch, device=device)
         if part.rng is not None:
             rng.set_state(part.rng)
         self.trainee.model.train()
@@ -156,7 +153,7 @@ class _Loop:
                 part.totals = torch.cat([part.totals, mean(torch.stack(new)).cpu()])
                 new.clear()
             losses, present = part.totals[:, 0], changing(self.trainee, self.optimiser)
-            check_training(losses, present, self.state.epoch + 1, self.rate, run.identity)
+            check_training(losses, present, epoch + 1, self.rate, run.identity)
             part.overrun, part.rng = float(largest(overrun)), rng.get_state()
             part.seconds = time.perf_counter() - began
 
@@ -164,15 +161,9 @@ class _Loop:
             note()
             return self.captured()
 
-        rest = images.training_batches(
-            run.dataset,
-            run.settings.batch_size,
-            run.seed,
-            self.state.epoch,
-            share(),
-            len(part.totals),
-        )
-        for done, (x, labels) in enumerate(rest, len(part.totals) + 1):
+        size, skip = run.settings.batch_size, len(part.totals)
+        rest = images.training_batches(run.dataset, size, run.seed, epoch, share(), skip)
+        for done, (x, labels) in enumerate(rest, skip + 1):
             with training_step(run.settings.precision, device):
                 new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
             self.beat(noted, done)

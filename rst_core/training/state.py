@@ -35,12 +35,8 @@ class Part:
 class State:
     """Everything a run carries from one step to the next, beside trainee and optimiser.
 
-    Attributes:
-        epoch: finished epochs.
-        part: of the next one.
-        best: best score of every selection that has one.
-        kept: model contents of every selection.
-        metrics: a line a finished epoch.
+    ``epoch`` counts finished ones, ``part`` is of the next; ``best`` score and ``kept`` contents
+    are by selection; ``metrics`` have a line a finished epoch.
     """
 
     epoch: int = 0

@@ -18,12 +18,7 @@ from rst_core.vocabulary import Pattern, ScoreInit
 
 
 class Trainee(Protocol):
-    """A model and the tensors an optimiser may change.
-
-    Attributes:
-        model: the network with its batch-norm statistics.
-        variables: leaf tensors that require a gradient, by name.
-    """
+    """A model with its batch-norm statistics, and the leaf tensors that an optimiser changes."""
 
     model: Classifier
     variables: dict[str, Tensor]
