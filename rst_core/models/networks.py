@@ -1,122 +1,28 @@
-"""The paper's networks [4.1], their random initialisations and parameter counts.
-
-Batch norm carries no learned affine parameters and no layer has a bias, so that the
-convolutions and the classifier are all there is to prune (design decision; as in
-Ramanujan et al. [51]).
-"""
+"""Classifiers on [0, 1] images, their random initialisations [4.1] and parameter counts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import assert_never
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from rst_core.device.arithmetic import memory_format
-from rst_core.device.compat import import_torchvision
 from rst_core.device.seeding import generator
-from rst_core.models.postact import PostActResNet18
+from rst_core.models.architectures import BUILDERS
 from rst_core.settings import NetworkSettings
-from rst_core.vocabulary import Architecture, Init, Precision
-
-_batch_norm = partial(nn.BatchNorm2d, affine=False)
-
-
-def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False)
-
-
-class PreActBlock(nn.Module):
-    """Pre-activation residual block of two 3x3 convolutions (He et al., 2016)."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
-        super().__init__()
-        self.bn1 = _batch_norm(channels_in)
-        self.conv1 = _conv(channels_in, channels_out, 3, stride)
-        self.bn2 = _batch_norm(channels_out)
-        self.conv2 = _conv(channels_out, channels_out, 3)
-        changes_shape = stride != 1 or channels_in != channels_out
-        self.shortcut = _conv(channels_in, channels_out, 1, stride) if changes_shape else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """N x in x H x W to N x out x H/stride x W/stride."""
-        activated = F.relu(self.bn1(x))
-        skip: Tensor = x if self.shortcut is None else self.shortcut(activated)
-        out: Tensor = self.conv2(F.relu(self.bn2(self.conv1(activated))))
-        return skip + out
-
-
-class PreActNet(nn.Module):
-    """Pre-activation residual network for small images: stem, stages, norm, pool, classifier.
-
-    ``stages`` are (channels, blocks, stride of the first block).
-    """
-
-    def __init__(self, stem: int, stages: list[tuple[int, int, int]], classes: int) -> None:
-        super().__init__()
-        self.conv1 = _conv(3, stem, 3)
-        blocks: list[nn.Module] = []
-        channels = stem
-        for channels_out, count, stride in stages:
-            for i in range(count):
-                blocks.append(PreActBlock(channels, channels_out, stride if i == 0 else 1))
-                channels = channels_out
-        self.blocks = nn.Sequential(*blocks)
-        self.bn = _batch_norm(channels)
-        self.classifier = nn.Linear(channels, classes, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """N x 3 x H x W to N x classes."""
-        x = F.relu(self.bn(self.blocks(self.conv1(x))))
-        logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
-        return logits
-
-
-def _preact_resnet18(width: float, classes: int) -> nn.Module:
-    c = [max(1, round(width * n)) for n in (64, 128, 256, 512)]
-    return PreActNet(c[0], [(c[0], 2, 1), (c[1], 2, 2), (c[2], 2, 2), (c[3], 2, 2)], classes)
-
-
-def _wide_resnet34(width: float, classes: int) -> nn.Module:
-    """Depth 34, widening 10: what the paper's parameter counts of "WideResNet32" say."""
-    c = [max(1, round(width * n)) for n in (160, 320, 640)]
-    return PreActNet(16, [(c[0], 5, 1), (c[1], 5, 2), (c[2], 5, 2)], classes)
-
-
-def _torchvision(name: str) -> Callable[[float, int], nn.Module]:
-    def build(width: float, classes: int) -> nn.Module:  # NetworkSettings has width 1 only
-        constructor = getattr(import_torchvision().models, name)
-        network: nn.Module = constructor(num_classes=classes, norm_layer=nn.BatchNorm2d)
-        # The constructor fills affine norms, so they are taken away only afterwards.
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.affine, module.weight, module.bias = False, None, None  # type: ignore[assignment]
-        network.fc.register_parameter("bias", None)  # type: ignore[union-attr]
-        return network
-
-    return build
-
-
-_BUILDERS: dict[Architecture, Callable[[float, int], nn.Module]] = {
-    Architecture.PREACT_RESNET18: _preact_resnet18,
-    Architecture.POSTACT_RESNET18: PostActResNet18,
-    Architecture.WIDE_RESNET34: _wide_resnet34,
-    Architecture.RESNET18: _torchvision("resnet18"),
-    Architecture.RESNET50: _torchvision("resnet50"),
-    Architecture.RESNET101: _torchvision("resnet101"),
-}
+from rst_core.vocabulary import Init, Precision
 
 
 def _shapes(settings: NetworkSettings, classes: int) -> nn.Module:
     """A network on the meta device: its tensors have shapes and no memory."""
     with torch.device("meta"):
-        return _BUILDERS[settings.architecture](settings.width, classes)
+        return BUILDERS[settings.architecture](settings.width, classes)
 
 
 class Classifier(nn.Module):
