@@ -17,23 +17,14 @@ from torch import Tensor
 from rst_core.attacks.gradient import LogitFunction, input_gradient, pgd
 from rst_core.data.images import LabelledImages
 from rst_core.device.seeding import generator
-from rst_core.settings import AttackSpec
-from rst_core.vocabulary import AttackMethod, Norm
+from rst_core.settings import validation_attack
 
 #: Images that are looked at: enough to see a symptom, few beside any attack.
 IMAGES = 100
 
 #: A ball so large, a quarter of the pixel range each way, that an attack that works leaves none.
-LARGE = AttackSpec(
-    name="pgd20",
-    method=AttackMethod.PGD,
-    norm=Norm.LINF,
-    eps=64.0,
-    steps=20,
-    # PGD-20's own share of eps; its step of 2 would not cross the ball.
-    step_size=16.0,
-    random_start=True,
-)
+#: The step is a quarter of eps: PGD-20's step of 2 would not cross the ball.
+LARGE = validation_attack(64.0, 20)
 
 
 @dataclass(frozen=True)

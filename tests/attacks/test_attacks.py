@@ -9,19 +9,11 @@ from torch.nn import functional as F
 from rst_core.attacks import _ATTACKS, run_attack
 from rst_core.attacks.budget import BudgetError, excess, image_units
 from rst_core.attacks.gradient import input_gradient
-from rst_core.settings import AttackSpec
+from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
 from tests.conftest import narrow_classifier
 
-PGD = AttackSpec(
-    name="pgd",
-    method=AttackMethod.PGD,
-    norm=Norm.LINF,
-    eps=8,
-    steps=5,
-    step_size=2,
-    random_start=True,
-)
+PGD = validation_attack(8, 5)
 
 
 def rng(seed: int = 0) -> torch.Generator:

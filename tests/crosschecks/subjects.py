@@ -22,6 +22,7 @@ from rst_core.settings import (
     NetworkSettings,
     TrainingSettings,
     training_attack,
+    validation_attack,
 )
 from rst_core.training.loop import Run, train
 from rst_core.training.trainee import WeightTrainee
@@ -38,15 +39,7 @@ from tests.conftest import DIGITS, narrow_classifier
 
 #: Size of the specs below, in 1/255; :func:`at` gives them a subject's own.
 EPS = 16.0
-PGD20 = AttackSpec(
-    name="pgd20",
-    method=AttackMethod.PGD,
-    norm=Norm.LINF,
-    eps=EPS,
-    steps=20,
-    step_size=EPS / 4,
-    random_start=True,
-)
+PGD20 = validation_attack(EPS, 20)
 FGSM = dataclasses.replace(PGD20, name="fgsm", steps=1, step_size=EPS, random_start=False)
 PGD100 = dataclasses.replace(PGD20, name="pgd100", steps=100, restarts=5)
 CW_INF = AttackSpec(

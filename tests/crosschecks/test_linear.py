@@ -11,7 +11,7 @@ from torch import Tensor
 from rst_core.attacks import run_attack
 from rst_core.attacks.bandits import gradient_estimate, learn
 from rst_core.attacks.budget import image_units
-from rst_core.settings import AttackSpec
+from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
 from tests.attacks.test_attacks import linear
 from tests.crosschecks.subjects import rng
@@ -36,15 +36,7 @@ def survivors(spec: AttackSpec) -> Tensor:
 
 def gradient_spec(method: AttackMethod, norm: Norm, eps: float) -> AttackSpec:
     """An iterated gradient attack that surely reaches the ball's far side."""
-    return AttackSpec(
-        name=method.value,
-        method=method,
-        norm=norm,
-        eps=eps,
-        steps=40,
-        step_size=eps / 4,
-        random_start=True,
-    )
+    return dataclasses.replace(validation_attack(eps, 40), method=method, norm=norm)
 
 
 def bandits_spec(eps: float, queries: int) -> AttackSpec:

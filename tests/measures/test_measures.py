@@ -17,21 +17,13 @@ from rst_core.models.files import Head, batch_norm_statistics, load_model, model
 from rst_core.models.masks import top_k_mask
 from rst_core.models.networks import prunable_weights
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
-from rst_core.settings import AttackSpec
+from rst_core.settings import validation_attack
 from rst_core.training.trainee import MaskTrainee
-from rst_core.vocabulary import AttackMethod, Norm, Origin, Pattern, Selection
+from rst_core.vocabulary import AttackMethod, Origin, Pattern, Selection
 from tests.attacks.attack_examples import EXAMPLES
 from tests.conftest import DIGITS, NARROW, NETWORK, narrow_classifier, rst
 
-PGD = AttackSpec(
-    name="pgd4",
-    method=AttackMethod.PGD,
-    norm=Norm.LINF,
-    eps=8,
-    steps=4,
-    step_size=2,
-    random_start=True,
-)
+PGD = validation_attack(8, 4)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from rst_core.device.seeding import generator
 from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
 from rst_core.models.masks import kept_count, top_k_mask
-from rst_core.settings import AttackSpec, TrainingSettings, training_attack
+from rst_core.settings import TrainingSettings, training_attack, validation_attack
 from rst_core.training.loop import Run, step, train
 from rst_core.training.trainee import MaskTrainee, WeightTrainee
-from rst_core.vocabulary import AttackMethod, Norm, Pattern, Precision, SearchMethod, Selection
+from rst_core.vocabulary import Pattern, Precision, SearchMethod, Selection
 from tests.checkpoints import InMemory, Interrupted
 from tests.conftest import BRIEF, DIGITS, narrow_classifier
 
@@ -310,10 +310,6 @@ def test_a_searched_ticket_beats_a_random_mask_by_far(digits):
     model = build_classifier(settings, DIGITS.classes, DIGITS.mean, DIGITS.std)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
     trainee = MaskTrainee(model, 0.3, Pattern.ELEMENT, 0)
-    pgd10 = AttackSpec(
-        name="pgd10", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=10, step_size=2,
-        random_start=True,
-    )  # fmt: skip
 
     def accuracies():
         fixed = {n: w.detach() for n, w in trainee.weights().items()}
@@ -321,7 +317,7 @@ def test_a_searched_ticket_beats_a_random_mask_by_far(digits):
         def view(x):
             return torch.func.functional_call(trainee.model.eval(), fixed, (x,))
 
-        found = attack_and_judge(view, {"self": view}, digits.test, pgd10)
+        found = attack_and_judge(view, {"self": view}, digits.test, validation_attack(8, 10))
         robust = found.outcomes["self"]
         natural = natural_outcomes(view, digits.test)
         return natural.float().mean().item(), robust.float().mean().item()
