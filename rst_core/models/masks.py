@@ -40,17 +40,16 @@ def top_k_mask(scores: Tensor, keep_ratio: float) -> Tensor:
     check_keep_ratio(keep_ratio)
     magnitude = scores.detach().abs()
     keep = kept_count(magnitude.numel(), keep_ratio)
-    if keep == magnitude.numel():
+    pruned, on_cpu = magnitude.numel() - keep, magnitude.device.type == "cpu"
+    if not pruned:
         return torch.ones_like(scores, dtype=torch.bool)
-    pruned = magnitude.numel() - keep
-    if magnitude.device.type == "cpu":
+    if on_cpu:
         threshold = _smallest(magnitude, pruned)
         mask = magnitude >= threshold
         if int(mask.count_nonzero()) == keep:
             return mask
-        magnitude = magnitude.flatten()
-    else:
-        magnitude = magnitude.flatten()
+    magnitude = magnitude.flatten()
+    if not on_cpu:
         threshold = _smallest_by_topk(magnitude, pruned)
     above = magnitude > threshold
     ties = magnitude == threshold
