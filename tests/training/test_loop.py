@@ -264,7 +264,7 @@ def test_batches_are_seeded_shuffled_and_complete(few_digits):
 def test_bfloat16_training_stays_near_float32(uninterrupted):
     half = dataclasses.replace(BRIEF, precision=Precision.BFLOAT16)
     exactly, roughly = (
-        metrics(uninterrupted(dense, RUN)[1])[-1]
+        metrics(uninterrupted(dense, run)[1])[-1]
         for run in (RUN, dataclasses.replace(RUN, settings=half))
     )
     assert roughly["train_loss"] == pytest.approx(exactly["train_loss"], rel=0.1)
