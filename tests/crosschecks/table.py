@@ -71,34 +71,23 @@ def subject_rows(subject: Subject) -> Iterator[Row]:
 
 def linear_rows() -> Iterator[Row]:
     """The same for the linear model, whose reference is its exact answer."""
-    for method, norm, size in (
-        (AttackMethod.PGD, Norm.LINF, 3.0),
-        (AttackMethod.PGD, Norm.L2, 0.06),
-        (AttackMethod.CW_INF, Norm.LINF, 3.0),
-    ):
-        mine = linear.survivors(linear.gradient_spec(method, norm, size))
-        exact = linear.exact_survivors(size, norm)
-        yield (
-            "linear",
-            f"{method} {norm}, eps {size:g}",
-            "exact answer",
-            len(mine),
-            _percent(mine),
-            _percent(exact),
-            "at most 1 image differs",
+    attacks = [
+        (f"{method} {norm}, eps {size:g}", linear.gradient_spec(method, norm, size), size,
+         "at most 1 image differs")
+        for method, norm, size in (
+            (AttackMethod.PGD, Norm.LINF, 3.0),
+            (AttackMethod.PGD, Norm.L2, 0.06),
+            (AttackMethod.CW_INF, Norm.LINF, 3.0),
         )
-    for size in (1.0, 3.0):
-        for queries in (20, 200, 10_000):
-            mine = linear.survivors(linear.bandits_spec(size, queries))
-            yield (
-                "linear",
-                f"Bandits, eps {size:g}, {queries} queries",
-                "exact answer",
-                len(mine),
-                _percent(mine),
-                _percent(linear.exact_survivors(size, Norm.LINF)),
-                "within 3 points" if queries == 10_000 else "falls with queries",
-            )
+    ] + [
+        (f"Bandits, eps {size:g}, {queries} queries", linear.bandits_spec(size, queries), size,
+         "within 3 points" if queries == 10_000 else "falls with queries")
+        for size, queries in itertools.product((1.0, 3.0), (20, 200, 10_000))
+    ]  # fmt: skip
+    for attack, spec, size, demand in attacks:
+        mine, exact = linear.survivors(spec), linear.exact_survivors(size, spec.norm)
+        numbers = _percent(mine), _percent(exact)
+        yield "linear", attack, "exact answer", len(mine), *numbers, demand
 
 
 def _table(heads: list[str], rows: Iterable[tuple[object, ...]]) -> None:
@@ -120,20 +109,14 @@ def order_rows(subject: Subject) -> Iterator[tuple[str, str, str]]:
         yield f"PGD-20, eps {size:g}", _percent(outcomes), _percent(outcomes[:few])
 
 
-def subjects() -> Iterator[Subject]:
-    """The trained models, each when it is its turn."""
-    yield digits_subject()
-    archive = SHARED_DATA / ARCHIVE
-    if archive.is_file():
-        yield cifar_subject(archive)
-    else:
-        print(f"left out: no {archive.name} beside this checkout", file=sys.stderr)
-
-
 def main() -> None:
     """Train, measure, and print Markdown."""
     began = time.process_time()
-    trained = list(subjects())
+    trained, archive = [digits_subject()], SHARED_DATA / ARCHIVE
+    if archive.is_file():
+        trained.append(cifar_subject(archive))
+    else:
+        print(f"left out: no {archive.name} beside this checkout", file=sys.stderr)
     heads = ["Model", "Attack", "Reference", "Images", "Ours", "Reference's", "Test"]
     found = itertools.chain.from_iterable(map(subject_rows, trained))
     _table(heads, itertools.chain(found, linear_rows()))
