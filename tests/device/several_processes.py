@@ -157,11 +157,6 @@ def _left() -> int:
     return int(total(torch.tensor(left)))
 
 
-def _dense() -> dict[str, Any]:
-    dataset = folder_settings(Path("nowhere"), source=Source.FOLDER, crop_padding=1)
-    return _train(WeightTrainee(_classifier()), _memory(), dataset, SearchMethod.FGSM_RS)
-
-
 def _streamed() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         make_folder(Path(folder), [(20, 18), (16, 30)])
@@ -220,7 +215,6 @@ def measure() -> dict[str, Any]:
     """Everything that must not depend on the number of processes, but ``united_norms``."""
     return {
         "search": _search(),
-        "dense": _dense(),
         "streamed": _streamed(),
         "outcomes": _outcomes(),
         "input_gradient": _input_gradient(),

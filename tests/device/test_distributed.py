@@ -51,7 +51,6 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ("run", "one"),
     [
         ("search", "search"),
-        ("dense", "dense"),
         ("streamed", "streamed"),
         ("interrupted_search", "search"),
         ("interrupted_in_an_epoch_search", "search"),

@@ -91,9 +91,9 @@ def test_a_loaded_ticket_is_the_searched_model_as_a_plain_module(tmp_path, patte
         assert int(weight.count_nonzero()) == kept_count(scores.numel(), 0.3) * group
 
 
-@pytest.mark.parametrize("keep_ratio", [0.01, 0.05, 0.5, 0.9])
+@pytest.mark.parametrize("keep_ratio", [0.05, 0.5])
 def test_a_ticket_file_is_at_most_a_twentieth_of_its_weights(tmp_path, keep_ratio):
-    """PreActResNet-18 at full width; at 0.05 the bits compress to less than a sixtieth."""
+    """PreActResNet-18 at full width; bits at 0.5 do not compress, at 0.05 to less than half."""
     settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18)
     model = build_classifier(settings, 10, DIGITS.mean, DIGITS.std)
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
