@@ -7,6 +7,7 @@ libraries compute is not touched.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -62,9 +63,14 @@ def draw_seed(rng: torch.Generator) -> int:
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's global generators at ``seed`` inside, and as they were afterwards."""
+    trace = sys.gettrace()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        yield
+        try:
+            yield
+        finally:
+            # Auto-Attack's check for dynamic models switches tracing off for good.
+            sys.settrace(trace)
 
 
 def _on_the_standing(

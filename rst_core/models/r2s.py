@@ -82,7 +82,7 @@ class RandomSwitch(nn.Module):
 
     Args:
         model: holds the frozen weights, unmasked; it is left as it is and shares its weights.
-        masks: for each ticket its boolean masks by parameter name.
+        masks: for each ticket its boolean masks by parameter name; ``ValueError`` for fewer than two.
         statistics: for each ticket its batch-norm statistics.
         switch: draw one ticket a ``call``, or one an ``image``; else ``ValueError``.
         seed: seed of the draws; None draws anew in every process.
