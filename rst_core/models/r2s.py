@@ -82,10 +82,13 @@ class RandomSwitch(nn.Module):
 
     Args:
         model: holds the frozen weights, unmasked; it is left as it is and shares its weights.
-        masks: for each ticket its boolean masks by parameter name; ``ValueError`` for fewer than two.
+        masks: for each ticket its boolean masks by parameter name.
         statistics: for each ticket its batch-norm statistics.
-        switch: draw one ticket a ``call``, or one an ``image``; else ``ValueError``.
+        switch: draw one ticket a ``call``, or one an ``image``.
         seed: seed of the draws; None draws anew in every process.
+
+    Raises:
+        ValueError: for fewer than two tickets, or an unknown ``switch``.
     """
 
     def __init__(
