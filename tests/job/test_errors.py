@@ -26,9 +26,8 @@ from rst_core.vocabulary import Pattern, Precision, Selection
 from tests.checkpoints import InMemory
 from tests.conftest import DIGITS, NARROW, ROOT, narrow_classifier, rst
 from tests.job.test_cli import PGD
-from tests.training.test_loop import dense, run, search
+from tests.training.test_loop import RUN, dense, search
 
-__all__ = ["run"]  # a fixture
 
 CELLS = "results/cells/digits/narrow/signed_kaiming_constant-seed0"
 TICKET = f"{CELLS}/rst-keep0.3-element-pgd7-eps8/best_val/ticket.pt"
@@ -75,7 +74,7 @@ def test_divergence_ends_the_cell_with_a_sentence_a_status_and_no_result(results
 
 @pytest.mark.parametrize("trainee", [search, dense])
 @pytest.mark.parametrize("what", ["variable", "statistics"])
-def test_a_number_that_is_not_finite_is_never_saved(run, few_digits, trainee, what):
+def test_a_number_that_is_not_finite_is_never_saved(few_digits, trainee, what):
     made = trainee()
 
     class Breaking(InMemory):
@@ -89,7 +88,7 @@ def test_a_number_that_is_not_finite_is_never_saved(run, few_digits, trainee, wh
 
     checkpoints = Breaking()
     with pytest.raises(DivergedError, match=r"epoch 2, at learning rate 0\.1"):
-        train(made, few_digits, run, checkpoints)
+        train(made, few_digits, RUN, checkpoints)
     assert len(checkpoints.saved["state"]["metrics"]) == 1
 
 
