@@ -28,7 +28,6 @@ from tests.conftest import DIGITS, NARROW, ROOT, narrow_classifier, rst
 from tests.job.test_cli import PGD
 from tests.training.test_loop import RUN, dense, search
 
-
 CELLS = "results/cells/digits/narrow/signed_kaiming_constant-seed0"
 TICKET = f"{CELLS}/rst-keep0.3-element-pgd7-eps8/best_val/ticket.pt"
 SETTINGS = {
