@@ -62,6 +62,8 @@ def test_adversarial_images_and_outcomes_are_the_cpus(gpu, one_format, few_digit
         # Against a random defence there is no first success.
         spec = dataclasses.replace(spec, stop_at_success=False)
     pixels = few_digits.test.pixels[:3]
+    # Auto-Attack asks ten thousand times a batch.
+    batches = 1 if method is AttackMethod.AUTO_ATTACK else 2
     # What the untrained model says, so that there is something to attack; one image is wrong.
     labels = models(CPU, 1, tiny_classifier)[0](as_float(pixels)).argmax(1)
     labels[1] = (labels[1] + 1) % 10
@@ -70,9 +72,8 @@ def test_adversarial_images_and_outcomes_are_the_cpus(gpu, one_format, few_digit
         source = adversary_view(members, method) if method.on_sets else members[0]
         judges = {"own": members[0], "other": noting(members[1], seen)}
         images = Images(pixels, labels).to(device)
-        found.append(attack_and_judge(source, judges, images, spec, batch_size=2))
+        found.append(attack_and_judge(source, judges, images, spec, batch_size=4 - batches))
     on_gpu, on_cpu = found
-    batches = 2
     assert len(seen) == 2 * batches
     for ours, theirs in zip(seen[:batches], seen[batches:], strict=True):
         assert torch.equal(ours, theirs), "the adversarial images"
