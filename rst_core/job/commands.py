@@ -10,6 +10,7 @@ from typing import Any
 
 import rst_core
 from rst_core.data.manifest import Manifest, read_manifest
+from rst_core.forms import check_name
 from rst_core.identity import (
     Dense,
     Evaluation,
@@ -18,7 +19,6 @@ from rst_core.identity import (
     Ticket,
     TrainingCell,
     TransferRow,
-    check_name,
     split_cell_path,
 )
 from rst_core.job.flags import add_flags, settings_of
