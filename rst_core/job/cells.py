@@ -190,7 +190,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
 
     The images are made once, and evaluated on what they were made on, or on a row's judges [6.1].
     """
-    spec, root = recipe.spec, recipe.root
+    spec, root = recipe.attack, recipe.root
     source, members = _attacked(root, recipe.cell, spec.method)
     test = _splits(job, recipe).test.to(default_device())
     images = test.first(spec.images)

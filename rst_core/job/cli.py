@@ -101,9 +101,10 @@ def ended(command: str, make: Callable[[], int], after_interrupt: str = "") -> i
 
 def _run(words: list[str], arguments: argparse.Namespace, preemption: Preemption) -> int:
     """Make what is asked for, unless it is there already: that costs neither torch nor a lease."""
-    job = COMMANDS[arguments.command].job(arguments)
-    if not isinstance(job, Recipe):
-        return job()
+    command = COMMANDS[arguments.command]
+    if command.do:
+        return command.do(arguments)
+    job = command.job(arguments)
     if given := os.environ.get(_CLAIM):
         number, token, folder = given.split(" ", 2)
         preemption.lease_lost = Claim(Path(folder), int(number), token).lost

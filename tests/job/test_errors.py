@@ -46,11 +46,6 @@ def words(**changes: object) -> list[str]:
     return ["search", TICKET, "--data", "data.json", "--settings", json.dumps(document)]
 
 
-def patched(monkeypatch, make) -> None:
-    changed = dataclasses.replace(commands.COMMANDS["search"], make=make)
-    monkeypatch.setitem(commands.COMMANDS, "search", changed)
-
-
 def one_line(capsys) -> str:
     text = capsys.readouterr().err.strip()
     assert "Traceback" not in text
@@ -197,7 +192,7 @@ def test_what_is_not_foreseen_is_a_sentence_and_a_traceback_in_the_log(
     def broken(*settings):
         return {}["x"]
 
-    patched(monkeypatch, broken)
+    monkeypatch.setattr(commands, "settings_of", broken)
     assert main(words()) == 1
     text = capsys.readouterr().err.strip().splitlines()
     assert text[0].startswith("Traceback")
@@ -208,7 +203,7 @@ def test_ctrl_c_is_one_line(results, capsys, monkeypatch):
     def pressed(*settings):
         raise KeyboardInterrupt
 
-    patched(monkeypatch, pressed)
+    monkeypatch.setattr(commands, "settings_of", pressed)
     assert main(words()) == INTERRUPTED
     said = capsys.readouterr().err.strip()
     assert said == "rst search: interrupted; the same command continues from what was saved"
