@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import fields
 from enum import StrEnum
 from functools import cache
-from types import NoneType, UnionType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
+from rst_core.document import without_none
 from rst_core.ranges import require
 
 _NAME = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
 _NUMBER = r"\d+(?:\.\d+)?"
-_PATTERNS: dict[type, str] = {
+_PATTERNS: dict[Any, str] = {
     str: _NAME,
     int: r"\d+",
     float: _NUMBER,
-    tuple: rf"{_NUMBER}(?:\+{_NUMBER})+",
+    tuple[float, ...]: rf"{_NUMBER}(?:\+{_NUMBER})+",
 }
 _FIELD = re.compile(r"\{(\w+)\}")
 _CHOICE = re.compile(r"\[([^]|]*)\|?([^]]*)\]")
@@ -78,23 +78,20 @@ def _text(name: str, value: Any) -> str:
 @cache
 def types_of(formed: Any) -> dict[str, Any]:
     """Types of a class's fields, of optional ones without None."""
-    hints, found = get_type_hints(formed), {}
-    for name in (field.name for field in fields(formed)):
-        kind = hints[name]
-        if isinstance(kind, UnionType) and NoneType in get_args(kind):
-            kind = get_args(kind)[0]
-        found[name] = tuple if get_origin(kind) is tuple else kind
-    return found
+    hints = get_type_hints(formed)
+    return {field.name: without_none(hints[field.name]) for field in fields(formed)}
 
 
 @cache
 def pattern(kind: Any) -> str:
     """How objects of a type are written: a regular expression, in which fields are named groups."""
-    if issubclass(kind, Formed):
-        others = rf"(?!{kind.BUT}(?:\.|$))" if kind.BUT else ""
-        choices, types = others + _CHOICE.sub(r"(?:\1|\2)", kind.FORM), types_of(kind)
-        return _FIELD.sub(lambda field: f"(?P<{field[1]}>{pattern(types[field[1]])})", choices)
-    return "|".join(kind) if issubclass(kind, StrEnum) else _PATTERNS[kind]
+    if kind in _PATTERNS:
+        return _PATTERNS[kind]
+    if issubclass(kind, StrEnum):
+        return "|".join(kind)
+    others = rf"(?!{kind.BUT}(?:\.|$))" if kind.BUT else ""
+    choices, types = others + _CHOICE.sub(r"(?:\1|\2)", kind.FORM), types_of(kind)
+    return _FIELD.sub(lambda field: f"(?P<{field[1]}>{pattern(types[field[1]])})", choices)
 
 
 def regex(kind: Any) -> str:
@@ -105,13 +102,12 @@ def regex(kind: Any) -> str:
 def read(kind: Any, groups: Mapping[str, str | None], **known: Any) -> Any:
     """The object whose fields are the groups of its pattern, but for those that are known."""
     for name, part in types_of(kind).items():
-        text = groups.get(name)
-        if name in known:
-            continue
-        if text is None:
-            known[name] = getattr(kind, name, None)
-        elif issubclass(part, Formed):
-            known[name] = read(part, groups)
-        else:
-            known[name] = tuple(map(float, text.split("+"))) if part is tuple else part(text)
+        if name not in known:
+            text = groups[name]
+            if text is None:
+                known[name] = getattr(kind, name, None)
+            elif part == tuple[float, ...]:
+                known[name] = tuple(map(float, text.split("+")))
+            else:
+                known[name] = read(part, groups) if issubclass(part, Formed) else part(text)
     return kind(**known)

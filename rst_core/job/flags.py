@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rst_core.document import converted, from_document
+from rst_core.document import converted, from_document, without_none
 
 
 class UsageError(ValueError):
@@ -54,8 +54,7 @@ def add_settings(parser: argparse.ArgumentParser, sections: Mapping[str, type]) 
 
 def _kind(annotation: Any) -> dict[str, Any]:
     """What argparse has to know of a field's type."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
+    annotation = without_none(annotation)
     if typing.get_origin(annotation) is tuple:
         item, *rest = typing.get_args(annotation)
         return _kind(item) | {"nargs": "*" if rest == [Ellipsis] else 1 + len(rest)}
