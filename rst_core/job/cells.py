@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from rst_core.attacks.gradient import LogitFunction
+from rst_core.curves import METRICS
 from rst_core.data.images import Splits
 from rst_core.data.manifest import SPLITS, Manifest, write_manifest
 from rst_core.data.source_files import fingerprint
@@ -30,7 +31,7 @@ from rst_core.identity import (
 from rst_core.job.checkpoint import INTERVAL, Checkpoint
 from rst_core.job.curve import GrowingCurve
 from rst_core.job.log import log
-from rst_core.job.places import checkpoint_path, metrics_path
+from rst_core.job.places import checkpoint_path
 from rst_core.job.preemption import Preemption
 from rst_core.job.recipe import (
     AttackRecipe,
@@ -128,7 +129,7 @@ def _train(job: _Job, recipe: TrainingRecipe) -> None:
         return
     job.preemption.check()
     # Before the models, which name it: a job that is killed in between makes them again.
-    made_with = {"curve": curve.move(metrics_path(recipe.root, model))}
+    made_with = {"curve": curve.move(recipe.root / model.path / METRICS)}
     _write_models(recipe, kept, job.work.finish(checkpoint.continued) | made_with)
     checkpoint.remove()
 
