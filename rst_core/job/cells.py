@@ -66,7 +66,7 @@ from rst_core.settings import DatasetSettings, training_attack
 from rst_core.storage import checksum, write_json
 from rst_core.training.loop import Run, train
 from rst_core.training.trainee import MaskTrainee, Trainee, WeightTrainee
-from rst_core.vocabulary import AttackMethod, Selection, Source
+from rst_core.vocabulary import Selection, Source
 
 #: Seconds between two checkpoints of an attack: short ones write none.
 ATTACK_INTERVAL = 60.0
@@ -191,8 +191,13 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
 
     The images are made once, and evaluated on what they were made on, or on a row's judges [6.1].
     """
-    spec, root = recipe.attack, recipe.root
-    source, members = _attacked(root, recipe.cell, spec.method)
+    spec, root, cell = recipe.attack, recipe.root, recipe.cell
+    members = {model.path: _load(root, model, cell.selection) for model in sources_of(cell)}
+    source: LogitFunction
+    if isinstance(cell.model, CandidateSet):
+        source = adversary_view(list(members.values()), spec.method)
+    else:
+        source = members[cell.model.path]
     test = _splits(job, recipe).test.to(default_device())
     images = test.first(spec.images)
     for name, member in members.items():
@@ -222,20 +227,8 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     if found.queries is not None:
         more["queries"] = pack_counts(found.queries.numpy())
     counts = {"attacked": len(images), "test_set": len(test)}
-    _write(job, recipe, recipe.cell, counts, results, checkpoint.continued, **more)
+    _write(job, recipe, cell, counts, results, checkpoint.continued, **more)
     checkpoint.remove()
-
-
-def _attacked(
-    root: Path, cell: Evaluation | TransferRow, method: AttackMethod
-) -> tuple[LogitFunction, dict[str, Classifier]]:
-    """What the adversary of a cell sees, and the models behind it by path."""
-    members = {model.path: _load(root, model, cell.selection) for model in sources_of(cell)}
-    if isinstance(cell.model, CandidateSet):
-        return adversary_view(list(members.values()), method), members
-    if method.on_sets:
-        raise ValueError(f"{method} attacks a candidate set, not {cell.model.path}")
-    return members[cell.model.path], members
 
 
 def _load(root: Path, model: Trained, selection: Selection) -> Classifier:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from rst_core.data.manifest import Manifest
 from rst_core.identity import (
+    CandidateSet,
     Cell,
     Dense,
     Evaluation,
@@ -193,7 +194,8 @@ class ImportRecipe(Recipe):
 class AttackRecipe(Recipe):
     """An attack; a transfer row is judged by ``judges``, others by what they attack.
 
-    Raises ``ValueError`` if the attack is not the one that the cell's name says, or too large.
+    Raises ``ValueError`` if the attack is not the one that the cell's name says, too large, or one
+    on candidate sets where there is none.
     """
 
     PARTS = ATTACK
@@ -211,6 +213,10 @@ class AttackRecipe(Recipe):
                     f"{key} is {found!r}, and {self.cell.path} says {value!r}; leave it out, or "
                     "name another cell"
                 )
+        if self.attack.method.on_sets and not isinstance(self.cell.model, CandidateSet):
+            raise ValueError(
+                f"{self.attack.method} attacks a candidate set, not {self.cell.model.path}"
+            )
         check_fits(self.attack, self.data.settings.image_size)
 
     @property
