@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 S = TypeVar("S")
+_hints = cache(typing.get_type_hints)
 
 
 def from_document(settings: type[S], values: object, where: str) -> S:
@@ -33,11 +34,6 @@ def from_document(settings: type[S], values: object, where: str) -> S:
         if name not in values and field.default is dataclasses.MISSING:
             raise ValueError(f"{prefix}{name} is missing")
     return settings(**{n: converted(v, hints[n], f"{prefix}{n}") for n, v in values.items()})
-
-
-@cache
-def _hints(settings: type) -> dict[str, Any]:
-    return typing.get_type_hints(settings)
 
 
 def without_none(annotation: Any) -> Any:

@@ -213,11 +213,7 @@ Model = Untrained | Trained | CandidateSet
 
 @cache
 def parse_model(path: str) -> Model:
-    """Return the model whose path this is.
-
-    Raises:
-        ValueError: if the path names no model, or is not how the model's path is written.
-    """
+    """The model whose path this is; ``ValueError`` unless it is written as the model's path is."""
     kind: Any
     for kind in get_args(Model):
         match = re.fullmatch(f"(?P<network>{pattern(Network)})/{pattern(kind)}", path)
@@ -311,11 +307,7 @@ Cell = TrainingCell | Evaluation | TransferRow | FeatureDistance
 
 
 def parse_cell(path: str) -> Cell:
-    """Return the cell whose path, relative to the cells' folder, this is.
-
-    Raises:
-        ValueError: if the path names no cell, or is not how the cell's path is written.
-    """
+    """The cell whose path this is; ``ValueError`` unless it is written as the cell's path is."""
     selections = "|".join(Selection)
     found = re.fullmatch(rf"((?:[^/]+/){{3}}[^/]+)(?:/({selections}))?/([^/]+)", path)
     if found:
@@ -346,11 +338,7 @@ def _cell_of(model: Model, selection: Selection | None, file: str) -> Cell | Non
 
 
 def split_cell_path(path: str) -> tuple[str, Cell]:
-    """Split a file's path into the cells' folder, which may have any depth, and the cell.
-
-    Raises:
-        ValueError: if no tail of the path names a cell.
-    """
+    """The folder of all cells and the cell in a file's path; ``ValueError`` if it names no cell."""
     parts = PurePosixPath(path).parts
     depth = 5 if parts[-2:-1] == (Untrained.FORM,) else 6
     return str(PurePosixPath(*parts[:-depth])), parse_cell("/".join(parts[-depth:]))

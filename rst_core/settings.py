@@ -172,7 +172,7 @@ class AttackSpec:
             require(self.eps is not None, "eps", self.eps, allowed)
         else:
             require(self.eps is None, "eps", self.eps, f"none: {self.method} has no ball")
-        norms, applied = norms_of(self.method), _APPLIES[self.method]
+        norms, applied = _NORMS.get(self.method, tuple(Norm)), _APPLIES[self.method]
         require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         for key in _METHOD_FIELDS:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
@@ -237,11 +237,6 @@ def check_fits(spec: AttackSpec, image_size: int) -> None:
     for key, size in sizes.items():
         allowed = f"at most {diameter:.4g} {pixels}, which is how far white is from black"
         require(size is None or size <= diameter, key, size, allowed)
-
-
-def norms_of(method: AttackMethod) -> tuple[Norm, ...]:
-    """Norms in which a method attacks."""
-    return _NORMS.get(method, tuple(Norm))
 
 
 def uses(method: AttackMethod, parameter: str) -> bool:
