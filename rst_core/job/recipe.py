@@ -191,7 +191,23 @@ class ImportRecipe(Recipe):
 
 
 @dataclass(frozen=True)
-class AttackRecipe(Recipe):
+class _MeasureRecipe(Recipe):
+    cell: Evaluation | TransferRow | FeatureDistance
+
+    @property
+    def cells(self) -> list[Evaluation | TransferRow | FeatureDistance]:
+        """The one cell."""
+        return [self.cell]
+
+    @property
+    def bases(self) -> list[TrainingCell]:
+        """What is measured; none for an untrained network."""
+        chosen = self.cell.selection
+        return [TrainingCell(model, chosen) for model in sources_of(self.cell) if chosen]
+
+
+@dataclass(frozen=True)
+class AttackRecipe(_MeasureRecipe):
     """An attack; a transfer row is judged by ``judges``, others by what they attack.
 
     Raises ``ValueError`` if the attack is not the one that the cell's name says, too large, or one
@@ -220,19 +236,13 @@ class AttackRecipe(Recipe):
         check_fits(self.attack, self.data.settings.image_size)
 
     @property
-    def cells(self) -> list[Evaluation | TransferRow]:
-        """The one cell."""
-        return [self.cell]
-
-    @property
     def bases(self) -> list[TrainingCell]:
         """What is attacked, and the judges."""
-        own = [TrainingCell(model, self.cell.selection) for model in sources_of(self.cell)]
-        return list(dict.fromkeys([*own, *self.judges]))
+        return list(dict.fromkeys([*super().bases, *self.judges]))
 
 
 @dataclass(frozen=True)
-class FeaturesRecipe(Recipe):
+class FeaturesRecipe(_MeasureRecipe):
     """Feature distances under noise of the sizes ``eps_grid``."""
 
     PARTS = FEATURES
@@ -244,17 +254,6 @@ class FeaturesRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.eps_grid), "eps_grid", self.eps_grid, "one or more sizes in 1/255")
-
-    @property
-    def cells(self) -> list[FeatureDistance]:
-        """The one cell."""
-        return [self.cell]
-
-    @property
-    def bases(self) -> list[TrainingCell]:
-        """The dense; none for the untrained network."""
-        chosen = self.cell.selection
-        return [TrainingCell(model, chosen) for model in sources_of(self.cell) if chosen]
 
 
 def named(cell: Cell) -> dict[str, Any]:
