@@ -20,12 +20,9 @@ from rst_core.device.distributed import default_device, share
 from rst_core.divergence import DivergedError
 from rst_core.identity import (
     CandidateSet,
-    Evaluation,
-    FeatureDistance,
     Model,
     Ticket,
     Trained,
-    TransferRow,
     Untrained,
 )
 from rst_core.job.checkpoint import INTERVAL, Checkpoint
@@ -227,7 +224,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     if found.queries is not None:
         more["queries"] = pack_counts(found.queries.numpy())
     counts = {"attacked": len(images), "test_set": len(test)}
-    _write(job, recipe, cell, counts, results, checkpoint.continued, **more)
+    _write(job, recipe, counts, results, checkpoint.continued, **more)
     checkpoint.remove()
 
 
@@ -260,7 +257,7 @@ def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
         raise DivergedError(f"{cell.model.path} has features that are not finite")
     if share().writes:
         counts = {"attacked": len(splits.test), "test_set": len(splits.test)}
-        _write(job, recipe, cell, counts, results)
+        _write(job, recipe, counts, results)
 
 
 def make_data_manifest(path: Path, name: str, dataset: DatasetSettings, download: bool) -> None:
@@ -307,8 +304,7 @@ def _splits(job: _Job, recipe: Recipe) -> Splits:
 
 def _write(
     job: _Job,
-    recipe: Recipe,
-    cell: Evaluation | TransferRow | FeatureDistance,
+    recipe: AttackRecipe | FeaturesRecipe,
     images: dict[str, int],
     results: Sequence[dict[str, Any]],
     continued: Sequence[str] = (),
@@ -316,5 +312,5 @@ def _write(
 ) -> None:
     job.preemption.check()
     path, provenance = recipe.outputs[0], job.work.finish(continued)
-    write_json(path, cell_record(cell, recipe.made_of, images, results, provenance, **more))
+    write_json(path, cell_record(recipe.cell, recipe.made_of, images, results, provenance, **more))
     log.info("wrote %s", path)
