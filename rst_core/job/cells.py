@@ -18,25 +18,13 @@ from rst_core.data.source_files import fingerprint
 from rst_core.data.sources import load_splits
 from rst_core.device.distributed import default_device, share
 from rst_core.divergence import DivergedError
-from rst_core.identity import (
-    CandidateSet,
-    Model,
-    Ticket,
-    Trained,
-    Untrained,
-)
+from rst_core.identity import CandidateSet, Model, Ticket, Trained, Untrained
 from rst_core.job.checkpoint import INTERVAL, Checkpoint
 from rst_core.job.curve import GrowingCurve
 from rst_core.job.log import log
 from rst_core.job.places import checkpoint_path
 from rst_core.job.preemption import Preemption
-from rst_core.job.recipe import (
-    AttackRecipe,
-    FeaturesRecipe,
-    ImportRecipe,
-    Recipe,
-    TrainingRecipe,
-)
+from rst_core.job.recipe import AttackRecipe, FeaturesRecipe, ImportRecipe, Recipe, TrainingRecipe
 from rst_core.job.records import Provenance
 from rst_core.key import sources_of
 from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
