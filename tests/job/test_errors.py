@@ -13,8 +13,7 @@ import torch
 
 from rst_core.divergence import DivergedError, check_training
 from rst_core.job import commands
-from rst_core.job.cli import INTERRUPTED, main
-from rst_core.job.errors import DIVERGED
+from rst_core.job.cli import DIVERGED, INTERRUPTED, main
 from rst_core.job.flags import to_flags
 from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.networks import draw_weight
