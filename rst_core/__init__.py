@@ -9,16 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rst_core.api import (
-        Accuracy,
-        RandomSwitch,
-        evaluate,
-        example_names,
-        load,
-        load_model,
-        load_random_switch,
-        load_test_images,
-    )  # fmt: skip
+    from rst_core.api import Accuracy, evaluate, example_names, load, load_test_images
+    from rst_core.models.files import load_model
+    from rst_core.models.r2s import RandomSwitch, load_random_switch
 
 __version__ = "0.1.0"
 __all__ = [

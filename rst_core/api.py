@@ -22,18 +22,13 @@ from rst_core.identity import CandidateSet, TrainingCell, Untrained, parse_model
 from rst_core.measures.evaluation import correct
 from rst_core.models.files import load_model, load_trained, model_path
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
-from rst_core.settings import AttackSpec, DatasetSettings
+from rst_core.settings import AttackSpec, DatasetSettings, pgd
 from rst_core.vocabulary import AttackMethod, Norm, Selection, Source
 
 #: Images and labels to adversarial images, as most libraries' attacks are called.
 AttackFunction = Callable[[Tensor, Tensor], Tensor]
 #: Float images N x 3 x H x W in [0, 1], and N class indices.
 LabelledBatch = tuple[Tensor, Tensor]
-
-__all__ = [
-    "Accuracy", "RandomSwitch", "evaluate", "example_names", "load", "load_model",
-    "load_random_switch", "load_test_images",
-]  # fmt: skip
 
 _RESULTS = Path("results")
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "tickets"
@@ -112,19 +107,14 @@ def load_test_images(
         FileNotFoundError: if there is no such dataset.
         ValueError: if its images do not agree with its settings.
     """
-    if not isinstance(source, DatasetSettings) and Path(source).is_dir():
-        pixels, labels = _folder_images(Path(source))
-        return pixels[:count].float().div(255), labels[:count]
+    if not isinstance(source, DatasetSettings) and (folder := Path(source)).is_dir():
+        halves = [half for half in (folder / "train", folder / "test") if half.is_dir()] or [folder]
+        classes = {path.name for half in halves for path in half.iterdir() if path.is_dir()}
+        found = read_folder(halves[-1], sorted(classes))
+        return found.pixels[:count].float().div(255), found.labels[:count]
     test = load_splits(_settings(source)).test.first(count)
-    _, found, labels = next(test.evaluation_batches(len(test)))
-    return found.contiguous(), labels
-
-
-def _folder_images(folder: Path) -> LabelledBatch:
-    halves = [half for half in (folder / "train", folder / "test") if half.is_dir()] or [folder]
-    classes = {path.name for half in halves for path in half.iterdir() if path.is_dir()}
-    found = read_folder(halves[-1], sorted(classes))
-    return found.pixels, found.labels
+    _, images, labels = next(test.evaluation_batches(len(test)))
+    return images.contiguous(), labels
 
 
 def _settings(source: str | Path | DatasetSettings) -> DatasetSettings:
@@ -193,13 +183,7 @@ def evaluate(
     natural = _share_right(members, images, batch_size, lambda start, clean, labels: clean)
     if attack is None:
         return Accuracy(_percent(natural), None, natural)
-    if isinstance(attack, str):
-        attack = _named(attack)
-    if isinstance(attack, AttackSpec):
-        attacked = _by_settings(attack, model, members)
-    else:
-        attacked = _by_function(attack)
-    outcomes = _share_right(members, images, batch_size, attacked)
+    outcomes = _share_right(members, images, batch_size, _batch_attack(attack, model, members))
     return Accuracy(_percent(natural), _percent(outcomes), outcomes)
 
 
@@ -230,31 +214,29 @@ def _named(attack: str) -> AttackSpec:
             "'auto_attack-eps8', settings (rst_core.settings.AttackSpec) or a function"
         )
     eps = float(match[3])
-    if match[2]:
-        return AttackSpec(name=match[2], method=AttackMethod.AUTO_ATTACK, norm=Norm.LINF, eps=eps)
-    return AttackSpec(
-        name=f"pgd{match[1]}", method=AttackMethod.PGD, norm=Norm.LINF, eps=eps,
-        steps=int(match[1]), step_size=2.0, random_start=True,
-    )  # fmt: skip
+    if match[1]:
+        return pgd(f"pgd{match[1]}", eps, int(match[1]), 2.0)
+    return AttackSpec(name=match[2], method=AttackMethod.AUTO_ATTACK, norm=Norm.LINF, eps=eps)
 
 
 #: The same, told the index of the batch's first image, by which random starts are drawn.
 _BatchAttack = Callable[[int, Tensor, Tensor], Tensor]
 
 
-def _by_function(attack: AttackFunction) -> _BatchAttack:
-    return lambda start, images, labels: attack(images, labels)
-
-
-def _by_settings(spec: AttackSpec, model: nn.Module, members: list[nn.Module]) -> _BatchAttack:
-    """As a cell of the workflow is attacked."""
+def _batch_attack(
+    attack: AttackSpec | AttackFunction | str, model: nn.Module, members: list[nn.Module]
+) -> _BatchAttack:
+    """An attack by settings as a cell of the workflow has it, or by a function."""
+    spec = _named(attack) if isinstance(attack, str) else attack
+    if not isinstance(spec, AttackSpec):
+        return lambda start, images, labels: spec(images, labels)
     source: LogitFunction = adversary_view(members, spec.method) if spec.method.on_sets else model
 
-    def attack(start: int, images: Tensor, labels: Tensor) -> Tensor:
+    def attacked(start: int, images: Tensor, labels: Tensor) -> Tensor:
         rng = generator("attack", spec.name, spec.seed, start)
         return run_attack(source, images, labels, spec, rng)
 
-    return attack
+    return attacked
 
 
 def _share_right(

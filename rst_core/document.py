@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 S = TypeVar("S")
+_hints = cache(typing.get_type_hints)
 
 
 def from_document(settings: type[S], values: object, where: str) -> S:
@@ -35,19 +36,19 @@ def from_document(settings: type[S], values: object, where: str) -> S:
     return settings(**{n: converted(v, hints[n], f"{prefix}{n}") for n, v in values.items()})
 
 
-@cache
-def _hints(settings: type) -> dict[str, Any]:
-    return typing.get_type_hints(settings)
+def without_none(annotation: Any) -> Any:
+    """``X`` of ``X | None``, and any other type as it is."""
+    given = typing.get_args(annotation)
+    return given[0] if types.NoneType in given else annotation
 
 
 def converted(value: object, annotation: Any, key: str) -> Any:
     """``value`` as the annotation has it; ``ValueError`` naming the key if it cannot be."""
     if dataclasses.is_dataclass(annotation):
         return from_document(annotation, value, key)  # type: ignore[arg-type]
-    if isinstance(annotation, types.UnionType):
-        if value is None and types.NoneType in typing.get_args(annotation):
-            return None
-        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
+    if value is None and types.NoneType in typing.get_args(annotation):
+        return None
+    annotation = without_none(annotation)
     if typing.get_origin(annotation) is tuple:
         item, *rest = typing.get_args(annotation)
         count = None if rest == [Ellipsis] else 1 + len(rest)

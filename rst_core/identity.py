@@ -1,8 +1,8 @@
 """Identities of networks, models and cells. An identity and its path are one thing.
 
 Every identity formats to a path that reads like the sentence it stands for and parses
-back from it. Paths are relative to the folder that holds all cells; the workflow takes
-its wildcard constraints from the regular expressions here.
+back from it: one ``FORM`` a class says both, and gives the patterns from which the workflow takes
+its wildcard constraints. Paths are relative to the folder that holds all cells.
 """
 
 from __future__ import annotations
@@ -11,48 +11,23 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import PurePosixPath
-from typing import ClassVar, assert_never
+from typing import Any, ClassVar, get_args
 
+from rst_core.forms import Formed, check_name, pattern, read, types_of
+from rst_core.ranges import KEEP_RATIO, require
 from rst_core.vocabulary import Init, Origin, Pattern, ScoreInit, SearchMethod, Selection, Start
-
-_NAME = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
-_NUMBER = r"\d+(?:\.\d+)?"
-
-
-def _one_of(vocabulary: type) -> str:
-    return "|".join(member.value for member in vocabulary)  # type: ignore[attr-defined]
-
-
-def format_number(value: float) -> str:
-    """Shortest decimal of ``value``: 8 and 0.05, never 8.0 or 5e-2.
-
-    Raises:
-        ValueError: if the decimal would not parse back to the same number.
-    """
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    if float(text) != value:
-        raise ValueError(f"{value!r} cannot be part of a path: use at most six decimals")
-    return text
-
-
-def check_name(kind: str, value: str) -> None:
-    """Raise ``ValueError`` unless ``value`` can name a ``kind`` inside a path."""
-    if not re.fullmatch(_NAME, value):
-        raise ValueError(
-            f"{kind} is {value!r}; allowed are lower-case words joined by single underscores, "
-            "such as 'resnet18_narrow'"
-        )
 
 
 def check_keep_ratio(value: float) -> None:
     """Raise ``ValueError`` unless ``value`` is a keep ratio."""
-    if not 0 < value <= 1:
-        raise ValueError(f"keep ratio is {value!r}; allowed is a fraction in (0, 1], such as 0.05")
+    require(value in KEEP_RATIO, "keep ratio", value, "a fraction in (0, 1], such as 0.05")
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(Formed):
     """An architecture with random weights, determined by these four values and the data's head.
+
+    Its folder is, for example, ``cifar10/resnet18/signed_kaiming_constant-seed0``.
 
     Attributes:
         dataset: name of the dataset, which fixes the number of classes.
@@ -61,14 +36,12 @@ class Network:
         seed: seed of weights, scores, batches and attacks.
     """
 
+    FORM = "{dataset}/{name}/{init}-seed{seed}"
+
     dataset: str
     name: str
     init: Init
     seed: int
-
-    REGEX: ClassVar[str] = (
-        rf"(?P<dataset>{_NAME})/(?P<network>{_NAME})/(?P<init>{_one_of(Init)})-seed(?P<seed>\d+)"
-    )
 
     def __post_init__(self) -> None:
         check_name("dataset", self.dataset)
@@ -76,81 +49,57 @@ class Network:
 
     @cached_property
     def path(self) -> str:
-        """For example ``cifar10/resnet18/signed_kaiming_constant-seed0``."""
-        return f"{self.dataset}/{self.name}/{self.init}-seed{self.seed}"
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> Network:
-        """Build from the named groups of ``REGEX``."""
-        return cls(groups["dataset"], groups["network"], Init(groups["init"]), int(groups["seed"]))
+        """Its folder."""
+        return self.written()
 
 
 @dataclass(frozen=True)
-class Adversary:
-    """The inner maximisation of Eq. 1: a search method and its eps in 1/255."""
+class Adversary(Formed):
+    """The inner maximisation of Eq. 1: a search method and its eps in 1/255, as ``pgd7-eps8``."""
+
+    FORM = "{method}-eps{eps}"
 
     method: SearchMethod
     eps: float
 
-    REGEX: ClassVar[str] = rf"(?P<method>{_one_of(SearchMethod)})-eps(?P<eps>{_NUMBER})"
+
+@dataclass(frozen=True)
+class _InNetwork(Formed):
+    """A model, whose folder is within its network's."""
+
+    network: Network
 
     @cached_property
     def path(self) -> str:
-        """For example ``pgd7-eps8``."""
-        return f"{self.method}-eps{format_number(self.eps)}"
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> Adversary:
-        """Build from the named groups of ``REGEX``."""
-        return cls(SearchMethod(groups["method"]), float(groups["eps"]))
+        """The network's path with the folder."""
+        return f"{self.network.path}/{self.written()}"
 
 
 @dataclass(frozen=True)
-class Untrained:
+class Untrained(_InNetwork):
     """A network as it was drawn: no mask, no training [5.2, Fig. 4]."""
 
-    network: Network
-
-    FILE: ClassVar[None] = None
-    REGEX: ClassVar[str] = "untrained"
-
-    @cached_property
-    def path(self) -> str:
-        """The network's folder with ``untrained``."""
-        return f"{self.network.path}/untrained"
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> Untrained:
-        """Build from the named groups of a model path."""
-        return cls(Network.from_match(groups))
+    FORM = "untrained"
 
 
 @dataclass(frozen=True)
-class Dense:
-    """A network whose weights were trained, naturally (no adversary) or adversarially."""
+class Dense(_InNetwork):
+    """A network whose weights were trained, naturally (no adversary) or adversarially.
 
-    network: Network
+    Its folder is ``dense-natural``, or for example ``dense-adversarial-pgd7-eps8``.
+    """
+
+    FORM = "dense-[adversarial-{adversary}|natural]"
+    FILE: ClassVar[str] = "weights.pt"
+
     adversary: Adversary | None
 
-    FILE: ClassVar[str] = "weights.pt"
-    REGEX: ClassVar[str] = rf"dense-(?:natural|adversarial-{Adversary.REGEX})"
-
-    @cached_property
-    def path(self) -> str:
-        """For example ``…/dense-adversarial-pgd7-eps8``."""
-        how = f"adversarial-{self.adversary.path}" if self.adversary else "natural"
-        return f"{self.network.path}/dense-{how}"
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> Dense:
-        """Build from the named groups of a model path."""
-        adversary = Adversary.from_match(groups) if groups["method"] else None
-        return cls(Network.from_match(groups), adversary)
-
 
 @dataclass(frozen=True)
-class Ticket:
+class Ticket(_InNetwork):
     """A mask found by search: an RST on random weights, an RTT on the weights of a dense.
+
+    Its folder is, for example, ``rst-keep0.2-element-pgd7-eps8``.
 
     Attributes:
         network: the network that is pruned.
@@ -162,21 +111,15 @@ class Ticket:
         score_init: how the search drew a structured pattern's scores.
     """
 
-    network: Network
+    FORM = "{origin}[_from_{pretrained_on}]-keep{keep_ratio}-{pattern}[-{score_init}]-{adversary}"
+    FILE: ClassVar[str] = "ticket.pt"
+
     origin: Origin
     keep_ratio: float
     pattern: Pattern
     adversary: Adversary
     pretrained_on: str | None = None
     score_init: ScoreInit = ScoreInit.RELEASED
-
-    FILE: ClassVar[str] = "ticket.pt"
-    REGEX: ClassVar[str] = (
-        r"(?P<origin>rst|rtt_natural|rtt_adversarial"
-        rf"|rtt_transferred_from_(?P<pretrained_on>{_NAME}))"
-        rf"-keep(?P<keep_ratio>{_NUMBER})-(?P<pattern>{_one_of(Pattern)})"
-        rf"(?:-(?P<score_init>{ScoreInit.WEIGHT_FAN}))?-{Adversary.REGEX}"
-    )
 
     def __post_init__(self) -> None:
         check_keep_ratio(self.keep_ratio)
@@ -191,63 +134,28 @@ class Ticket:
                 "exactly the transferred RTTs name the dataset of their dense"
             )
 
-    @cached_property
-    def recipe(self) -> str:
-        """The last folder of the path, for example ``rst-keep0.2-element-pgd7-eps8``.
-
-        Initial scores are named where they are not the default: ``rst-keep0.2-row-weight_fan-…``.
-        """
-        origin = f"{self.origin}_from_{self.pretrained_on}" if self.pretrained_on else self.origin
-        keep = format_number(self.keep_ratio)
-        named = [] if self.score_init is ScoreInit.RELEASED else [self.score_init]
-        return "-".join([f"{origin}-keep{keep}", self.pattern, *named, self.adversary.path])
-
-    @cached_property
-    def path(self) -> str:
-        """The network's folder with the recipe."""
-        return f"{self.network.path}/{self.recipe}"
-
     @property
     def dense(self) -> Dense | None:
         """The trained network whose weights are frozen under the mask; None for an RST."""
-        match self.origin:
-            case Origin.RST:
-                return None
-            case Origin.RTT_NATURAL:
-                return Dense(self.network, None)
-            case Origin.RTT_ADVERSARIAL:
-                return Dense(self.network, self.adversary)
-            case Origin.RTT_TRANSFERRED:
-                assert self.pretrained_on is not None
-                source = replace(self.network, dataset=self.pretrained_on)
-                return Dense(source, self.adversary)
-            case _:
-                assert_never(self.origin)
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> Ticket:
-        """Build from the named groups of a model path."""
-        pretrained_on = groups["pretrained_on"]
-        return cls(
-            Network.from_match(groups),
-            Origin.RTT_TRANSFERRED if pretrained_on else Origin(groups["origin"]),
-            float(groups["keep_ratio"]),
-            Pattern(groups["pattern"]),
-            Adversary.from_match(groups),
-            pretrained_on,
-            ScoreInit(groups["score_init"] or ScoreInit.RELEASED),
-        )
+        if self.origin is Origin.RST:
+            return None
+        natural, dataset = self.origin is Origin.RTT_NATURAL, self.pretrained_on
+        source = replace(self.network, dataset=dataset) if dataset else self.network
+        return Dense(source, None if natural else self.adversary)
 
 
 @dataclass(frozen=True)
-class FineTuned:
-    """A ticket whose surviving weights were adversarially trained under its fixed mask [5.1]."""
+class FineTuned(Formed):
+    """A ticket whose surviving weights were adversarially trained under its fixed mask [5.1].
+
+    Its folder is, for example, ``finetuned_inherited_rst-keep0.2-element-pgd7-eps8``.
+    """
+
+    FORM = "finetuned_{start}_{ticket}"
+    FILE: ClassVar[str] = "weights.pt"
 
     ticket: Ticket
     start: Start
-
-    FILE: ClassVar[str] = "weights.pt"
-    REGEX: ClassVar[str] = rf"finetuned_(?P<start>{_one_of(Start)})_{Ticket.REGEX}"
 
     @property
     def network(self) -> Network:
@@ -261,49 +169,32 @@ class FineTuned:
 
     @cached_property
     def path(self) -> str:
-        """For example ``…/finetuned_inherited_rst-keep0.2-element-pgd7-eps8``."""
-        return f"{self.network.path}/finetuned_{self.start}_{self.ticket.recipe}"
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> FineTuned:
-        """Build from the named groups of a model path."""
-        return cls(Ticket.from_match(groups), Start(groups["start"]))
+        """The network's path with the folder."""
+        return f"{self.network.path}/{self.written()}"
 
 
 @dataclass(frozen=True)
-class CandidateSet:
+class CandidateSet(_InNetwork):
     """The tickets among which R2S switches: alike but for their keep ratio [6.2].
 
-    In whatever order the keep ratios are given, they rise in ``keep_ratios`` and in the path.
+    In whatever order the keep ratios are given, they rise in ``keep_ratios`` and in the folder,
+    for example ``r2s_rst-keep0.05+0.1-element-pgd7-eps8``.
     """
 
-    network: Network
+    FORM = "r2s_{origin}-keep{keep_ratios}-{pattern}-{adversary}"
+
     origin: Origin
     keep_ratios: tuple[float, ...]
     pattern: Pattern
     adversary: Adversary
 
-    FILE: ClassVar[None] = None
-    REGEX: ClassVar[str] = (
-        r"r2s_(?P<origin>rst|rtt_natural|rtt_adversarial)"
-        rf"-keep(?P<keep_ratios>{_NUMBER}(?:\+{_NUMBER})+)"
-        rf"-(?P<pattern>{_one_of(Pattern)})-{Adversary.REGEX}"
-    )
-
     def __post_init__(self) -> None:
-        if len(self.keep_ratios) < 2:
-            raise ValueError(
-                f"a candidate set has keep ratios {self.keep_ratios!r}; "
-                "R2S switches among at least two"
-            )
-        for keep_ratio in self.keep_ratios:
-            check_keep_ratio(keep_ratio)
         # One set, one path.
-        object.__setattr__(self, "keep_ratios", tuple(sorted(self.keep_ratios)))
-        if len(set(self.keep_ratios)) < len(self.keep_ratios):
-            raise ValueError(
-                f"a candidate set has keep ratios {self.keep_ratios!r}; each is allowed once"
-            )
+        ratios = tuple(sorted(self.keep_ratios))
+        object.__setattr__(self, "keep_ratios", ratios)
+        once = len(set(ratios)) == len(ratios) > 1
+        require(once, "keep_ratios", ratios, "two or more; each is allowed once")
+        _ = self.tickets  # which refuse what tickets cannot have
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:
@@ -313,44 +204,21 @@ class CandidateSet:
             for keep_ratio in self.keep_ratios
         )
 
-    @cached_property
-    def path(self) -> str:
-        """For example ``…/r2s_rst-keep0.05+0.1-element-pgd7-eps8``."""
-        keep = "+".join(format_number(k) for k in self.keep_ratios)
-        recipe = f"r2s_{self.origin}-keep{keep}-{self.pattern}-{self.adversary.path}"
-        return f"{self.network.path}/{recipe}"
-
-    @classmethod
-    def from_match(cls, groups: dict[str, str]) -> CandidateSet:
-        """Build from the named groups of a model path."""
-        return cls(
-            Network.from_match(groups),
-            Origin(groups["origin"]),
-            tuple(float(k) for k in groups["keep_ratios"].split("+")),
-            Pattern(groups["pattern"]),
-            Adversary.from_match(groups),
-        )
-
 
 #: What is trained and stored in a file of its own.
 Trained = Dense | Ticket | FineTuned
 #: Everything that can be measured.
 Model = Untrained | Trained | CandidateSet
 
-_MODEL_CLASSES: tuple[type[Model], ...] = (Untrained, Dense, FineTuned, Ticket, CandidateSet)
-
 
 @cache
 def parse_model(path: str) -> Model:
-    """Return the model whose path this is.
-
-    Raises:
-        ValueError: if the path names no model, or is not how the model's path is written.
-    """
-    for cls in _MODEL_CLASSES:
-        match = re.fullmatch(f"{Network.REGEX}/{cls.REGEX}", path)
+    """The model whose path this is; ``ValueError`` unless it is written as the model's path is."""
+    kind: Any
+    for kind in get_args(Model):
+        match = re.fullmatch(f"(?P<network>{pattern(Network)})/{pattern(kind)}", path)
         if match:
-            model: Model = cls.from_match(match.groupdict())
+            model: Model = read(kind, match.groupdict())
             _require_canonical(path, model.path)
             return model
     raise ValueError(
@@ -379,7 +247,21 @@ class TrainingCell:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class _Measured(Formed):
+    """A JSON file of what was measured; only an untrained network has no selection."""
+
+    model: Any
+    selection: Selection | None
+
+    @cached_property
+    def path(self) -> str:
+        """For example ``…/best_val/pgd20-eps8.json``."""
+        folder = f"{self.model.path}/{self.selection}" if self.selection else self.model.path
+        return f"{folder}/{self.written()}.json"
+
+
+@dataclass(frozen=True)
+class Evaluation(_Measured):
     """One attack on one model, or on a candidate set, over the whole test set.
 
     Attributes:
@@ -387,27 +269,23 @@ class Evaluation:
         eps: its size, in 1/255 (L-infinity) or on [0, 1] images (L2); None where it has none.
     """
 
+    FORM = "{attack}[-eps{eps}]"
+    BUT = "feature_distance"
+
     model: Dense | Ticket | FineTuned | CandidateSet
     selection: Selection
     attack: str
     eps: float | None
 
-    REGEX: ClassVar[str] = (
-        rf"(?!feature_distance(?:\.|$))(?P<attack>{_NAME})(?:-eps(?P<attack_eps>{_NUMBER}))?"
-    )
-
-    @cached_property
-    def path(self) -> str:
-        """For example ``…/best_val/pgd20-eps8.json``."""
-        return f"{self.model.path}/{self.selection}/{_attack_name(self.attack, self.eps)}.json"
-
 
 @dataclass(frozen=True)
-class TransferRow:
+class TransferRow(_Measured):
     """Adversarial images of one source, evaluated on every model of a named target group [6.1].
 
     The source may be a candidate set, attacked as a whole and evaluated on the tickets of sets.
     """
+
+    FORM = "transfer_to_{targets}-{attack}[-eps{eps}]"
 
     model: Dense | Ticket | CandidateSet
     selection: Selection
@@ -415,103 +293,52 @@ class TransferRow:
     attack: str
     eps: float | None
 
-    REGEX: ClassVar[str] = rf"transfer_to_(?P<targets>{_NAME})-{Evaluation.REGEX}"
-
-    @cached_property
-    def path(self) -> str:
-        """For example ``…/best_val/transfer_to_tickets-pgd20-eps8.json``."""
-        attack = _attack_name(self.attack, self.eps)
-        return f"{self.model.path}/{self.selection}/transfer_to_{self.targets}-{attack}.json"
-
 
 @dataclass(frozen=True)
-class FeatureDistance:
+class FeatureDistance(_Measured):
     """Distance of the last convolution's features under noise, over a grid of eps [5.2, Fig. 4]."""
 
+    FORM = "feature_distance"
+
     model: Untrained | Dense
-    selection: Selection | None
-
-    REGEX: ClassVar[str] = "feature_distance"
-
-    @cached_property
-    def path(self) -> str:
-        """For example ``…/dense-natural/best_val/feature_distance.json``."""
-        folder = f"{self.model.path}/{self.selection}" if self.selection else self.model.path
-        return f"{folder}/feature_distance.json"
 
 
 Cell = TrainingCell | Evaluation | TransferRow | FeatureDistance
 
-_SELECTION = _one_of(Selection)
-_MODEL_PATH = r"[^/]+/[^/]+/[^/]+/[^/]+"
-
-
-def _attack_name(attack: str, eps: float | None) -> str:
-    check_name("attack", attack)
-    return attack if eps is None else f"{attack}-eps{format_number(eps)}"
-
 
 def parse_cell(path: str) -> Cell:
-    """Return the cell whose path, relative to the cells' folder, this is.
-
-    Raises:
-        ValueError: if the path names no cell, or is not how the cell's path is written.
-    """
-    match = re.fullmatch(rf"(?P<model>{_MODEL_PATH}?)/(?P<file>(?:[^/]+/)?[^/]+)", path)
-    if not match:
-        raise ValueError(f"{path!r} names no cell; expected MODEL/SELECTION/FILE")
-    cell = _cell_of(parse_model(match["model"]), match["file"], path)
-    _require_canonical(path, cell.path)
-    return cell
-
-
-def _cell_of(model: Model, below: str, path: str) -> Cell:
-    """The cell of a model whose path goes on with ``below``; ``path`` is for the message."""
-    selection_text, _, file = below.rpartition("/")
-    if selection_text and selection_text not in list(Selection):
-        raise ValueError(f"{path!r} names no cell; expected one of {_SELECTION} before the file")
-    selection = Selection(selection_text) if selection_text else None
-    if isinstance(model, Untrained | Dense) and file == "feature_distance.json":
-        return FeatureDistance(model, selection)
-    if selection is None or isinstance(model, Untrained):
-        raise ValueError(f"{path!r} names no cell; expected one of {_SELECTION} before the file")
-    if file == model.FILE and not isinstance(model, CandidateSet):
-        return TrainingCell(model, selection)
-    stem = file.removesuffix(".json")
-    row = re.fullmatch(TransferRow.REGEX, stem)
-    if row and isinstance(model, Dense | Ticket | CandidateSet):
-        eps = float(row["attack_eps"]) if row["attack_eps"] else None
-        return TransferRow(model, selection, row["targets"], row["attack"], eps)
-    attack = re.fullmatch(Evaluation.REGEX, stem)
-    if attack and file.endswith(".json"):
-        eps = float(attack["attack_eps"]) if attack["attack_eps"] else None
-        return Evaluation(model, selection, attack["attack"], eps)
+    """The cell whose path this is; ``ValueError`` unless it is written as the cell's path is."""
+    selections = "|".join(Selection)
+    found = re.fullmatch(rf"((?:[^/]+/){{3}}[^/]+)(?:/({selections}))?/([^/]+)", path)
+    if found:
+        model, selection = parse_model(found[1]), Selection(found[2]) if found[2] else None
+        cell = _cell_of(model, selection, found[3])
+        if cell is not None:
+            _require_canonical(path, cell.path)
+            return cell
     raise ValueError(
-        f"{path!r} names no cell; expected a file such as '{model.FILE or 'pgd20-eps8.json'}', "
-        "'pgd20-eps8.json' or 'transfer_to_tickets-pgd20-eps8.json'"
+        f"{path!r} names no cell; expected MODEL/SELECTION/FILE, with one of {selections} and a "
+        "file such as 'ticket.pt', 'pgd20-eps8.json' or 'transfer_to_tickets-pgd20-eps8.json'"
     )
 
 
+def _cell_of(model: Model, selection: Selection | None, file: str) -> Cell | None:
+    """The cell of a model whose file has this name; None if there is none."""
+    if (selection is None) != isinstance(model, Untrained):
+        return None
+    if isinstance(model, Trained) and selection and file == model.FILE:
+        return TrainingCell(model, selection)
+    kind: Any
+    for kind in (Evaluation, TransferRow, FeatureDistance):
+        match = re.fullmatch(rf"{pattern(kind)}\.json", file)
+        if match and isinstance(model, types_of(kind)["model"]):
+            cell: Cell = read(kind, match.groupdict(), model=model, selection=selection)
+            return cell
+    return None
+
+
 def split_cell_path(path: str) -> tuple[str, Cell]:
-    """Split a file's path into the cells' folder and the cell.
-
-    The folder may have any depth; the cell is the shortest tail that parses.
-
-    Raises:
-        ValueError: if no tail names a cell.
-    """
+    """The folder of all cells and the cell in a file's path; ``ValueError`` if it names no cell."""
     parts = PurePosixPath(path).parts
-    for depth in (5, 6):
-        tail = "/".join(parts[-depth:])
-        try:
-            cell = parse_cell(tail)
-        except ValueError:
-            continue
-        return str(PurePosixPath(*parts[:-depth])) if parts[:-depth] else ".", cell
-    parse_cell("/".join(parts[-6:]))
-    raise ValueError(f"{path!r} names no cell")
-
-
-def anonymous(regex: str) -> str:
-    """``regex`` with its named groups made anonymous, for use inside a larger pattern."""
-    return re.sub(r"\(\?P<\w+>", "(?:", regex)
+    depth = 5 if parts[-2:-1] == (Untrained.FORM,) else 6
+    return str(PurePosixPath(*parts[:-depth])), parse_cell("/".join(parts[-depth:]))

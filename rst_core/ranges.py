@@ -57,7 +57,7 @@ def option(
 def check_ranges(settings: Any) -> None:
     """Raise ``ValueError`` for a number outside its field's range."""
     for setting in fields(settings):
-        value, within = getattr(settings, setting.name), setting.metadata["range"]
+        value, within = getattr(settings, setting.name), setting.metadata.get("range")
         numbers = value if isinstance(value, tuple) else (value,)
         if within and not all(number is None or number in within for number in numbers):
             what = "numbers" if isinstance(value, tuple) else "a number"

@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from rst_core.axes import cell_axes, model_axes
 from rst_core.identity import (
-    Cell,
     Evaluation,
     FeatureDistance,
     TrainingCell,
@@ -40,6 +39,8 @@ _KEYS = {
     "keys", "images", "results", "provenance",
 }  # fmt: skip
 _ATTACK_KEYS = {"queries", "checks"}
+_JUDGED_KEYS = {"model", "axes", "natural", "robust", "parameters", "parameters_kept"}
+_SYMPTOMS = {"images", "zero_gradient", "rerun_difference", "probabilities", "correct_at_64"}
 
 
 def pack_outcomes(outcomes: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
@@ -97,12 +98,7 @@ def cell_record(
         provenance: where, when and with what it was computed.
         more: an attack's ``queries`` and ``checks``.
     """
-    judged = [
-        {**result, "axes": model_axes(parse_model(result["model"]))}
-        if "model" in result
-        else result
-        for result in results
-    ]
+    judged = [r | {"axes": _axes(r["model"])} if "model" in r else r for r in results]
     return {
         "format": FORMAT,
         "kind": type(cell).__name__,
@@ -131,10 +127,7 @@ def read_cell(path: Path) -> dict[str, Any]:
 
 
 def check_named(path: Path, identity: str) -> None:
-    """Raise ``ValueError`` if a path names another cell than the file holds.
-
-    A file that was copied to where no cell is named may hold any.
-    """
+    """Raise ``ValueError`` if a path names another cell than the file holds; it may name none."""
     if path.as_posix().endswith(f"/{identity}"):
         return
     try:
@@ -146,23 +139,22 @@ def check_named(path: Path, identity: str) -> None:
 
 def _check_cell(path: Path, record: dict[str, Any]) -> None:
     cell = _cell(record["cell"])
-    _require(not isinstance(cell, TrainingCell), "it holds the name of a model")
-    assert not isinstance(cell, TrainingCell)
+    if isinstance(cell, TrainingCell):
+        raise ValueError("it holds the name of a model")
     check_named(path, cell.path)
     _require(record["kind"] == type(cell).__name__, f"it is called a {record['kind']}")
     _require(same(record["axes"], cell_axes(cell)), "its axes are not those of its name")
-    attack = None if isinstance(cell, FeatureDistance) else cell
-    allowed = _KEYS | _ATTACK_KEYS if attack else _KEYS
-    _require(_KEYS <= set(record) <= allowed, f"it has the keys {', '.join(record)}")
+    attacked = not isinstance(cell, FeatureDistance)
+    _check_keys(record.keys() - (_ATTACK_KEYS if attacked else set()), "it", _KEYS)
     images = record["images"]
-    _require(set(images) == {"attacked", "test_set"}, f"images are {images}")
+    _check_keys(images, "images", {"attacked", "test_set"})
     count = _integer(images["attacked"], "images attacked", 1)
     _integer(images["test_set"], "images of the test set", count)
-    if attack:
-        _check_attack(attack, record, count)
-    else:
+    if isinstance(cell, FeatureDistance):
         _check_features(record, count)
-    judges = [r["model"] for r in record["results"]] if attack else []
+    else:
+        _check_attack(cell, record, count)
+    judges = [result["model"] for result in record["results"]] if attacked else []
     _check_models(cell, judges, record)
     check_made_of(cell.path, record, "models")
     _check_provenance(record["provenance"])
@@ -192,8 +184,7 @@ def _spec(text: str) -> AttackSpec:
 
 
 def _check_judged(result: dict[str, Any], count: int) -> None:
-    keys = {"model", "axes", "natural", "robust", "parameters", "parameters_kept"}
-    _require(set(result) == keys, f"a result has the keys {', '.join(result)}")
+    _check_keys(result, "a result", _JUDGED_KEYS)
     _require(same(result["axes"], _axes(result["model"])), "a result's axes are another model's")
     for measure in ("natural", "robust"):
         _check_outcomes(result[measure], count)
@@ -207,11 +198,9 @@ def _check_features(record: dict[str, Any], count: int) -> None:
     _require(count == record["images"]["test_set"], "it measures only some images")
     _require(same([r["eps"] for r in results], list(grid)), "its sizes are not its settings'")
     for result in results:
-        _number(result["eps"], "eps")
-        keys = {"eps", "mean", "deviation", "total"}
-        _require(set(result) == keys, f"a result has the keys {', '.join(result)}")
-        _number(result["mean"], "mean")
-        _number(result["deviation"], "deviation")
+        _check_keys(result, "a result", {"eps", "mean", "deviation", "total"})
+        for name in ("eps", "mean", "deviation"):
+            _number(result[name], name)
         _require(same(result["total"], count), f"total is {result['total']!r} of {count} images")
 
 
@@ -250,7 +239,7 @@ def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
 
 
 def _check_outcomes(packed: Mapping[str, Any], count: int) -> None:
-    _require(set(packed) == {"correct", "total", "outcomes"}, f"outcomes are {', '.join(packed)}")
+    _check_keys(packed, "outcomes", {"correct", "total", "outcomes"})
     total = _integer(packed["total"], "total", 1)
     _require(total == count, f"outcomes of {total} images where {count} were attacked")
     bits = base64.b64decode(packed["outcomes"], validate=True)
@@ -263,7 +252,7 @@ def _check_outcomes(packed: Mapping[str, Any], count: int) -> None:
 
 
 def _check_counts(packed: Mapping[str, Any], count: int) -> None:
-    _require(set(packed) == {"sum", "total", "counts"}, f"queries are {', '.join(packed)}")
+    _check_keys(packed, "queries", {"sum", "total", "counts"})
     data = base64.b64decode(packed["counts"], validate=True)
     total = _integer(packed["total"], "total", 1)
     _require(total == count and len(data) == 4 * total, f"its counts are not of {count} images")
@@ -273,8 +262,7 @@ def _check_counts(packed: Mapping[str, Any], count: int) -> None:
 
 
 def _check_symptoms(checks: dict[str, Any], count: int) -> None:
-    keys = {"images", "zero_gradient", "rerun_difference", "probabilities", "correct_at_64"}
-    _require(set(checks) == keys, f"checks are {', '.join(checks)}")
+    _check_keys(checks, "checks", _SYMPTOMS)
     images = _integer(checks["images"], "checks.images", 1, count)
     _integer(checks["zero_gradient"], "checks.zero_gradient", 0, images)
     _number(checks["rerun_difference"], "checks.rerun_difference")
@@ -283,16 +271,20 @@ def _check_symptoms(checks: dict[str, Any], count: int) -> None:
 
 
 def _check_provenance(provenance: dict[str, Any]) -> None:
-    for key in ("rst_core", "revision", "torch", "python", "device", "started", "finished"):
-        _require(isinstance(provenance[key], str), f"{key} is {provenance[key]!r}")
-    for key in ("started", "finished"):
-        datetime.fromisoformat(provenance[key])
+    for name in ("rst_core", "revision", "torch", "python", "device", "started", "finished"):
+        _require(isinstance(provenance[name], str), f"{name} is {provenance[name]!r}")
+    for name in ("started", "finished"):
+        datetime.fromisoformat(provenance[name])
     _number(provenance["wall_seconds"], "wall_seconds")
 
 
 def _require(condition: bool, found: str) -> None:
     if not condition:
         raise ValueError(found)
+
+
+def _check_keys(part: Iterable[str], name: str, keys: set[str]) -> None:
+    _require(set(part) == keys, f"{name} has the keys {', '.join(part)}")
 
 
 def _integer(value: Any, name: str, low: int, high: float = math.inf) -> int:
@@ -306,9 +298,7 @@ def _number(value: Any, name: str, high: float = math.inf) -> float:
     return float(value)
 
 
-@cache
-def _cell(path: str) -> Cell:
-    return parse_cell(path)
+_cell = cache(parse_cell)
 
 
 @cache

@@ -172,7 +172,7 @@ class AttackSpec:
             require(self.eps is not None, "eps", self.eps, allowed)
         else:
             require(self.eps is None, "eps", self.eps, f"none: {self.method} has no ball")
-        norms, applied = norms_of(self.method), _APPLIES[self.method]
+        norms, applied = _NORMS.get(self.method, tuple(Norm)), _APPLIES[self.method]
         require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         for key in _METHOD_FIELDS:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
@@ -239,28 +239,28 @@ def check_fits(spec: AttackSpec, image_size: int) -> None:
         require(size is None or size <= diameter, key, size, allowed)
 
 
-def norms_of(method: AttackMethod) -> tuple[Norm, ...]:
-    """Norms in which a method attacks."""
-    return _NORMS.get(method, tuple(Norm))
-
-
 def uses(method: AttackMethod, parameter: str) -> bool:
     """Whether a method has a parameter of :class:`AttackSpec`."""
     return parameter in _APPLIES[method]
 
 
-def validation_attack(eps: float, steps: int, seed: int = 0) -> AttackSpec:
-    """PGD on held-out images, by which the epoch is chosen; step 2/255 at eps 8."""
+def pgd(name: str, eps: float, steps: int, step_size: float, **more: Any) -> AttackSpec:
+    """PGD in an L-infinity ball, from a random start unless ``more`` says otherwise."""
+    more = {"random_start": True} | more
     return AttackSpec(
-        name=f"pgd{steps}",
+        name=name,
         method=AttackMethod.PGD,
         norm=Norm.LINF,
         eps=eps,
         steps=steps,
-        step_size=eps / 4,
-        random_start=True,
-        seed=seed,
+        step_size=step_size,
+        **more,
     )
+
+
+def validation_attack(eps: float, steps: int, seed: int = 0) -> AttackSpec:
+    """PGD on held-out images, by which the epoch is chosen; step 2/255 at eps 8."""
+    return pgd(f"pgd{steps}", eps, steps, eps / 4, seed=seed)
 
 
 def training_attack(method: SearchMethod, eps: float, seed: int = 0) -> AttackSpec:
@@ -270,22 +270,13 @@ def training_attack(method: SearchMethod, eps: float, seed: int = 0) -> AttackSp
     full step from zero, FGSM-RS one of 1.25 eps from a uniform start. No image stops
     early: the search sees every step, as in the paper.
     """
-    steps, step_size, random_start = {
-        SearchMethod.PGD7: (7, 2.0, True),
-        SearchMethod.FGSM: (1, eps, False),
-        SearchMethod.FGSM_RS: (1, 1.25 * eps, True),
+    steps, step_size = {
+        SearchMethod.PGD7: (7, 2.0),
+        SearchMethod.FGSM: (1, eps),
+        SearchMethod.FGSM_RS: (1, 1.25 * eps),
     }[method]
-    return AttackSpec(
-        name=method.value,
-        method=AttackMethod.PGD,
-        norm=Norm.LINF,
-        eps=eps,
-        steps=steps,
-        step_size=step_size,
-        random_start=random_start,
-        stop_at_success=False,
-        seed=seed,
-    )
+    start, all_steps = method is not SearchMethod.FGSM, {"stop_at_success": False, "seed": seed}
+    return pgd(method.value, eps, steps, step_size, random_start=start, **all_steps)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,9 +27,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises ``OSError`` in one sentence if the disk or the quota is full.
     """
+    temporary = None
     try:
-        with _replaced(path) as temporary:
-            yield temporary
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp makes private files; results are meant to be read by the group.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -37,23 +46,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
             f"{path} cannot be written, the disk or the quota is full; make room and run the "
             "same command again, nothing half-written is left"
         ) from error
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # mkstemp makes private files; results are meant to be read by the group.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def remove_parts(path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rst_core.forms import format_number
 from rst_core.identity import (
     Adversary,
     CandidateSet,
@@ -17,7 +18,6 @@ from rst_core.identity import (
     TrainingCell,
     TransferRow,
     Untrained,
-    format_number,
     parse_cell,
     parse_model,
     split_cell_path,
@@ -104,11 +104,18 @@ def test_a_path_reads_like_its_sentence():
         "cifar10/resnet18/made_up_init-seed0/rst-keep0.2-element-pgd7-eps8/best_val/ticket.pt",
         "cifar10/resnet18/kaiming_normal-seed0/rst-keep0.2-element-pgd7-eps8/best_val/weights.pt",
         "cifar10/resnet18/kaiming_normal-seed0/dense-natural/sometimes/weights.pt",
+        "cifar10/resnet18/kaiming_normal-seed0/dense-natural/feature_distance.json",
+        "cifar10/resnet18/kaiming_normal-seed0/untrained/last/feature_distance.json",
+        "d/n/kaiming_normal-seed0/rst-keep0.2-row-pgd7-eps8/last/feature_distance.json",
+        "d/n/kaiming_normal-seed0/finetuned_inherited_rst-keep0.2-row-pgd7-eps8/last/"
+        "transfer_to_tickets-pgd20-eps8.json",
+        "d/n/kaiming_normal-seed0/rst_from_svhn-keep0.2-element-pgd7-eps8/last/ticket.pt",
+        "d/n/kaiming_normal-seed0/r2s_rtt_transferred-keep0.1+0.2-row-pgd7-eps8/last/pgd20.json",
         "nonsense",
     ],
 )
 def test_what_names_no_cell_is_refused_with_an_example(path):
-    with pytest.raises(ValueError, match=r"names no|not a valid"):
+    with pytest.raises(ValueError, match=r"names no|the transferred RTTs"):
         parse_cell(path)
 
 

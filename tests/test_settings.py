@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rst_core.job.cli import main
-from rst_core.job.flags import add_flags, settings_of, to_flags
+from rst_core.job.flags import add_settings, settings_of, to_flags
 from rst_core.settings import (
     AttackSpec,
     DatasetSettings,
@@ -229,8 +229,8 @@ def parse(kind: type, words: list[str]):
     import argparse
 
     parser = argparse.ArgumentParser()
-    add_flags(parser, kind, "settings")
-    (found,) = settings_of(parser.parse_args(words), {kind.__name__: kind})
+    add_settings(parser, {"settings": kind})
+    found = settings_of(parser.parse_args(words), {"settings": kind})["settings"]
     return found
 
 

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from rst_core.identity import check_name, format_number
+from rst_core.forms import check_name, format_number
 from rst_core.ranges import IMAGES, KEEP_RATIO, SEED, SIZE, Range, bounds
 from rst_core.settings import (
     AttackSpec,

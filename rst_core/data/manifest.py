@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rst_core.document import from_document
-from rst_core.identity import check_name
+from rst_core.forms import check_name
 from rst_core.settings import DatasetSettings
 from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json, write_json
 

@@ -11,34 +11,20 @@ from typing import Any
 import torch
 
 from rst_core.attacks.gradient import LogitFunction
+from rst_core.curves import METRICS
 from rst_core.data.images import Splits
 from rst_core.data.manifest import SPLITS, Manifest, write_manifest
 from rst_core.data.source_files import fingerprint
 from rst_core.data.sources import load_splits
 from rst_core.device.distributed import default_device, share
 from rst_core.divergence import DivergedError
-from rst_core.identity import (
-    CandidateSet,
-    Evaluation,
-    FeatureDistance,
-    Model,
-    Ticket,
-    Trained,
-    TransferRow,
-    Untrained,
-)
+from rst_core.identity import CandidateSet, Model, Ticket, Trained, Untrained
 from rst_core.job.checkpoint import INTERVAL, Checkpoint
 from rst_core.job.curve import GrowingCurve
 from rst_core.job.log import log
-from rst_core.job.places import checkpoint_path, metrics_path
+from rst_core.job.places import checkpoint_path
 from rst_core.job.preemption import Preemption
-from rst_core.job.recipe import (
-    AttackRecipe,
-    FeaturesRecipe,
-    ImportRecipe,
-    Recipe,
-    TrainingRecipe,
-)
+from rst_core.job.recipe import AttackRecipe, FeaturesRecipe, ImportRecipe, Recipe, TrainingRecipe
 from rst_core.job.records import Provenance
 from rst_core.key import sources_of
 from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
@@ -65,7 +51,7 @@ from rst_core.settings import DatasetSettings, training_attack
 from rst_core.storage import checksum, write_json
 from rst_core.training.loop import Run, train
 from rst_core.training.trainee import MaskTrainee, Trainee, WeightTrainee
-from rst_core.vocabulary import AttackMethod, Selection, Source
+from rst_core.vocabulary import Selection, Source
 
 #: Seconds between two checkpoints of an attack: short ones write none.
 ATTACK_INTERVAL = 60.0
@@ -128,7 +114,7 @@ def _train(job: _Job, recipe: TrainingRecipe) -> None:
         return
     job.preemption.check()
     # Before the models, which name it: a job that is killed in between makes them again.
-    made_with = {"curve": curve.move(metrics_path(recipe.root, model))}
+    made_with = {"curve": curve.move(recipe.root / model.path / METRICS)}
     _write_models(recipe, kept, job.work.finish(checkpoint.continued) | made_with)
     checkpoint.remove()
 
@@ -190,8 +176,13 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
 
     The images are made once, and evaluated on what they were made on, or on a row's judges [6.1].
     """
-    spec, root = recipe.spec, recipe.root
-    source, members = _attacked(root, recipe.cell, spec.method)
+    spec, root, cell = recipe.attack, recipe.root, recipe.cell
+    members = {model.path: _load(root, model, cell.selection) for model in sources_of(cell)}
+    source: LogitFunction
+    if isinstance(cell.model, CandidateSet):
+        source = adversary_view(list(members.values()), spec.method)
+    else:
+        source = members[cell.model.path]
     test = _splits(job, recipe).test.to(default_device())
     images = test.first(spec.images)
     for name, member in members.items():
@@ -221,20 +212,8 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     if found.queries is not None:
         more["queries"] = pack_counts(found.queries.numpy())
     counts = {"attacked": len(images), "test_set": len(test)}
-    _write(job, recipe, recipe.cell, counts, results, checkpoint.continued, **more)
+    _write(job, recipe, counts, results, checkpoint.continued, **more)
     checkpoint.remove()
-
-
-def _attacked(
-    root: Path, cell: Evaluation | TransferRow, method: AttackMethod
-) -> tuple[LogitFunction, dict[str, Classifier]]:
-    """What the adversary of a cell sees, and the models behind it by path."""
-    members = {model.path: _load(root, model, cell.selection) for model in sources_of(cell)}
-    if isinstance(cell.model, CandidateSet):
-        return adversary_view(list(members.values()), method), members
-    if method.on_sets:
-        raise ValueError(f"{method} attacks a candidate set, not {cell.model.path}")
-    return members[cell.model.path], members
 
 
 def _load(root: Path, model: Trained, selection: Selection) -> Classifier:
@@ -266,7 +245,7 @@ def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
         raise DivergedError(f"{cell.model.path} has features that are not finite")
     if share().writes:
         counts = {"attacked": len(splits.test), "test_set": len(splits.test)}
-        _write(job, recipe, cell, counts, results)
+        _write(job, recipe, counts, results)
 
 
 def make_data_manifest(path: Path, name: str, dataset: DatasetSettings, download: bool) -> None:
@@ -313,8 +292,7 @@ def _splits(job: _Job, recipe: Recipe) -> Splits:
 
 def _write(
     job: _Job,
-    recipe: Recipe,
-    cell: Evaluation | TransferRow | FeatureDistance,
+    recipe: AttackRecipe | FeaturesRecipe,
     images: dict[str, int],
     results: Sequence[dict[str, Any]],
     continued: Sequence[str] = (),
@@ -322,5 +300,5 @@ def _write(
 ) -> None:
     job.preemption.check()
     path, provenance = recipe.outputs[0], job.work.finish(continued)
-    write_json(path, cell_record(cell, recipe.made_of, images, results, provenance, **more))
+    write_json(path, cell_record(recipe.cell, recipe.made_of, images, results, provenance, **more))
     log.info("wrote %s", path)

@@ -17,23 +17,28 @@ interrupted by Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import linecache
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from rst_core.job.commands import COMMANDS, parser
-from rst_core.job.errors import DIVERGED, failed
+from rst_core.job.flags import UsageError
 from rst_core.job.lease import Claim, held
 from rst_core.job.log import log, show_log
 from rst_core.job.places import checkpoints, lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.job.recipe import Recipe
 
+#: Exit status of a cell with a number that is not finite (EX_SOFTWARE).
+DIVERGED = 70
 #: Exit status after Ctrl-C, as a shell has it.
 INTERRUPTED = 130
 #: Set for the processes that share a cell: the claim of the one that started them.
 _CLAIM = "RST_CLAIM"
+_PACKAGE = Path(__file__).parents[1]
 
 
 def _spread(words: list[str], processes: int, claim: Claim) -> int:
@@ -96,14 +101,41 @@ def ended(command: str, make: Callable[[], int], after_interrupt: str = "") -> i
         log.info("rst %s: interrupted%s", command, after_interrupt)
         return INTERRUPTED
     except Exception as error:
-        return failed(command, error)
+        return _failed(command, error)
+
+
+def _failed(command: str, error: Exception) -> int:
+    """Print an error to stderr, from every process: the log is the first one's alone."""
+    sentence = f"rst {command}: {error}"
+    if not _own(error):
+        text = (str(error).strip().splitlines() or ["no reason given"])[0]
+        sentence = (
+            f"rst {command}: unexpected {type(error).__name__}: {text}; the traceback is above"
+        )
+        traceback.print_exception(error)
+    print(sentence, file=sys.stderr, flush=True)
+    if isinstance(error, UsageError):
+        return 2
+    # By its name: the class is in a module that loads torch.
+    return DIVERGED if type(error).__name__ == "DivergedError" else 1
+
+
+def _own(error: Exception) -> bool:
+    """Whether its text is a sentence: of a ``raise`` of this package, or of the system."""
+    if isinstance(error, OSError):
+        return True
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    line = linecache.getline(last.filename, last.lineno or 0).strip()
+    ours = Path(last.filename).is_relative_to(_PACKAGE) and line.startswith("raise")
+    return ours and isinstance(error, ValueError | RuntimeError | ImportError)
 
 
 def _run(words: list[str], arguments: argparse.Namespace, preemption: Preemption) -> int:
     """Make what is asked for, unless it is there already: that costs neither torch nor a lease."""
-    job = COMMANDS[arguments.command].job(arguments)
-    if not isinstance(job, Recipe):
-        return job()
+    command = COMMANDS[arguments.command]
+    if command.do:
+        return command.do(arguments)
+    job = command.job(arguments)
     if given := os.environ.get(_CLAIM):
         number, token, folder = given.split(" ", 2)
         preemption.lease_lost = Claim(Path(folder), int(number), token).lost

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rst_core.document import from_document
+from rst_core.document import converted, from_document, without_none
 
 
 class UsageError(ValueError):
@@ -23,26 +23,38 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_flags(parser: argparse.ArgumentParser, settings: type, title: str) -> None:
-    """Add a flag for every field of a settings class; a flag that is not given sets nothing."""
-    group = parser.add_argument_group(title)
-    hints = typing.get_type_hints(settings)
-    for field in dataclasses.fields(settings):
-        options: dict[str, Any] = {"dest": field.name, "help": field.metadata["description"]}
-        options["default"] = argparse.SUPPRESS
-        if field.default is dataclasses.MISSING:
-            options["help"] += " (required)"
-        elif field.default not in ("", None):
-            shown = field.default
-            shown = " ".join(map(str, shown)) if isinstance(shown, tuple) else shown
-            options["help"] += f" (default: {shown})"
-        group.add_argument(_flag(field.name), **options | _kind(hints[field.name]))
+def _settings(kind: type) -> list[dataclasses.Field[Any]]:
+    """The fields of a class that are settings: those with a help text."""
+    return [field for field in dataclasses.fields(kind) if "description" in field.metadata]
+
+
+def add_settings(parser: argparse.ArgumentParser, sections: Mapping[str, type]) -> None:
+    """Add a flag for every setting, and one for all; a flag that is not given sets nothing.
+
+    ``sections`` are settings classes by the document's name for them, "" being its top level.
+    """
+    parser.add_argument(
+        "--settings",
+        metavar="JSON",
+        help="all settings as one JSON document, or @ and its file, in place of flags",
+    )
+    for section, kind in sections.items():
+        group = parser.add_argument_group(section or "cell")
+        hints = typing.get_type_hints(kind)
+        for field in _settings(kind):
+            text, default = field.metadata["description"], field.default
+            if default is dataclasses.MISSING:
+                text += " (required)"
+            elif default not in ("", None):
+                shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+                text += f" (default: {shown})"
+            options = {"dest": field.name, "help": text, "default": argparse.SUPPRESS}
+            group.add_argument(_flag(field.name), **options | _kind(hints[field.name]))
 
 
 def _kind(annotation: Any) -> dict[str, Any]:
     """What argparse has to know of a field's type."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(a for a in typing.get_args(annotation) if a is not types.NoneType)
+    annotation = without_none(annotation)
     if typing.get_origin(annotation) is tuple:
         item, *rest = typing.get_args(annotation)
         return _kind(item) | {"nargs": "*" if rest == [Ellipsis] else 1 + len(rest)}
@@ -57,29 +69,33 @@ def settings_of(
     arguments: argparse.Namespace,
     sections: Mapping[str, type],
     known: Mapping[str, Any] = types.MappingProxyType({}),
-) -> list[Any]:
-    """The settings of a command, from ``--settings`` or from flags: an instance of each class.
+) -> dict[str, Any]:
+    """The settings of a command by name, from ``--settings`` or from flags.
 
-    ``sections`` are settings classes by the document's name for them, "" being its top level;
-    ``known`` are values of fields that need not be given. Raises ``UsageError`` for a document that
-    cannot be read or has an unknown section, for flags beside one, and for a setting that is
-    missing; ``ValueError`` as the settings classes do.
+    Of each of the ``sections`` there is an instance; the settings of "" stand each by itself.
+    ``known`` are values that need not be given. Raises ``UsageError`` for a document that cannot
+    be read or has an unknown section, for flags beside one, and for a setting that is missing;
+    ``ValueError`` as the settings classes do.
     """
     given = vars(arguments)
-    fields = {name: [f.name for f in dataclasses.fields(kind)] for name, kind in sections.items()}
+    fields = {name: [f.name for f in _settings(kind)] for name, kind in sections.items()}
     found = {name: {f: given[f] for f in fields[name] if f in given} for name in sections}
     if given.get("settings") is not None:
         if flags := [flag for values in found.values() for flag in values]:
             raise UsageError(f"--settings holds all settings; leave out {_flag(flags[0])}")
         found = _sections(_read(given["settings"]), fields)
-    made: list[Any] = []
+    made: dict[str, Any] = {}
     for name, kind in sections.items():
         values = {f: known[f] for f in fields[name] if f in known} | found[name]
-        for field in dataclasses.fields(kind):
+        for field in _settings(kind):
             if field.default is dataclasses.MISSING and field.name not in values:
                 what = field.metadata["description"]
                 raise UsageError(f"{_flag(field.name)} is missing: {what}")
-        made.append(from_document(kind, values, name))
+        if name:
+            made[name] = from_document(kind, values, name)
+        else:
+            hints = typing.get_type_hints(kind)
+            made |= {key: converted(value, hints[key], key) for key, value in values.items()}
     return made
 
 

@@ -1,11 +1,10 @@
-"""Where a cell's unfinished work and its training curve are, by identity."""
+"""Where a cell's unfinished work is, by identity."""
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from rst_core.curves import METRICS
-from rst_core.identity import Cell, Trained, TrainingCell
+from rst_core.identity import Cell, TrainingCell
 
 
 def checkpoints(root: Path) -> Path:
@@ -23,8 +22,3 @@ def checkpoint_path(root: Path, cell: Cell) -> Path:
     training = isinstance(cell, TrainingCell)
     place = cell.model.path if training else PurePosixPath(cell.path).with_suffix("")
     return checkpoints(root) / place / "state.pt"
-
-
-def metrics_path(root: Path, model: Trained) -> Path:
-    """The JSONL file beside a trained model's selections, a line an epoch."""
-    return root / model.path / METRICS

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rst_core.data.manifest import Manifest
 from rst_core.identity import (
+    CandidateSet,
     Cell,
     Dense,
     Evaluation,
@@ -22,19 +23,40 @@ from rst_core.identity import (
     TransferRow,
 )
 from rst_core.job.log import log
-from rst_core.key import MadeOf, bases_of, cell_settings, sources_of
+from rst_core.key import (
+    ATTACK,
+    FEATURES,
+    IMPORT,
+    TRAINING,
+    MadeOf,
+    bases_of,
+    cell_settings,
+    sources_of,
+)
+from rst_core.ranges import Range, check_ranges, option, require
 from rst_core.records import read_cell
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import FileError, check_tensors, file_digest, read_header
 from rst_core.vocabulary import CheckpointLayout, Selection
+
+_KEPT = (Selection.BEST_VAL, Selection.LAST)
 
 
 @dataclass(frozen=True)
 class Recipe(ABC):
     """One job: the cells that it makes, and all that they depend on but the code.
 
-    ``root`` is the folder of all cells, ``data`` the manifest of their dataset.
+    ``root`` is the folder of all cells, ``data`` the manifest of their dataset. ``PARTS`` are the
+    settings in a cell's key (:mod:`rst_core.key`); fields with a help text are flags.
     """
+
+    PARTS: ClassVar[Mapping[str, Any]]
+
+    @classmethod
+    def sections(cls) -> dict[str, type]:
+        """Its settings by their names in a document; "" is the top level."""
+        parts = cls.PARTS.items()
+        return {n: of for n, of in parts if isinstance(of, type) and is_dataclass(of)} | {"": cls}
 
     root: Path
     data: Manifest
@@ -45,16 +67,12 @@ class Recipe(ABC):
         """What is made; a training makes a model for every selection."""
 
     @property
-    @abstractmethod
-    def settings(self) -> Mapping[str, Any]:
-        """Those of :mod:`rst_core.key`."""
-
-    @property
     def bases(self) -> Sequence[TrainingCell]:
         """The models that the cells are made from."""
         return ()
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         dataset = self.cells[0].model.network.dataset
         if self.data.name != dataset:
             raise ValueError(
@@ -74,8 +92,9 @@ class Recipe(ABC):
         for path, header in headers.items():
             if header.get("identity") != path:
                 raise ValueError(f"{self.root / path} holds {header.get('identity')}")
+        parts = {name: getattr(self, name) for name in self.PARTS}
         return MadeOf(
-            settings=dict(self.settings),
+            settings=cell_settings(self.data.settings, **parts),
             dataset_digest=self.data.digest,
             bases={path: header["contents"] for path, header in headers.items()},
             keys={path: header["key"] for path, header in headers.items()},
@@ -114,23 +133,22 @@ class Recipe(ABC):
 
 @dataclass(frozen=True)
 class TrainingRecipe(Recipe):
-    """A search, a dense training or a fine-tuning; ``base``: the epoch of what it starts from."""
+    """A search, a dense training or a fine-tuning: a model for every selection."""
+
+    PARTS = TRAINING
 
     model: Trained
     network: NetworkSettings
     training: TrainingSettings
-    selections: Sequence[Selection]
-    base: Selection = Selection.BEST_VAL
+    selections: tuple[Selection, ...] = option("epochs to keep; each gets a folder", _KEPT)
+    base: Selection = option(
+        "epoch of the dense or ticket that this one starts from", Selection.BEST_VAL
+    )
 
     @property
     def cells(self) -> list[TrainingCell]:
         """The model of every selection."""
         return [TrainingCell(self.model, selection) for selection in self.selections]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Network, training and dataset."""
-        return cell_settings(self.data.settings, network=self.network, training=self.training)
 
     @property
     def bases(self) -> list[TrainingCell]:
@@ -140,88 +158,102 @@ class TrainingRecipe(Recipe):
 
 @dataclass(frozen=True)
 class ImportRecipe(Recipe):
-    """A foreign checkpoint, which stands for every selection that cells may ask for."""
+    """A foreign checkpoint of a dense or an RST, the same model for every selection."""
+
+    PARTS = IMPORT
 
     model: Dense | Ticket
     network: NetworkSettings
     file: Path
-    layout: CheckpointLayout
-    selections: Sequence[Selection]
+    layout: CheckpointLayout = option(
+        "how it names its tensors: as the networks here or torchvision's do, or as the paper's "
+        "released code does",
+        CheckpointLayout.STATE_DICT,
+    )
+    selections: tuple[Selection, ...] = option("epochs that it stands for", _KEPT)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bases_of(self.model):
+            raise ValueError(
+                f"{self.model.path} is made from another model; allowed are dense and RST"
+            )
 
     @property
     def cells(self) -> list[TrainingCell]:
-        """One model for every selection, all alike."""
+        """The model of every selection."""
         return [TrainingCell(self.model, selection) for selection in self.selections]
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Network, layout, the file's digest, dataset; ``FileNotFoundError`` without the file."""
-        parts = {"layout": self.layout, "sha256": file_digest(self.file)}
-        return cell_settings(self.data.settings, network=self.network, **parts)
+    def sha256(self) -> str:
+        """The file's digest; ``FileNotFoundError`` without the file."""
+        return file_digest(self.file)
 
 
 @dataclass(frozen=True)
-class AttackRecipe(Recipe):
+class _MeasureRecipe(Recipe):
+    cell: Evaluation | TransferRow | FeatureDistance
+
+    @property
+    def cells(self) -> list[Evaluation | TransferRow | FeatureDistance]:
+        """The one cell."""
+        return [self.cell]
+
+    @property
+    def bases(self) -> list[TrainingCell]:
+        """What is measured; none for an untrained network."""
+        chosen = self.cell.selection
+        return [TrainingCell(model, chosen) for model in sources_of(self.cell) if chosen]
+
+
+@dataclass(frozen=True)
+class AttackRecipe(_MeasureRecipe):
     """An attack; a transfer row is judged by ``judges``, others by what they attack.
 
-    Raises ``ValueError`` if the attack is not the one that the cell's name says, or too large.
+    Raises ``ValueError`` if the attack is not the one that the cell's name says, too large, or one
+    on candidate sets where there is none.
     """
 
+    PARTS = ATTACK
+
     cell: Evaluation | TransferRow
-    spec: AttackSpec
-    batch_size: int
+    attack: AttackSpec
+    batch_size: int = option("images at a time", 500, Range(1, 10_000_000))
     judges: Sequence[TrainingCell] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for key, value in named(self.cell).items():
-            if (found := getattr(self.spec, key)) != value:
+            if (found := getattr(self.attack, key)) != value:
                 raise ValueError(
                     f"{key} is {found!r}, and {self.cell.path} says {value!r}; leave it out, or "
                     "name another cell"
                 )
-        check_fits(self.spec, self.data.settings.image_size)
-
-    @property
-    def cells(self) -> list[Evaluation | TransferRow]:
-        """The one cell."""
-        return [self.cell]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Attack, batch size and dataset."""
-        return cell_settings(self.data.settings, attack=self.spec, batch_size=self.batch_size)
+        if self.attack.method.on_sets and not isinstance(self.cell.model, CandidateSet):
+            raise ValueError(
+                f"{self.attack.method} attacks a candidate set, not {self.cell.model.path}"
+            )
+        check_fits(self.attack, self.data.settings.image_size)
 
     @property
     def bases(self) -> list[TrainingCell]:
         """What is attacked, and the judges."""
-        own = [TrainingCell(model, self.cell.selection) for model in sources_of(self.cell)]
-        return list(dict.fromkeys([*own, *self.judges]))
+        return list(dict.fromkeys([*super().bases, *self.judges]))
 
 
 @dataclass(frozen=True)
-class FeaturesRecipe(Recipe):
-    """Feature distances under noise of the sizes ``eps_grid``, in 1/255."""
+class FeaturesRecipe(_MeasureRecipe):
+    """Feature distances under noise of the sizes ``eps_grid``."""
+
+    PARTS = FEATURES
 
     cell: FeatureDistance
     network: NetworkSettings
-    eps_grid: tuple[float, ...]
+    eps_grid: tuple[float, ...] = option("noise magnitudes in 1/255", each=Range(0, 255))
 
-    @property
-    def cells(self) -> list[FeatureDistance]:
-        """The one cell."""
-        return [self.cell]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Network, sizes of noise and dataset."""
-        return cell_settings(self.data.settings, network=self.network, eps_grid=self.eps_grid)
-
-    @property
-    def bases(self) -> list[TrainingCell]:
-        """The dense; none for the untrained network."""
-        chosen = self.cell.selection
-        return [TrainingCell(model, chosen) for model in sources_of(self.cell) if chosen]
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(bool(self.eps_grid), "eps_grid", self.eps_grid, "one or more sizes in 1/255")
 
 
 def named(cell: Cell) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,14 @@ def verify(folder: Path) -> int:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} does not exist, or is no folder; give that of results")
     checked, wrong = 0, 0
-    for path in files(folder):
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        # The workflow's records of cells that failed are below their cells' paths.
+        failure = "cells" in parts and "failed" in parts[: parts.index("cells")]
+        check = _check_of(path)
+        if check is None or hidden or failure or not path.is_file():
+            continue
         checked += 1
         try:
             check(path)
@@ -36,47 +43,33 @@ def verify(folder: Path) -> int:
     return 1 if wrong else 0
 
 
-def files(folder: Path) -> Iterator[Path]:
-    """Files of ours below a folder, by their places."""
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") for part in parts)
-        # The workflow's records of cells that failed are below their cells' paths.
-        failure = "failed" in parts[: parts.index("cells")] if "cells" in parts else False
-        ours = path.suffix == ".pt" or (path.suffix in (".json", ".html") and _named(path))
-        if ours and not hidden and not failure and path.is_file():
-            yield path
+def _check_of(path: Path) -> Callable[[Path], object] | None:
+    """What raises ``FileError`` unless a file is right; None for a file that is not ours."""
+    match path.suffix:
+        case ".pt":
+            return _check_tensors
+        case ".html" if "pages" in path.parent.parts:
+            return stamped
+        case ".json" if path.parent.name == "data":
+            return read_manifest
+        case ".json" if "cells" in path.parent.parts:
+            return lambda path: _check_bases(path, read_cell(path), "models")
+        case _:
+            return None
 
 
-def _named(path: Path) -> bool:
-    """Whether a file is where a page, a cell or a dataset's manifest belongs."""
-    if path.suffix == ".html":
-        return "pages" in path.parent.parts
-    return path.parent.name == "data" or "cells" in path.parent.parts
-
-
-def check(path: Path) -> None:
-    """Raise ``FileError`` unless a file is right, and of the models that are there now."""
-    if path.suffix == ".html":
-        stamped(path)
+def _check_tensors(path: Path) -> None:
+    kind = read_header(path)["kind"]
+    if kind == "Model":
+        header = read_model(path).header
+        _check_bases(path, header, "bases")
+        # As with a model below: a curve that was not copied along says nothing.
+        if "curve" in header["provenance"] and (path.parents[1] / METRICS).is_file():
+            curve_of(path)
         return
-    if path.suffix == ".json":
-        if path.parent.name == "data":
-            read_manifest(path)
-        else:
-            _check_bases(path, read_cell(path), "models")
-        return
-    match read_header(path)["kind"]:
-        case "Model":
-            header = read_model(path).header
-            _check_bases(path, header, "bases")
-            # As with a model below: a curve that was not copied along says nothing.
-            if "curve" in header["provenance"] and (path.parents[1] / METRICS).is_file():
-                curve_of(path)
-        case kind:
-            load_tensors(path, kind)
-            if kind != KIND:
-                raise FileError(f"{path} holds {kind}, which does not belong among results")
+    load_tensors(path, kind)
+    if kind != KIND:
+        raise FileError(f"{path} holds {kind}, which does not belong among results")
 
 
 def _check_bases(path: Path, record: dict[str, Any], bases: str) -> None:

@@ -13,8 +13,7 @@ import torch
 
 from rst_core.divergence import DivergedError, check_training
 from rst_core.job import commands
-from rst_core.job.cli import INTERRUPTED, main
-from rst_core.job.errors import DIVERGED
+from rst_core.job.cli import DIVERGED, INTERRUPTED, main
 from rst_core.job.flags import to_flags
 from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.networks import draw_weight
@@ -42,11 +41,6 @@ SETTINGS = {
 def words(**changes: object) -> list[str]:
     document = SETTINGS | {"training": {**SETTINGS["training"], **changes}}
     return ["search", TICKET, "--data", "data.json", "--settings", json.dumps(document)]
-
-
-def patched(monkeypatch, make) -> None:
-    changed = dataclasses.replace(commands.COMMANDS["search"], make=make)
-    monkeypatch.setitem(commands.COMMANDS, "search", changed)
 
 
 def one_line(capsys) -> str:
@@ -195,7 +189,7 @@ def test_what_is_not_foreseen_is_a_sentence_and_a_traceback_in_the_log(
     def broken(*settings):
         return {}["x"]
 
-    patched(monkeypatch, broken)
+    monkeypatch.setattr(commands, "settings_of", broken)
     assert main(words()) == 1
     text = capsys.readouterr().err.strip().splitlines()
     assert text[0].startswith("Traceback")
@@ -206,7 +200,7 @@ def test_ctrl_c_is_one_line(results, capsys, monkeypatch):
     def pressed(*settings):
         raise KeyboardInterrupt
 
-    patched(monkeypatch, pressed)
+    monkeypatch.setattr(commands, "settings_of", pressed)
     assert main(words()) == INTERRUPTED
     said = capsys.readouterr().err.strip()
     assert said == "rst search: interrupted; the same command continues from what was saved"

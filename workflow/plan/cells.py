@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from rst_core.axes import cell_axes
-from rst_core.identity import Cell, format_number
+from rst_core.forms import format_number
+from rst_core.identity import Cell
 from workflow.keys import State, stale_text
 from workflow.machine import kind_of
 from workflow.matrix import Matrix

@@ -9,7 +9,7 @@ rule attack:
         f"{RESULTS}/logs/{{cell}}.log",
     wildcard_constraints:
         cell=measured(
-            identity.Evaluation.REGEX,
+            identity.Evaluation,
             identity.Dense,
             identity.Ticket,
             identity.FineTuned,

@@ -7,6 +7,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from rst_core import identity
+from rst_core.forms import regex
 from workflow.config import ConfigError
 from workflow.images import Datasets
 from workflow.keys import Keys, State, stale_text
@@ -170,19 +171,19 @@ def settings_of(wildcards):
 
 
 # Regular expressions of what rules make: paths below the cells' folder.
-NETWORK = identity.anonymous(identity.Network.REGEX)
+NETWORK = regex(identity.Network)
 
 
 def trained(kind):
     """Of one kind of model."""
-    return f"{NETWORK}/(?:{identity.anonymous(kind.REGEX)})"
+    return f"{NETWORK}/(?:{regex(kind)})"
 
 
-def measured(name, *kinds):
+def measured(cell, *kinds):
     """Of one kind of cell on some kinds of models, without .json."""
-    models = "|".join(identity.anonymous(kind.REGEX) for kind in kinds)
+    models = "|".join(regex(kind) for kind in kinds)
     selections = "|".join(Selection)
-    return f"{NETWORK}/(?:{models})/(?:{selections})/{identity.anonymous(name)}"
+    return f"{NETWORK}/(?:{models})/(?:{selections})/{regex(cell)}"
 
 
 # What all rules that make cells have in common: the job is told the cell's path, its dataset and

@@ -8,7 +8,7 @@ rule features:
     log:
         f"{RESULTS}/logs/{{cell}}.log",
     wildcard_constraints:
-        cell=rf"{NETWORK}/untrained/feature_distance|{measured(identity.FeatureDistance.REGEX, identity.Dense)}",
+        cell=rf"{NETWORK}/untrained/feature_distance|{measured(identity.FeatureDistance, identity.Dense)}",
     group:
         batch(cell_of)
     conda:

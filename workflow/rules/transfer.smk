@@ -9,7 +9,7 @@ rule transfer:
         f"{RESULTS}/logs/{{cell}}.log",
     wildcard_constraints:
         cell=measured(
-            identity.TransferRow.REGEX,
+            identity.TransferRow,
             identity.Dense,
             identity.Ticket,
             identity.CandidateSet,

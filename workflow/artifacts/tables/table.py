@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from rst_core.identity import format_number
+from rst_core.forms import format_number
 from workflow.artifacts.artifact import Artifact, Part, narrowed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.config import Experiment, Measurement
