@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,8 @@ def files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
-        # The workflow's records of cells that failed are below their cells' paths.
-        failure = "failed" in parts[: parts.index("cells")] if "cells" in parts else False
         ours = path.suffix == ".pt" or (path.suffix in (".json", ".html") and _named(path))
-        if ours and not hidden and not failure and path.is_file():
+        if ours and not hidden and not _is_failure(path, parts) and path.is_file():
             yield path
 
 
@@ -53,6 +52,12 @@ def _named(path: Path) -> bool:
     if path.suffix == ".html":
         return "pages" in path.parent.parts
     return path.parent.name == "data" or "cells" in path.parent.parts
+
+
+def _is_failure(path: Path, parts: Sequence[str]) -> bool:
+    """Whether a file is where the workflow writes down that a cell or a dataset failed."""
+    above = itertools.takewhile(lambda part: part not in ("cells", "data"), parts)
+    return path.suffix == ".json" and "failed" in above
 
 
 def check(path: Path) -> None:
