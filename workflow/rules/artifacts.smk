@@ -32,7 +32,7 @@ rule table:
     params:
         caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
-        "../scripts/artifact.py"
+        "../scripts/show.py"
 
 
 rule figure:
@@ -58,7 +58,7 @@ rule figure:
     params:
         caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
-        "../scripts/artifact.py"
+        "../scripts/show.py"
 
 
 rule all_tables:

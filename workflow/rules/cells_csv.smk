@@ -13,4 +13,4 @@ rule cells_csv:
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/cells_csv.py"
+        "../scripts/show.py"

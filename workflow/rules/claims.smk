@@ -24,4 +24,4 @@ rule claims:
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/claims.py"
+        "../scripts/show.py"

@@ -27,7 +27,7 @@ rule protocol:
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/protocol.py"
+        "../scripts/show.py"
 
 
 rule partial:
@@ -56,4 +56,4 @@ rule partial:
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/partial.py"
+        "../scripts/show.py"

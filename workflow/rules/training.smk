@@ -32,4 +32,4 @@ rule training_curves:
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/training.py"
+        "../scripts/show.py"
