@@ -154,8 +154,9 @@ def checkpoint_of(wildcards):
 
 @asked
 def judges(wildcards):
-    """Files of the models that a transfer row is evaluated on."""
-    return [MATRIX.file(cell) for cell in MATRIX.targets(cell_of(wildcards))]
+    """The flag that names the files of the models that a transfer row is evaluated on."""
+    targets = MATRIX.targets(cell_of(wildcards))
+    return words(["--targets", *map(MATRIX.file, targets)])
 
 
 def model_files(cell):
@@ -185,6 +186,15 @@ def measured(name, *kinds):
     return f"{NETWORK}/(?:{models})/(?:{selections})/{identity.anonymous(name)}"
 
 
+def kept(name):
+    """Files of a model, one for each epoch that is kept; a job makes them all."""
+    others = [s for s in MATRIX.config.keep_selections if s != SELECTION]
+    return {
+        "selected": update(f"{CELLS}/{{model}}/{SELECTION}/{name}.pt"),
+        "others": [update(f"{CELLS}/{{model}}/{other}/{name}.pt") for other in others],
+    }
+
+
 # What all rules that make cells have in common: the job is told the cell's path, its dataset and
 # its settings. It writes its files whole or not at all and leaves fresh ones alone, so that all
 # outputs are update(): Snakemake deletes none before the job. Of those that were not there before
@@ -194,18 +204,13 @@ JOB = {
     "on": on_own_gpus,
     "job": job_flags,
     "settings": settings_of,
-    "failed": if_failed(cell_of),
+    "failed": if_failed,
 }
 
 
-def makes(command, output="{output}", more=""):
-    """The shell command of jobs that make models, which is one rst command."""
+def makes(output, more=""):
+    """The shell command of jobs that make cells, which is one rst command."""
     return (
-        f"{{params.on}} python -m rst_core {command} {output} --data {{input.data}}"
+        f"{{params.on}} python -m rst_core {{params.command}} {output} --data {{input.data}}"
         f" --settings {{params.settings:q}} {more} {{params.job}} 2> {{log}}"
     )
-
-
-def measures(command, more=""):
-    """The same for measured cells; params.failed says what is left of one that fails."""
-    return makes(command, more=more) + " || {params.failed} {output} {log}"

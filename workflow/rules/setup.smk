@@ -47,7 +47,6 @@ CELLS = f"{RESULTS}/cells"
 CHECKPOINTS = Path(RESULTS, "checkpoints")
 
 SELECTION = MATRIX.config.selection
-OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
 
 # Datasets that cells of this run read; their folders are checked before any job starts.
 DATASETS_IN_USE = set()
