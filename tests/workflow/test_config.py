@@ -211,9 +211,9 @@ def test_an_attack_that_the_config_does_not_have_is_refused(matrix):
     ticket = next(m for m in matrix.models("transfer") if isinstance(m, Ticket))
     with pytest.raises(ConfigError, match="'pgd9' is not in attacks; allowed is one of pgd20"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd9", 8))
-    with pytest.raises(ConfigError, match="needs an eps"):
+    with pytest.raises(ConfigError, match="eps is None; allowed is a size"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd20", None))
-    with pytest.raises(ConfigError, match="cw_l2 has no eps"):
+    with pytest.raises(ConfigError, match="eps is 8; allowed is none: cw_l2 has no ball"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "cw_l2", 8))
 
 
