@@ -59,20 +59,19 @@ def summary(
         argv: the command line of this run.
         incomplete: artifacts that were made without cells that failed, and say so.
     """
-    parts = []
-    for failure in sorted(failures, key=lambda f: f.outputs):
-        parts.append(
-            f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
-            + (f"  {failure.reason}\n" if failure.reason else "")
-            + "".join(_end_of(log) for log in failure.logs if not failure.reason or _lines(log))
-            + f"  retry: {retry(argv, failure.outputs[:1])}"
-        )
-    if lacking:
-        names = "\n".join(f"  {name}" for name in sorted(lacking))
-        parts.append(f"not made, because something that they need is missing:\n{names}")
-    if incomplete:
-        names = "\n".join(f"  {name}" for name in sorted(incomplete))
-        parts.append(f"made with gaps, which they show:\n{names}")
+    parts = [
+        f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
+        + (f"  {failure.reason}\n" if failure.reason else "")
+        + "".join(_end_of(log) for log in failure.logs if not failure.reason or _lines(log))
+        + f"  retry: {retry(argv, failure.outputs[:1])}"
+        for failure in sorted(failures, key=lambda f: f.outputs)
+    ]
+    for heading, names in (
+        ("not made, because something that they need is missing", lacking),
+        ("made with gaps, which they show", incomplete),
+    ):
+        if names:
+            parts.append("\n  ".join([f"{heading}:", *sorted(names)]))
     count = f"{len(failures)} job{'s' if len(failures) != 1 else ''} failed"
     return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
 

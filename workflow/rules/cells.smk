@@ -97,16 +97,6 @@ def make_again(path, reason=""):
             STALE[str(path)] = reason
 
 
-def look_at(cells):
-    """Have those cells made again that are not what the config asks for."""
-    if workflow.is_main_process:
-        rest_on_keys()
-        for cell in cells:
-            verdict = KEYS.verdict(cell)
-            if verdict.reason:
-                make_again(MATRIX.file(cell), verdict.reason)
-
-
 def look_at_dataset(name):
     """Have a manifest made again if it is of other images, which are still to be fetched.
 
@@ -129,10 +119,14 @@ def dataset_looked_at(wildcards):
 
 @asked
 def models_below(wildcards):
-    """Files of all models that a cell's job reads."""
+    """Files of all models that a cell's job reads; what is not as the config asks is made again."""
     cell = cell_of(wildcards)
-    look_at(made_with(cell))
-    return model_files(cell)
+    if workflow.is_main_process:
+        rest_on_keys()
+        for one in made_with(cell):
+            if reason := KEYS.verdict(one).reason:
+                make_again(MATRIX.file(one), reason)
+    return files(MATRIX.loaded(MATRIX.made_of(cell)))
 
 
 @asked
@@ -157,11 +151,6 @@ def judges(wildcards):
     """The flag that names the files of the models that a transfer row is evaluated on."""
     targets = MATRIX.targets(cell_of(wildcards))
     return words(["--targets", *map(MATRIX.file, targets)])
-
-
-def model_files(cell):
-    """Files of all models that a cell's job reads."""
-    return files(MATRIX.loaded(MATRIX.made_of(cell)))
 
 
 @asked

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from rst_core.vocabulary import Selection
-from workflow.config import ConfigError, check_files, read_config
+from workflow.config import ConfigError, read_config, read_yaml
 from workflow.machine import read_machine
 from workflow.matrix import Matrix
 
@@ -23,7 +23,10 @@ try:
     # Profiles for schedulers name a machine file; without one a job asks for a GPU only.
     MACHINE_FILE = config.pop("machine", None)
     MACHINE = read_machine(Path(MACHINE_FILE)) if MACHINE_FILE else None
-    check_files([Path(file) for file in workflow.configfiles])
+    for file in workflow.configfiles:
+        read_yaml(
+            Path(file)
+        )  # refuses a key that stands twice, which Snakemake does not
     MATRIX = Matrix(read_config(config))
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
