@@ -42,9 +42,8 @@ from rst_core.vocabulary import (
     SearchMethod,
     Selection,
 )
-from workflow.config_axes import problems
+from workflow.config_checks import problems, unfit
 from workflow.config_foreign import ForeignEntry
-from workflow.config_names import unfit
 from workflow.config_sentences import line, plain, sentences
 from workflow.config_yaml import ConfigError, read_yaml
 

@@ -23,10 +23,9 @@ try:
     # Profiles for schedulers name a machine file; without one a job asks for a GPU only.
     MACHINE_FILE = config.pop("machine", None)
     MACHINE = read_machine(Path(MACHINE_FILE)) if MACHINE_FILE else None
+    # Snakemake takes a key that stands twice in a file.
     for file in workflow.configfiles:
-        read_yaml(
-            Path(file)
-        )  # refuses a key that stands twice, which Snakemake does not
+        read_yaml(Path(file))
     MATRIX = Matrix(read_config(config))
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None

@@ -16,7 +16,7 @@ from workflow.artifacts.report.page import (
     training_overview,
 )
 from workflow.keys import shown_key
-from workflow.marks import marked
+from workflow.showing import marked
 
 
 def shows(cells, name):
