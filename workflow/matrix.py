@@ -30,6 +30,7 @@ from rst_core.identity import (
 )
 from rst_core.key import cell_settings
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
+from rst_core.storage import file_digest
 from rst_core.vocabulary import Origin, Pattern, SearchMethod, Start
 from workflow.config import (
     AttackEntry,
@@ -295,7 +296,7 @@ class Matrix:
         images, network = self.dataset(dataset).images, self.network_settings(cell.model.network)
         match cell:
             case TrainingCell(model) if entry := self.checkpoint(model):
-                parts = {"layout": entry.layout, "sha256": entry.digest()}
+                parts = {"layout": entry.layout, "sha256": file_digest(Path(entry.file))}
                 return cell_settings(images, network=network, **parts)
             case TrainingCell():
                 training = self.training_settings(dataset)
