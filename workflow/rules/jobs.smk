@@ -10,7 +10,7 @@ from workflow.machine import may_share, resources as resources_of
 
 
 def asked_for(name):
-    """One of the resources of a job, from the cell that its wildcards name."""
+    """One of a job's resources, from the cell that its wildcards name."""
     return lambda wildcards: request_of(cell_of(wildcards))[name]
 
 
@@ -19,10 +19,12 @@ def slots(wildcards):
     return min(asked_for("gpu")(wildcards), slots_of_a_job())
 
 
+# The resources of all rules that make cells; a profile for schedulers says more of them.
 REQUEST = {"gpu": 1}
 if MACHINE is not None:
-    names = ("gpu", "cpus_per_task", "mem_mb", "runtime")
-    REQUEST = MACHINE.site | {name: asked_for(name) for name in names}
+    REQUEST = MACHINE.site | {
+        name: asked_for(name) for name in ("gpu", "cpus_per_task", "mem_mb", "runtime")
+    }
     REQUEST |= {"slot": slots, "tries": lambda wildcards, attempt: attempt}
 
 

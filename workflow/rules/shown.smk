@@ -71,6 +71,8 @@ def pages_in(folder, caption):
 
 
 def listed(file, name, caption, **options):
+    """Output that the report lists under a name, which may have wildcards."""
+
     def of_name(function):
         return lambda wildcards: function(name.format(**wildcards))
 
