@@ -27,17 +27,9 @@ include: "workflow/rules/cells.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/shown.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/search.smk"
-include: "workflow/rules/foreign.smk"
-include: "workflow/rules/finetune.smk"
-include: "workflow/rules/attack.smk"
-include: "workflow/rules/transfer.smk"
-include: "workflow/rules/features.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/measured.smk"
 include: "workflow/rules/artifacts.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/cells_csv.smk"
-include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -45,13 +37,6 @@ include: "workflow/rules/report.smk"
 if snakemake_version.startswith("9.27."):
 
     include: "workflow/rules/large.smk"
-
-
-localrules:
-    all,
-    all_tables,
-    all_figures,
-    all_cells,
 
 
 rule all:

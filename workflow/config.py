@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -43,13 +42,12 @@ from rst_core.vocabulary import (
     SearchMethod,
     Selection,
 )
-from workflow.config_axes import problems
+from workflow.config_checks import problems, unfit
 from workflow.config_foreign import ForeignEntry
-from workflow.config_names import unfit
 from workflow.config_sentences import line, plain, sentences
 from workflow.config_yaml import ConfigError, read_yaml
 
-__all__ = ["Config", "ConfigError", "check_files", "read_config", "read_yaml"]
+__all__ = ["Config", "ConfigError", "read_config", "read_yaml"]
 
 #: Models an experiment can ask for; see ``workflow.matrix`` for what each becomes.
 ModelKind = Literal[
@@ -140,15 +138,16 @@ class DatasetEntry(_Section):
     training: str = Field(description="entry of 'training'")
     images: DatasetSettings = Field(description="where the images come from")
 
-    @model_validator(mode="after")
-    def _has_a_place(self) -> DatasetEntry:
-        if not self.images.path:
-            raise ValueError("images.path is ''; allowed is a folder, or the file of packed images")
+    @field_validator("images")
+    @classmethod
+    def _have_a_place(cls, images: DatasetSettings) -> DatasetSettings:
+        if not images.path:
+            raise ValueError("path is ''; allowed is a folder, or the file of packed images")
         try:
-            line(self.images.path)
+            line(images.path)
         except ValueError as error:
-            raise ValueError(f"images.path {error}") from None
-        return self
+            raise ValueError(f"path {error}") from None
+        return images
 
 
 class NetworkEntry(_Section):
@@ -345,12 +344,6 @@ def read_config(raw: dict[str, Any]) -> Config:
     except ValidationError as error:
         found = sentences(error, config_schema())
         raise ConfigError("\n".join(dict.fromkeys(found))) from None
-
-
-def check_files(paths: list[Path]) -> None:
-    """Raise :class:`ConfigError` if a key stands twice in one of Snakemake's config files."""
-    for path in paths:
-        read_yaml(path)
 
 
 def _numbers(raw: Any) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from rst_core.identity import Dense, Ticket, parse_model
-from rst_core.storage import file_digest
 from rst_core.vocabulary import CheckpointLayout, Origin
 from workflow.config_sentences import line
 
@@ -54,7 +52,3 @@ class ForeignEntry(BaseModel):
         model = parse_model(self.model)
         assert isinstance(model, Dense | Ticket)
         return model
-
-    def digest(self) -> str:
-        """Hex digest (SHA-256) of the checkpoint's bytes; raises as reading a file does."""
-        return file_digest(Path(self.file))

@@ -14,11 +14,11 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Folder of the records, beside the cells: a file a cell.
+#: Folder of the records, below that of the results: a file for each that is missing.
 FOLDER = "failed"
 #: The key by which a record is known, also in place of a cell.
 KEY = "failed"
@@ -59,20 +59,19 @@ def summary(
         argv: the command line of this run.
         incomplete: artifacts that were made without cells that failed, and say so.
     """
-    parts = []
-    for failure in sorted(failures, key=lambda f: f.outputs):
-        parts.append(
-            f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
-            + (f"  {failure.reason}\n" if failure.reason else "")
-            + "".join(_end_of(log) for log in failure.logs if not failure.reason or _lines(log))
-            + f"  retry: {retry(argv, failure.outputs[:1])}"
-        )
-    if lacking:
-        names = "\n".join(f"  {name}" for name in sorted(lacking))
-        parts.append(f"not made, because something that they need is missing:\n{names}")
-    if incomplete:
-        names = "\n".join(f"  {name}" for name in sorted(incomplete))
-        parts.append(f"made with gaps, which they show:\n{names}")
+    parts = [
+        f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
+        + (f"  {failure.reason}\n" if failure.reason else "")
+        + "".join(_end_of(log) for log in failure.logs if not failure.reason or _lines(log))
+        + f"  retry: {retry(argv, failure.outputs[:1])}"
+        for failure in sorted(failures, key=lambda f: f.outputs)
+    ]
+    for heading, names in (
+        ("not made, because something that they need is missing", lacking),
+        ("made with gaps, which they show", incomplete),
+    ):
+        if names:
+            parts.append("\n  ".join([f"{heading}:", *sorted(names)]))
     count = f"{len(failures)} job{'s' if len(failures) != 1 else ''} failed"
     return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
 
@@ -86,14 +85,15 @@ def record(failures: Sequence[Failure], results: str = "results") -> None:
                 log = next(iter(failure.logs), "")
                 lines = [line for one in failure.logs for line in _lines(one)]
                 reason = lines[-1].strip() if lines else failure.reason or "it wrote no log"
-                _write(_record_of(Path(failure.outputs[0]), results), reason, log)
+                file = Path(failure.outputs[0])
+                _write(record_of(file, results), file, reason, log)
     except OSError:
         pass  # a full disk: the summary says so
 
 
 def forget(results: str = "results") -> None:
     """Remove all records, but for those that stand in place of a cell's file."""
-    kept = {_record_of(cell, results) for cell in in_place(results=results)}
+    kept = {record_of(cell, results) for cell in in_place(results=results)}
     if not kept:
         shutil.rmtree(Path(results, FOLDER), ignore_errors=True)
     for path in Path(results, FOLDER).rglob("*.json"):
@@ -105,56 +105,52 @@ def put_in_place(cell: Path, log: Path) -> None:
     """Write a record, with the last line of the cell's log, and the same in place of the cell."""
     results = str(Path(*cell.parts[: cell.parts.index("cells")]))
     reason = (_lines(str(log)) or ["its log is empty"])[-1]
-    for path in (_record_of(cell, results), cell):
+    for path in (record_of(cell, results), cell):
         path.unlink(missing_ok=True)
-        _write(path, reason, str(log))
+        _write(path, cell, reason, str(log))
 
 
 def is_in_place(cell: Path) -> bool:
     """Whether a cell's file, which is no record of a cell, says that the cell failed."""
-    try:
-        return bool(reason_in(cell))
-    except OSError:
-        return False
+    return bool(_read(cell))
 
 
 def in_place(root: Path = Path(), results: str = "results") -> dict[Path, Path]:
-    """Every cell in whose place a record stands now, with its log.
+    """Every cell in whose place a record stands now, with its log; arguments as below."""
+    found = records(root, results)
+    return {file: Path(one["log"]) for file, one in found.items() if is_in_place(root / file)}
+
+
+def records(root: Path = Path(), results: str = "results") -> dict[Path, dict[str, str]]:
+    """Every file of which there is a record, and the record.
 
     Args:
         root: folder of the project; the paths are below it.
         results: folder of a matrix's results below it.
     """
-    return {
-        cell: Path(json.loads(path.read_text(encoding="utf-8"))["log"])
-        for cell, path in records(root, results)
-        if is_in_place(root / cell)
-    }
+    found = map(_read, sorted((root / results / FOLDER).rglob("*.json")))
+    return {Path(one["file"]): one for one in found if "file" in one}
 
 
-def records(root: Path = Path(), results: str = "results") -> Iterator[tuple[Path, Path]]:
-    """Every cell file of which there is a record, and the record; arguments as above."""
-    folder = root / results / FOLDER
-    for path in sorted(folder.rglob("*.json")):
-        yield path.relative_to(folder).with_suffix(""), path
+def record_of(file: Path, results: str) -> Path:
+    """Where the record of a file below a folder of results is."""
+    below = file.relative_to(results)
+    return Path(results, FOLDER, below if below.suffix == ".json" else f"{below}.json")
 
 
-def reason_in(path: Path) -> str:
-    """The reason that a record gives; empty if the file is none. Raises as reading it does."""
+def _read(path: Path) -> dict[str, str]:
+    """A record; empty if the file is none, or cannot be read."""
     try:
         found = json.loads(path.read_bytes())
-    except ValueError:
-        return ""
-    return str(found[KEY]) if isinstance(found, dict) and KEY in found else ""
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and KEY in found else {}
 
 
-def _record_of(cell: Path, results: str) -> Path:
-    return Path(results, FOLDER, f"{cell}.json")
-
-
-def _write(path: Path, reason: str, log: str) -> None:
+def _write(path: Path, file: Path, reason: str, log: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({KEY: reason, "log": log}) + "\n", encoding="utf-8")
+    found = {KEY: reason, "file": str(file), "log": log}
+    path.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
 def _lines(log: str) -> list[str]:

@@ -19,6 +19,7 @@ from rst_core.data.source_files import are_there, fingerprint
 from rst_core.job.flags import to_flags
 from rst_core.settings import DatasetSettings
 from rst_core.storage import FileError
+from workflow import failures
 from workflow.config import ConfigError
 from workflow.matrix import Matrix
 
@@ -65,7 +66,10 @@ class Datasets:
         if not there:
             return None
         if self._write():
-            return self._make(name, settings, path)
+            digest = self._make(name, settings, path)
+            record = failures.record_of(Path(self._matrix.manifest(name)), self._matrix.results)
+            (self._root / record).unlink(missing_ok=True)
+            return digest
         with tempfile.TemporaryDirectory() as folder:
             return self._make(name, settings, Path(folder, path.name))
 

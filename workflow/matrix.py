@@ -6,9 +6,9 @@ Everything here is a pure function of the config; rules and artifacts only ask.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, assert_never
 
@@ -30,6 +30,7 @@ from rst_core.identity import (
 )
 from rst_core.key import cell_settings
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
+from rst_core.storage import file_digest
 from rst_core.vocabulary import Origin, Pattern, SearchMethod, Start
 from workflow.config import (
     AttackEntry,
@@ -39,6 +40,7 @@ from workflow.config import (
     Experiment,
     Measurement,
     ModelKind,
+    NetworkEntry,
     TransferMeasurement,
 )
 from workflow.config_foreign import ForeignEntry
@@ -50,21 +52,26 @@ _settings = cache(cell_settings)
 #: that are fine-tuned ones.
 _ORIGINS = {origin.value: origin for origin in Origin}
 _STARTS = {f"finetuned_{start}": start for start in Start}
+#: How the targets of a naturally trained dense were searched: PGD-7 at eps 8 [B].
+_PGD7 = Adversary(SearchMethod.PGD7, 8.0)
 
 
 class Matrix:
-    """The experiment matrix of one config."""
+    """The experiment matrix of one config.
+
+    Attributes:
+        config: the config.
+        results: folder of everything that is made, from the repository root; a run has its own.
+        foreign: checkpoints that were made elsewhere, by the paths of their models.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.results = str(PurePosixPath("results", config.run))
+        self.foreign = {entry.identity.path: entry for entry in config.foreign.values()}
         self._cells: dict[str, list[Cell]] = {}
 
     # -- where they are ---------------------------------------------------------------
-
-    @cached_property
-    def results(self) -> str:
-        """Folder of everything that is made, from the repository root; a run has its own."""
-        return str(PurePosixPath("results", self.config.run))
 
     def file(self, cell: Cell) -> str:
         """Path of a cell's file from the repository root."""
@@ -80,28 +87,23 @@ class Matrix:
         """The measured cells of an experiment, each once."""
         if experiment not in self._cells:
             definition = self.config.experiments[experiment]
-            found = itertools.chain.from_iterable(
-                self._measurements(definition, model) for model in self.models(experiment)
-            )
-            cells = dict.fromkeys(itertools.chain(found, self._adaptive(definition)))
-            self._cells[experiment] = list(cells)
+            models = self.models(experiment)
+            found = [c for model in models for c in self._measurements(definition, model)]
+            self._cells[experiment] = list(dict.fromkeys([*found, *self._adaptive(definition)]))
         return self._cells[experiment]
 
     def models(self, experiment: str) -> list[Model]:
         """The models of an experiment, each once."""
         definition = self.config.experiments[experiment]
-        found = itertools.chain.from_iterable(
-            self._models(definition, network, adversary)
-            for network, adversary in self._bases(definition)
-        )
-        return list(dict.fromkeys(found))
+        bases = self._bases(definition)
+        return list(dict.fromkeys(m for base in bases for m in self._models(definition, *base)))
 
     def all_cells(self) -> list[Cell]:
         """The measured cells of all experiments, each once."""
-        found = itertools.chain.from_iterable(self.cells(e) for e in self.config.experiments)
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(c for name in self.config.experiments for c in self.cells(name)))
 
     def _bases(self, experiment: Experiment) -> Iterator[tuple[Network, Adversary]]:
+        roles = self.config.roles
         for network, dataset, init, method, eps, seed in itertools.product(
             experiment.networks,
             experiment.datasets,
@@ -110,12 +112,8 @@ class Matrix:
             experiment.eps,
             experiment.seeds or self.config.seeds,
         ):
-            yield self.network(network, dataset, init, seed), Adversary(method, eps)
-
-    def network(self, network: str, dataset: str, init: object, seed: int) -> Network:
-        """A network by the roles of its name and dataset."""
-        roles = self.config.roles
-        return Network(roles.datasets[dataset], roles.networks[network], init, seed)  # type: ignore[arg-type]
+            names = roles.datasets[dataset], roles.networks[network]
+            yield Network(*names, init, seed), Adversary(method, eps)
 
     def _models(
         self, experiment: Experiment, network: Network, adversary: Adversary
@@ -154,12 +152,12 @@ class Matrix:
             return
         assert not isinstance(model, CandidateSet)
         for entry in experiment.evaluate:
-            for eps in entry.sizes(trained_eps(model, experiment)):
+            for eps in entry.sizes(_trained_eps(model, experiment)):
                 yield Evaluation(model, selection, entry.attack, eps)
         if isinstance(model, FineTuned):
             return
         for row in experiment.transfer:
-            for eps in row.sizes(trained_eps(model, experiment)):
+            for eps in row.sizes(_trained_eps(model, experiment)):
                 yield TransferRow(model, selection, row.to, row.attack, eps)
 
     def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
@@ -176,12 +174,7 @@ class Matrix:
                 else:
                     yield Evaluation(members, selection, entry.attack, eps)
 
-    # -- what is not made here -------------------------------------------------------
-
-    @cached_property
-    def foreign(self) -> dict[str, ForeignEntry]:
-        """Checkpoints that were made elsewhere, by the paths of their models."""
-        return {entry.identity.path: entry for entry in self.config.foreign.values()}
+    # -- what a cell needs ------------------------------------------------------------
 
     def checkpoint(self, model: Trained) -> ForeignEntry | None:
         """The checkpoint that stands for a model; None if the model is made here.
@@ -204,8 +197,6 @@ class Matrix:
             )
         return entry
 
-    # -- what a cell needs ------------------------------------------------------------
-
     def bases(self, model: Trained) -> list[TrainingCell]:
         """Model files that training this model starts from."""
         ticket = model.ticket if isinstance(model, FineTuned) else model
@@ -222,10 +213,10 @@ class Matrix:
         match cell:
             case TrainingCell():
                 return self.bases(cell.model)
-            case FeatureDistance(model, selection):
-                if isinstance(model, Untrained) or selection is None:
-                    return []
+            case FeatureDistance(Dense() as model, selection) if selection:
                 return [TrainingCell(model, selection)]
+            case FeatureDistance():
+                return []
             case TransferRow():
                 return self.targets(cell)
             case Evaluation():
@@ -244,67 +235,41 @@ class Matrix:
 
     def sources(self, cell: Evaluation | TransferRow) -> list[TrainingCell]:
         """Models that the attack of a cell is made on."""
-        if isinstance(cell.model, CandidateSet):
-            return [TrainingCell(ticket, cell.selection) for ticket in cell.model.tickets]
-        return [TrainingCell(cell.model, cell.selection)]
+        return [TrainingCell(model, cell.selection) for model in _members(cell.model)]
 
     def targets(self, row: TransferRow) -> list[TrainingCell]:
-        """Models that a transfer row is evaluated on, its source among them or first.
+        """Models that a transfer row is evaluated on, its source first: the diagonal.
 
         ``tickets``: the tickets of all ``transfer_targets`` ratios that are otherwise like
         the source (its RSTs, if the source is a dense). ``tickets_and_dense``: these and
         the natural and the adversarial dense. ``other_seeds``: the same model of every
         other seed [E]. A candidate set goes to the sets of other seeds, ticket by ticket.
         """
-        own = [cell.model for cell in self.sources(row)]
-        # A source is always judged by its own images too: the diagonal.
-        members = dict.fromkeys([*own, *self._others(row)])
-        return [TrainingCell(model, row.selection) for model in members]
-
-    def _others(self, row: TransferRow) -> list[Trained]:
-        """The models of a row's target group."""
         source = row.model
-        if isinstance(source, CandidateSet):
-            if row.targets != "other_seeds":
-                raise ConfigError(
-                    f"{row.path}: a candidate set's attack cannot go to {row.targets}; "
-                    "allowed is other_seeds"
-                )
-            sets = [replace(source, network=network) for network in self._other_seeds(source)]
-            return [ticket for one in sets for ticket in one.tickets]
-        match row.targets:
-            case "tickets" | "tickets_and_dense":
-                models: list[Trained] = list(self._tickets_like(source))
-                if row.targets == "tickets_and_dense":
-                    models += [Dense(source.network, None), self._adversarial_dense(source)]
-            case "other_seeds":
-                models = [replace(source, network=network) for network in self._other_seeds(source)]
-            case other:
-                raise ConfigError(
-                    f"transfer_to_{other} names no group of targets; "
-                    "allowed is tickets, tickets_and_dense or other_seeds"
-                )
-        return models
-
-    def _other_seeds(self, source: Dense | Ticket | CandidateSet) -> list[Network]:
-        return [
-            replace(source.network, seed=seed)
-            for seed in self.config.seeds
-            if seed != source.network.seed
-        ]
-
-    def _tickets_like(self, source: Dense | Ticket) -> Iterator[Ticket]:
-        for keep_ratio in self.config.transfer_targets:
-            if isinstance(source, Ticket):
-                yield replace(source, keep_ratio=keep_ratio)
-            else:
-                adversary = self._adversarial_dense(source).adversary
-                assert adversary is not None
-                yield Ticket(source.network, Origin.RST, keep_ratio, Pattern.ELEMENT, adversary)
-
-    def _adversarial_dense(self, source: Dense | Ticket) -> Dense:
-        adversary = source.adversary or default_adversary()
-        return Dense(source.network, adversary)
+        if row.targets == "other_seeds":
+            networks = [replace(source.network, seed=seed) for seed in self.config.seeds]
+            alike = [replace(source, network=network) for network in networks]
+            models = [member for one in alike for member in _members(one)]
+        elif isinstance(source, CandidateSet):
+            raise ConfigError(
+                f"{row.path}: a candidate set's attack cannot go to {row.targets}; "
+                "allowed is other_seeds"
+            )
+        elif row.targets in ("tickets", "tickets_and_dense"):
+            adversary = source.adversary or _PGD7
+            like, ratios = source, self.config.transfer_targets
+            if isinstance(like, Dense):
+                like = Ticket(like.network, Origin.RST, ratios[0], Pattern.ELEMENT, adversary)
+            models = [replace(like, keep_ratio=ratio) for ratio in ratios]
+            if row.targets == "tickets_and_dense":
+                models += [Dense(source.network, None), Dense(source.network, adversary)]
+        else:
+            raise ConfigError(
+                f"transfer_to_{row.targets} names no group of targets; "
+                "allowed is tickets, tickets_and_dense or other_seeds"
+            )
+        members = dict.fromkeys([*_members(source), *models])
+        return [TrainingCell(model, row.selection) for model in members]
 
     # -- settings ---------------------------------------------------------------------
 
@@ -327,27 +292,25 @@ class Matrix:
         Raises:
             ConfigError: if the config does not say them.
         """
-        images = self.dataset(cell.model.network.dataset).images
+        dataset = cell.model.network.dataset
+        images, network = self.dataset(dataset).images, self.network_settings(cell.model.network)
         match cell:
             case TrainingCell(model) if entry := self.checkpoint(model):
-                network = self.network_settings(model.network)
-                parts = {"layout": entry.layout, "sha256": entry.digest()}
+                parts = {"layout": entry.layout, "sha256": file_digest(Path(entry.file))}
                 return cell_settings(images, network=network, **parts)
-            case TrainingCell(model):
-                training = self.training_settings(model.network.dataset)
-                network = self.network_settings(model.network)
+            case TrainingCell():
+                training = self.training_settings(dataset)
                 return _settings(images, network=network, training=training)
             case Evaluation() | TransferRow():
                 size = self.config.attack_batch_size
                 return _settings(images, attack=self.attack(cell), batch_size=size)
-            case FeatureDistance(model):
+            case FeatureDistance():
                 grids = (e.feature_distance for e in self.config.experiments.values())
                 grid = sorted({eps for grid in grids for eps in grid})
                 if not grid:
                     raise ConfigError(
                         "no experiment has a feature_distance; it lists noise magnitudes"
                     )
-                network = self.network_settings(model.network)
                 return _settings(images, network=network, eps_grid=tuple(grid))
             case _:
                 assert_never(cell)
@@ -358,12 +321,7 @@ class Matrix:
         Raises:
             ConfigError: if the config has no such attack, or it has no such size, or is too large.
         """
-        entry = self._entry("attacks", cell.attack)
-        assert isinstance(entry, AttackEntry)
-        if entry.method.has_eps and cell.eps is None:
-            raise ConfigError(f"{cell.path}: the attack {cell.attack} needs an eps in its name")
-        if not entry.method.has_eps and cell.eps is not None:
-            raise ConfigError(f"{cell.path}: the attack {cell.attack} has no eps")
+        entry: AttackEntry = self._entry("attacks", cell.attack)
         try:
             spec = entry.at(cell.attack, cell.eps, cell.model.network.seed)
             check_fits(spec, self.dataset(cell.model.network.dataset).images.image_size)
@@ -373,7 +331,8 @@ class Matrix:
 
     def network_settings(self, network: Network) -> NetworkSettings:
         """Architecture of a network."""
-        return self._entry("networks", network.name).build  # type: ignore[attr-defined, no-any-return]
+        entry: NetworkEntry = self._entry("networks", network.name)
+        return entry.build
 
     def training_settings(self, dataset: str) -> TrainingSettings:
         """Optimiser and schedule on a dataset."""
@@ -385,21 +344,22 @@ class Matrix:
         Raises:
             ConfigError: if the config has none of that name.
         """
-        return self._entry("datasets", name)  # type: ignore[return-value]
+        entry: DatasetEntry = self._entry("datasets", name)
+        return entry
 
-    def _entry(self, section: str, name: str) -> object:
+    def _entry(self, section: str, name: str) -> Any:
         known = getattr(self.config, section)
         if name not in known:
             raise ConfigError(f"{name!r} is not in {section}; allowed is one of {', '.join(known)}")
         return known[name]
 
 
-def default_adversary() -> Adversary:
-    """PGD-7 at eps 8 [B]."""
-    return Adversary(SearchMethod.PGD7, 8.0)
+def _members(model: Trained | CandidateSet) -> Sequence[Trained]:
+    """The tickets of a candidate set, or the one model."""
+    return model.tickets if isinstance(model, CandidateSet) else (model,)
 
 
-def trained_eps(model: Trained, experiment: Experiment) -> float:
+def _trained_eps(model: Trained, experiment: Experiment) -> float:
     """The eps at which a model is attacked unless said otherwise: the one it was made for.
 
     A naturally trained dense has none of its own and takes the experiment's first.

@@ -1,4 +1,4 @@
-"""What the scripts of tables, figures and pages share: fresh cells, and errors as sentences."""
+"""What all that shows results shares: fresh cells, marks of stand-ins, errors as sentences."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from rst_core.data.manifest import OFFICIAL, read_manifest
 from rst_core.identity import Cell
 from rst_core.pages import stamp
 from rst_core.storage import FileError
-from workflow.config import ConfigError, read_config
+from workflow.config import Config, ConfigError, read_config
 from workflow.images import Datasets
 from workflow.keys import FAILED, Keys, StaleError, State, shown_key
-from workflow.marks import marked
 from workflow.matrix import Matrix
 
 
@@ -49,6 +49,31 @@ class Shown:
         """
         if key := shown_key(self.keys, self._plain, list(cells)):
             stamp(page, key, map(Path, files))
+
+
+def marked(config: Config, manifests: Path) -> Config:
+    """The config, in which a dataset with other counts than the official ones is a stand-in.
+
+    So it carries its mark ("6,187 of 60,000 images") wherever a stand-in carries its own. One
+    that already is a stand-in, or has no manifest yet, stays as it is.
+
+    Args:
+        config: of the matrix.
+        manifests: folder of the datasets' manifests.
+
+    Raises:
+        FileError: naming the manifest that cannot be used.
+    """
+    datasets = dict(config.datasets)
+    for role, name in config.roles.datasets.items():
+        entry, path = datasets[name], manifests / f"{name}.json"
+        if entry.stand_in_for or not path.is_file():
+            continue
+        if mark := read_manifest(path).mark(role):
+            note = "; ".join(filter(None, [mark, entry.note]))
+            update = {"stand_in_for": OFFICIAL[role][0], "note": note}
+            datasets[name] = entry.model_copy(update=update)
+    return config.model_copy(update={"datasets": datasets})
 
 
 @contextmanager

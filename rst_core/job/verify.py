@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,8 @@ def verify(folder: Path) -> int:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
-        # The workflow's records of cells that failed are below their cells' paths.
-        failure = "cells" in parts and "failed" in parts[: parts.index("cells")]
         check = _check_of(path)
-        if check is None or hidden or failure or not path.is_file():
+        if check is None or hidden or _is_failure(path, parts) or not path.is_file():
             continue
         checked += 1
         try:
@@ -56,6 +55,12 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
             return lambda path: _check_bases(path, read_cell(path), "models")
         case _:
             return None
+
+
+def _is_failure(path: Path, parts: Sequence[str]) -> bool:
+    """Whether a file is where the workflow writes down that a cell or a dataset failed."""
+    above = itertools.takewhile(lambda part: part not in ("cells", "data"), parts)
+    return path.suffix == ".json" and "failed" in above
 
 
 def _check_tensors(path: Path) -> None:

@@ -11,8 +11,8 @@ from rst_core.vocabulary import Source
 from tests.conftest import DIGITS, ROOT
 from workflow.artifacts.numbers.summary import data_label, short_label, stands_in, title
 from workflow.config import read_config
-from workflow.marks import marked
 from workflow.matrix import Matrix
+from workflow.showing import marked
 
 CIFAR10 = dataclasses.replace(DIGITS, source=Source.FOLDER, image_size=32, validation_images=500)
 

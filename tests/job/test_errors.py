@@ -239,10 +239,11 @@ def test_verify_lists_what_is_wrong_and_nothing_else(results, capsys):
     capsys.readouterr()
     assert main(["verify"]) == 0
     assert capsys.readouterr().err == "3 files checked, 0 wrong\n"
-    # What the workflow writes down of a cell that failed is no cell.
-    record = Path("results/failed", f"{attack}.json")
-    record.parent.mkdir(parents=True)
-    record.write_text('{"failed": "rst attack: ...", "log": "results/logs/a.log"}\n')
+    # What the workflow writes down of a cell or a dataset that failed is none.
+    for file in (Path("cells", Path(attack).name), "data/photos.json"):
+        record = Path("results/failed", file)
+        record.parent.mkdir(parents=True)
+        record.write_text('{"failed": "rst attack: ...", "log": "results/logs/a.log"}\n')
     assert main(["verify", "results"]) == main(["verify"]) == 0
     assert capsys.readouterr().err == 2 * "3 files checked, 0 wrong\n"
     last = Path(TICKET.replace("best_val", "last"))

@@ -1,5 +1,6 @@
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,6 +22,17 @@ def extended(delta: Path) -> dict:
     """What Snakemake makes of config.yaml with --configfile ``delta``."""
     raw = copy.deepcopy(PAPER)
     update_config(raw, yaml.safe_load(delta.read_text()))
+    return raw
+
+
+def override(key: str, value: Any) -> dict[str, Any]:
+    """The paper's config with another value of one key."""
+    raw = copy.deepcopy(PAPER)
+    *parents, last = key.split(".")
+    place = raw
+    for part in parents:
+        place = place[part]
+    place[last] = value
     return raw
 
 
@@ -125,14 +137,8 @@ def test_the_schema_is_up_to_date():
     ],
 )
 def test_bad_input_names_the_key_the_value_and_what_is_allowed(key, value, message):
-    raw = copy.deepcopy(PAPER)
-    *parents, last = key.split(".")
-    place = raw
-    for part in parents:
-        place = place[part]
-    place[last] = value
     with pytest.raises(ConfigError, match=message):
-        read_config(raw)
+        read_config(override(key, value))
 
 
 def test_a_missing_key_is_named():
@@ -211,9 +217,9 @@ def test_an_attack_that_the_config_does_not_have_is_refused(matrix):
     ticket = next(m for m in matrix.models("transfer") if isinstance(m, Ticket))
     with pytest.raises(ConfigError, match="'pgd9' is not in attacks; allowed is one of pgd20"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd9", 8))
-    with pytest.raises(ConfigError, match="needs an eps"):
+    with pytest.raises(ConfigError, match="eps is None; allowed is a size"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd20", None))
-    with pytest.raises(ConfigError, match="cw_l2 has no eps"):
+    with pytest.raises(ConfigError, match="eps is 8; allowed is none: cw_l2 has no ball"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "cw_l2", 8))
 
 

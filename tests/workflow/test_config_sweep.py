@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workflow.test_config import DELTAS, PAPER
+from tests.workflow.test_config import DELTAS, PAPER, override
 from workflow.config import ConfigError, config_schema, read_config, read_yaml
 from workflow.config_sentences import _place
 
@@ -193,16 +193,6 @@ HAND_WRITTEN: list[tuple[str, Any]] = [
     ("networks", {"x" * 65: PAPER["networks"]["resnet18"]}),
 ]
 MISTAKES = [*sweep(), *HAND_WRITTEN]
-
-
-def override(key: str, value: Any) -> dict[str, Any]:
-    raw = copy.deepcopy(PAPER)
-    *parents, last = key.split(".")
-    place = raw
-    for part in parents:
-        place = place[part]
-    place[last] = value
-    return raw
 
 
 def refusal(key: str, value: Any) -> str | None:

@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from rst_core.job.verify import verify
+from tests.conftest import ROOT
+from tests.workflow.test_config import extended
 from workflow import failures
 from workflow.artifacts.make import gaps
 from workflow.artifacts.numbers.frame import read_cells
-from workflow.failures import LINES, Failure, forget, in_place, record, retry, summary
+from workflow.config import read_config
+from workflow.failures import LINES, Failure, forget, in_place, record, records, retry, summary
+from workflow.images import Datasets
+from workflow.matrix import Matrix
 
 CELL = "results/cells/digits/tiny/signed_kaiming_constant-seed0/dense-natural/best_val/weights.pt"
+RECORD = Path(CELL.replace("results/", "results/failed/") + ".json")
 ATTACK = Path("results/cells/a/b/c/d/best_val/pgd20-eps8.json")
 LOG = Path("results/logs/a/pgd20-eps8.log")
 
@@ -59,13 +66,14 @@ def test_only_targets_are_replaced():
 
 
 def test_the_schedulers_words_stand_beside_the_cell_and_in_its_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     log = tmp_path / "search.log"
     log.write_text("")
     words = "search cifar10 (SLURM job 7) ended as OUT_OF_MEMORY on n1"
     text = summary([Failure("search", [CELL], [str(log)], words)], [], ["snakemake"])
     assert f"failed: {CELL}\n  {words}\n  retry" in text
-    record([Failure("search", [CELL], [str(log)], words)], str(tmp_path))
-    assert json.loads((tmp_path / "failed" / f"{CELL}.json").read_text())["failed"] == words
+    record([Failure("search", [CELL], [str(log)], words)])
+    assert json.loads(RECORD.read_text())["failed"] == words
 
 
 @pytest.fixture
@@ -96,10 +104,11 @@ def test_one_that_was_ended_fails_and_is_tried_again(log, status):
 def test_a_record_stays_until_the_cell_is_made(log):
     after(1)
     record([Failure("train", [CELL], [str(LOG)])])
-    assert Path("results/failed", f"{CELL}.json").exists()
+    assert RECORD.exists()
     record([])
-    assert not Path("results/failed", f"{CELL}.json").exists()
+    assert not RECORD.exists()
     assert in_place() == {ATTACK: LOG}
+    assert list(records()) == [ATTACK]
     ATTACK.write_text('{"results": []}')
     assert in_place() == {}
     forget()
@@ -112,3 +121,16 @@ def test_artifacts_leave_such_cells_out_and_say_so(log):
     assert frame.empty
     assert gaps(frame) == "INCOMPLETE: 1 cell failed and left out"
     assert gaps(read_cells([])) == ""
+
+
+def test_the_record_of_a_manifest_is_none_and_goes_when_the_manifest_is_made(log):
+    matrix = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
+    record([Failure("data", [matrix.manifest("digits")], [str(LOG)])], matrix.results)
+    (found,) = Path(matrix.results, "failed").rglob("*.json")
+    assert found == Path("results/demo/failed/data/digits.json")
+    assert verify(Path("results")) == 0
+    assert Datasets(matrix, lambda: False).digest("digits")
+    assert found.exists(), "a dry run makes no manifest"
+    assert Datasets(matrix, lambda: True).digest("digits")
+    assert not found.exists()
+    assert verify(Path("results")) == 0

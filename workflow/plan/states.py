@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rst_core.identity import Cell, TrainingCell
-from workflow.failures import reason_in, records
+from workflow.failures import KEY, records
 from workflow.text import duration
 
 #: Seconds after which a lease that nobody touched says nothing: holders touch theirs every
@@ -93,9 +93,9 @@ def failures(root: Path, results: str) -> dict[str, str]:
         results: folder of a matrix's results below it.
     """
     found = {}
-    for cell, path in records(root, results):
+    for file, record in records(root, results).items():
         with suppress(ValueError):  # what failed is no cell: a table
-            found[cell.relative_to(f"{results}/cells").as_posix()] = reason_in(path)
+            found[file.relative_to(f"{results}/cells").as_posix()] = record[KEY]
     return found
 
 

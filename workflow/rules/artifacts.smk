@@ -1,11 +1,14 @@
-# Tables and figures, each an entry of workflow/artifacts/registry.py, and their pages in the
-# report. They run where Snakemake runs, and only read cell files. A page is in a folder of its
-# own because its name, the title, has no wildcard in common with table3.csv.
+# Tables and figures, each an entry of workflow/artifacts/registry.py, and targets of many files.
+# They run where Snakemake runs, and only read cell files.
 
 
 localrules:
     table,
     figure,
+    all,
+    all_tables,
+    all_figures,
+    all_cells,
 
 
 rule table:
@@ -16,13 +19,8 @@ rule table:
         md=f"{RESULTS}/tables/{{artifact}}.md",
         tex=f"{RESULTS}/tables/{{artifact}}.tex",
         png=f"{RESULTS}/tables/{{artifact}}.png",
-        page=report(
-            directory(f"{RESULTS}/pages/{{artifact}}"),
-            patterns=["{label}.html"],
-            caption="../report/artifact.rst",
-            category=page_category,
-            labels=page_labels,
-        ),
+        # A folder: the page's name, which is the title, has no wildcard in common with table3.csv.
+        page=pages_in(f"{RESULTS}/pages/{{artifact}}", "artifact"),
     log:
         f"{RESULTS}/logs/tables/{{artifact}}.log",
     wildcard_constraints:
@@ -32,7 +30,7 @@ rule table:
     params:
         caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
-        "../scripts/artifact.py"
+        "../scripts/show.py"
 
 
 rule figure:
@@ -42,13 +40,7 @@ rule figure:
         csv=f"{RESULTS}/figures/{{artifact}}.csv",
         png=f"{RESULTS}/figures/{{artifact}}.png",
         pdf=f"{RESULTS}/figures/{{artifact}}.pdf",
-        page=report(
-            directory(f"{RESULTS}/pages/{{artifact}}"),
-            patterns=["{label}.html"],
-            caption="../report/artifact.rst",
-            category=page_category,
-            labels=page_labels,
-        ),
+        page=pages_in(f"{RESULTS}/pages/{{artifact}}", "artifact"),
     log:
         f"{RESULTS}/logs/figures/{{artifact}}.log",
     wildcard_constraints:
@@ -58,7 +50,7 @@ rule figure:
     params:
         caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
     script:
-        "../scripts/artifact.py"
+        "../scripts/show.py"
 
 
 rule all_tables:

@@ -98,16 +98,6 @@ def make_again(path, reason=""):
             STALE[str(path)] = reason
 
 
-def look_at(cells):
-    """Have those cells made again that are not what the config asks for."""
-    if workflow.is_main_process:
-        rest_on_keys()
-        for cell in cells:
-            verdict = KEYS.verdict(cell)
-            if verdict.reason:
-                make_again(MATRIX.file(cell), verdict.reason)
-
-
 def look_at_dataset(name):
     """Have a manifest made again if it is of other images, which are still to be fetched.
 
@@ -130,10 +120,14 @@ def dataset_looked_at(wildcards):
 
 @asked
 def models_below(wildcards):
-    """Files of all models that a cell's job reads."""
+    """Files of all models that a cell's job reads; what is not as the config asks is made again."""
     cell = cell_of(wildcards)
-    look_at(made_with(cell))
-    return model_files(cell)
+    if workflow.is_main_process:
+        rest_on_keys()
+        for one in made_with(cell):
+            if reason := KEYS.verdict(one).reason:
+                make_again(MATRIX.file(one), reason)
+    return files(MATRIX.loaded(MATRIX.made_of(cell)))
 
 
 @asked
@@ -155,13 +149,9 @@ def checkpoint_of(wildcards):
 
 @asked
 def judges(wildcards):
-    """Files of the models that a transfer row is evaluated on."""
-    return [MATRIX.file(cell) for cell in MATRIX.targets(cell_of(wildcards))]
-
-
-def model_files(cell):
-    """Files of all models that a cell's job reads."""
-    return files(MATRIX.loaded(MATRIX.made_of(cell)))
+    """The flag that names the files of the models that a transfer row is evaluated on."""
+    targets = MATRIX.targets(cell_of(wildcards))
+    return words(["--targets", *map(MATRIX.file, targets)])
 
 
 @asked
@@ -186,6 +176,15 @@ def measured(cell, *kinds):
     return f"{NETWORK}/(?:{models})/(?:{selections})/{regex(cell)}"
 
 
+def kept(name):
+    """Files of a model, one for each epoch that is kept; a job makes them all."""
+    others = [s for s in MATRIX.config.keep_selections if s != SELECTION]
+    return {
+        "selected": update(f"{CELLS}/{{model}}/{SELECTION}/{name}.pt"),
+        "others": [update(f"{CELLS}/{{model}}/{other}/{name}.pt") for other in others],
+    }
+
+
 # What all rules that make cells have in common: the job is told the cell's path, its dataset and
 # its settings. It writes its files whole or not at all and leaves fresh ones alone, so that all
 # outputs are update(): Snakemake deletes none before the job. Of those that were not there before
@@ -195,18 +194,13 @@ JOB = {
     "on": on_own_gpus,
     "job": job_flags,
     "settings": settings_of,
-    "failed": if_failed(cell_of),
+    "failed": if_failed,
 }
 
 
-def makes(command, output="{output}", more=""):
-    """The shell command of jobs that make models, which is one rst command."""
+def makes(output, more=""):
+    """The shell command of jobs that make cells, which is one rst command."""
     return (
-        f"{{params.on}} python -m rst_core {command} {output} --data {{input.data}}"
+        f"{{params.on}} python -m rst_core {{params.command}} {output} --data {{input.data}}"
         f" --settings {{params.settings:q}} {more} {{params.job}} 2> {{log}}"
     )
-
-
-def measures(command, more=""):
-    """The same for measured cells; params.failed says what is left of one that fails."""
-    return makes(command, more=more) + " || {params.failed} {output} {log}"

@@ -9,20 +9,23 @@ from workflow import failures, gpu_slots
 from workflow.machine import may_share, resources as resources_of
 
 
-def needs(cell_of):
-    """The resources of a rule, from the cell that its wildcards name."""
-    if MACHINE is None:
-        return {"gpu": 1}
+def asked_for(name):
+    """One of a job's resources, from the cell that its wildcards name."""
+    return lambda wildcards: request_of(cell_of(wildcards))[name]
 
-    def resource(name):
-        return lambda wildcards: request_of(cell_of(wildcards))[name]
 
-    def slots(wildcards):
-        return min(resource("gpu")(wildcards), slots_of_a_job())
+def slots(wildcards):
+    """How many of a shared job's GPUs a cell uses."""
+    return min(asked_for("gpu")(wildcards), slots_of_a_job())
 
-    asked_for = ("gpu", "cpus_per_task", "mem_mb", "runtime")
-    shared = {"slot": slots, "tries": lambda wildcards, attempt: attempt}
-    return MACHINE.site | {name: resource(name) for name in asked_for} | shared
+
+# The resources of all rules that make cells; a profile for schedulers says more of them.
+REQUEST = {"gpu": 1}
+if MACHINE is not None:
+    REQUEST = MACHINE.site | {
+        name: asked_for(name) for name in ("gpu", "cpus_per_task", "mem_mb", "runtime")
+    }
+    REQUEST |= {"slot": slots, "tries": lambda wildcards, attempt: attempt}
 
 
 @functools.cache
@@ -57,36 +60,29 @@ def job_of(model):
     return name
 
 
-def batch(cell_of):
-    """The group of a rule's job: which cells may share one job of a scheduler.
+def batch(wildcards):
+    """The group of a job: which cells may share one job of a scheduler.
 
     A job starts when all inputs of its cells are there, so that cells share one only where
     none waits for a model that it doesn't need: short evaluations of models that exist with
     any others, those of a model that is still to be made run in the very job that makes it,
     and those that need the same models (rows of one transfer matrix) go together.
-
-    Args:
-        cell_of: wildcards -> the cell.
     """
-
-    def group(wildcards):
-        cell = cell_of(wildcards)
-        if not may_share(cell, MACHINE):
-            return None
-        if isinstance(cell, identity.TrainingCell):
-            return job_of(cell.model)
-        models = MATRIX.loaded(MATRIX.made_of(cell))
-        if all(KEYS.state(model) is State.FRESH for model in models):
-            return "evaluations"
-        if not isinstance(cell, identity.TransferRow):
-            return job_of(cell.model)
-        needed = " ".join(sorted(map(MATRIX.file, models)))
-        name = f"evaluations-{hashlib.sha256(needed.encode()).hexdigest()[:12]}"
-        # The number of cells in these, too, is group-components of "evaluations".
-        workflow.parent_groupids[name] = "evaluations"
-        return name
-
-    return None if MACHINE is None else group
+    cell = cell_of(wildcards)
+    if MACHINE is None or not may_share(cell, MACHINE):
+        return None
+    if isinstance(cell, identity.TrainingCell):
+        return job_of(cell.model)
+    models = MATRIX.loaded(MATRIX.made_of(cell))
+    if all(KEYS.state(model) is State.FRESH for model in models):
+        return "evaluations"
+    if not isinstance(cell, identity.TransferRow):
+        return job_of(cell.model)
+    needed = " ".join(sorted(map(MATRIX.file, models)))
+    name = f"evaluations-{hashlib.sha256(needed.encode()).hexdigest()[:12]}"
+    # The number of cells in these, too, is group-components of "evaluations".
+    workflow.parent_groupids[name] = "evaluations"
+    return name
 
 
 def job_flags(wildcards, resources, threads):
@@ -111,19 +107,14 @@ def on_own_gpus(wildcards, resources):
     return words([PYTHON, gpu_slots.__file__, str(resources.gpu), devices])
 
 
-def if_failed(cell_of):
+def if_failed(wildcards, resources):
     """The command that an evaluation that failed ends with, before its output and its log.
 
     In a job of its own that is its status. So it is in a shared job, which may have met a
-    bad node, the first time; after another its record is put in
-    place of the file. Looks at its resources for the
-    same reason as job_flags.
+    bad node, the first time; after another its record is put in place of the file. Looks at
+    its resources for the same reason as job_flags.
     """
-
-    def command(wildcards, resources):
-        shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
-        if not shared or resources.tries == 1:
-            return "exit $? #"
-        return f"{words([PYTHON, failures.__file__])} $?"
-
-    return command
+    shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
+    if not shared or resources.tries == 1:
+        return "exit $? #"
+    return f"{words([PYTHON, failures.__file__])} $?"

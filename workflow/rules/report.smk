@@ -1,33 +1,67 @@
-# The protocol's page, and everything from the cells that exist now. They run where Snakemake
-# runs, and only read cells.
+# Claims, training curves, the protocol, and everything from the cells that exist now. They run where
+# Snakemake runs, and only read cell files.
 
 PARTIAL = f"{RESULTS}/partial"
 
 
 localrules:
+    claims,
+    training_curves,
     protocol,
     partial,
+    cells_csv,
+
+
+# The verdict on every statement of workflow/paper/claims.yaml.
+rule claims:
+    input:
+        shows(cells_of_claims, lambda wildcards: CLAIMS),
+    output:
+        csv=f"{RESULTS}/claims.csv",
+        places=f"{RESULTS}/claims_places.csv",
+        html=f"{RESULTS}/claims.html",
+        page=page(CLAIMS, "claims"),
+    log:
+        f"{RESULTS}/logs/claims.log",
+    conda:
+        "../envs/rst.yaml"
+    script:
+        "../scripts/show.py"
+
+
+# Training curves of the models of an experiment, or of all experiments in one job: drawing a
+# figure takes less time than starting a job for it.
+rule training_curves:
+    input:
+        shows(
+            lambda wildcards: trained_cells(MATRIX, wildcards.experiments),
+            lambda wildcards: training_overview(wildcards.experiments),
+        ),
+    output:
+        figures=directory(f"{RESULTS}/training/{{experiments}}"),
+        pages=pages_in(f"{RESULTS}/pages/training/{{experiments}}", "training"),
+        page=page(training_overview("{experiments}"), "training"),
+    log:
+        f"{RESULTS}/logs/training/{{experiments}}.log",
+    wildcard_constraints:
+        experiments="|".join([ALL, *MATRIX.config.experiments]),
+    conda:
+        "../envs/rst.yaml"
+    script:
+        "../scripts/show.py"
 
 
 rule protocol:
     input:
-        shows(
-            lambda wildcards: MATRIX.all_cells(),
-            lambda wildcards: f"{RESULTS}/pages/{PROTOCOL}.html",
-        ),
+        shows(lambda wildcards: MATRIX.all_cells(), lambda wildcards: PROTOCOL),
     output:
-        report(
-            f"{RESULTS}/pages/{PROTOCOL}.html",
-            caption="../report/protocol.rst",
-            category=page_category,
-            labels=page_labels,
-        ),
+        page(PROTOCOL, "protocol"),
     log:
         f"{RESULTS}/logs/pages/protocol.log",
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/protocol.py"
+        "../scripts/show.py"
 
 
 rule partial:
@@ -44,16 +78,24 @@ rule partial:
         tables=directory(f"{PARTIAL}/tables"),
         figures=directory(f"{PARTIAL}/figures"),
         training=directory(f"{PARTIAL}/training"),
-        pages=report(
-            directory(f"{PARTIAL}/pages"),
-            patterns=["{label}.html"],
-            caption="../report/partial.rst",
-            category=page_category,
-            labels=page_labels,
-        ),
+        pages=pages_in(f"{PARTIAL}/pages", "partial"),
     log:
         f"{RESULTS}/logs/partial.log",
     conda:
         "../envs/rst.yaml"
     script:
-        "../scripts/partial.py"
+        "../scripts/show.py"
+
+
+# Every number that is measured so far in one file, written whenever it is asked for.
+rule cells_csv:
+    input:
+        always(f"{RESULTS}/cells.csv"),
+    output:
+        f"{RESULTS}/cells.csv",
+    log:
+        f"{RESULTS}/logs/cells_csv.log",
+    conda:
+        "../envs/rst.yaml"
+    script:
+        "../scripts/show.py"

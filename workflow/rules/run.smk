@@ -116,19 +116,18 @@ def summarise_failures():
     failed += [
         failures.Failure("", [str(cell)], [str(log)]) for cell, log in found.items()
     ]
-    shown = ("table", "figure", "training_curves")
-    artifacts = [j for j in workflow.dag.jobs if j.rule.name in shown]
-    unmade = [j for j in workflow.dag.needrun_jobs() if j in artifacts]
-    incomplete = [
-        job
-        for job in artifacts
-        if job not in unmade and not found.keys().isdisjoint(map(Path, job.input))
-    ]
     failures.record(failed, RESULTS)
-    lacking, gaps = (
-        [str(job.output[0]) for job in jobs] for jobs in (unmade, incomplete)
-    )
-    logger.error(failures.summary(failed, list(lacking), sys.argv, list(gaps)))
+    shown = ("table", "figure", "training_curves")
+    artifacts = {
+        job: str(job.output[0]) for job in workflow.dag.jobs if job.rule.name in shown
+    }
+    unmade = [artifacts.pop(j) for j in workflow.dag.needrun_jobs() if j in artifacts]
+    incomplete = [
+        artifact
+        for job, artifact in artifacts.items()
+        if not found.keys().isdisjoint(map(Path, job.input))
+    ]
+    logger.error(failures.summary(failed, unmade, sys.argv, incomplete))
     if full := preflight.disk_problem(Path(RESULTS)):
         logger.error(full)
 

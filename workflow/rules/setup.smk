@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from rst_core.vocabulary import Selection
-from workflow.config import ConfigError, check_files, read_config
+from workflow.config import ConfigError, read_config, read_yaml
 from workflow.machine import read_machine
 from workflow.matrix import Matrix
 
@@ -23,7 +23,9 @@ try:
     # Profiles for schedulers name a machine file; without one a job asks for a GPU only.
     MACHINE_FILE = config.pop("machine", None)
     MACHINE = read_machine(Path(MACHINE_FILE)) if MACHINE_FILE else None
-    check_files([Path(file) for file in workflow.configfiles])
+    # Snakemake takes a key that stands twice in a file.
+    for file in workflow.configfiles:
+        read_yaml(Path(file))
     MATRIX = Matrix(read_config(config))
 except ConfigError as error:
     raise WorkflowError(f"the config cannot be used:\n{error}") from None
@@ -47,7 +49,6 @@ CELLS = f"{RESULTS}/cells"
 CHECKPOINTS = Path(RESULTS, "checkpoints")
 
 SELECTION = MATRIX.config.selection
-OTHER_SELECTIONS = [s for s in MATRIX.config.keep_selections if s != SELECTION]
 
 # Datasets that cells of this run read; their folders are checked before any job starts.
 DATASETS_IN_USE = set()

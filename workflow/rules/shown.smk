@@ -11,21 +11,20 @@ from workflow.artifacts.report.page import (
     PROGRESS,
     PROTOCOL,
     label,
-    page_name,
     sortable,
     training_label,
     training_overview,
 )
 from workflow.keys import shown_key
-from workflow.marks import marked
+from workflow.showing import marked
 
 
-def shows(cells, page):
+def shows(cells, name):
     """Files of cells as input of what shows them; what was made of others is made again.
 
     Args:
         cells: of wildcards.
-        page: path of the page, which says what it was made of, of wildcards.
+        name: of the page, which says what it was made of, below the folder of pages; of wildcards.
     """
 
     @asked
@@ -33,7 +32,7 @@ def shows(cells, page):
         found = list(cells(wildcards))
         if workflow.is_main_process:
             rest_on_keys()
-            path = Path(page(wildcards))
+            path = Path(RESULTS, "pages", f"{name(wildcards)}.html")
             # Without its page nothing says what the other files were drawn from.
             try:
                 why = "drawn from other cells, or with other code or config"
@@ -41,10 +40,8 @@ def shows(cells, page):
             except FileNotFoundError:
                 why = fresh = ""
             except FileError:
-                why, fresh = (
-                    "changed, or a file made with it was, since it was drawn",
-                    False,
-                )
+                why = "changed, or a file made with it was, since it was drawn"
+                fresh = False
             if not fresh:
                 make_again(path.parent if path.parent.name != "pages" else path, why)
         return files(found)
@@ -63,16 +60,33 @@ CURVES = {training_label(name): name for name in MATRIX.config.experiments}
 CURVES |= {training_overview(name): name for name in (ALL, *MATRIX.config.experiments)}
 
 
-def name_of_page(wildcards):
-    """A page's name without its ending."""
-    if "experiments" in wildcards.keys():
-        return training_overview(wildcards.experiments)
-    return getattr(wildcards, "label", PROTOCOL)
+def page(name, caption):
+    """A page as output, listed in the report; its name may have wildcards."""
+    return listed(f"{RESULTS}/pages/{name}.html", name, caption)
 
 
-def page_category(wildcards):
+def pages_in(folder, caption):
+    """A folder of pages as output, each listed in the report by its file's name."""
+    return listed(directory(folder), "{label}", caption, patterns=["{label}.html"])
+
+
+def listed(file, name, caption, **options):
+    """Output that the report lists under a name, which may have wildcards."""
+
+    def of_name(function):
+        return lambda wildcards: function(name.format(**wildcards))
+
+    return report(
+        file,
+        caption=f"../report/{caption}.rst",
+        category=of_name(page_category),
+        labels=of_name(page_labels),
+        **options,
+    )
+
+
+def page_category(name):
     """Where the report shows a page; it sorts categories by name."""
-    name = name_of_page(wildcards)
     if name in CURVES:
         return "5 Training curves"
     if name in LABELLED:
@@ -81,11 +95,10 @@ def page_category(wildcards):
     return {PROGRESS: "0 Progress", CLAIMS: "1 Claims", PROTOCOL: "4 Protocol"}[name]
 
 
-def page_labels(wildcards):
+def page_labels(name):
     """What the report shows of a page in its list."""
-    title = name = name_of_page(wildcards)
     if name in CURVES:
-        cells = trained_cells(MATRIX, CURVES[name])
+        title, cells = name, trained_cells(MATRIX, CURVES[name])
     elif name in LABELLED:
         title, cells = sortable(LABELLED[name].title), LABELLED[name].cells(MATRIX)
     else:
@@ -101,8 +114,7 @@ def artifact_cells(wildcards):
 
 
 def artifact_page(wildcards):
-    name = page_name(ARTIFACTS[wildcards.artifact])
-    return f"{RESULTS}/pages/{wildcards.artifact}/{name}"
+    return f"{wildcards.artifact}/{label(ARTIFACTS[wildcards.artifact])}"
 
 
 def cells_of_claims(wildcards):
