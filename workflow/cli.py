@@ -120,9 +120,8 @@ def _plan(arguments: argparse.Namespace) -> str:
 
     if arguments.beside:
         sizes = [[file] for file in arguments.beside] + [arguments.configfile]
-        projects = [Project(Path(), files) for files in sizes]
         targets, tflops = arguments.targets, arguments.tflops
-        plans = [(p, make_plan(p, targets, tflops, anew=True)) for p in projects]
+        plans = [make_plan(Project(Path(), one), targets, tflops, anew=True) for one in sizes]
         return sizes_text(plans, tflops)
     project = Project(Path(), arguments.configfile)
     found = make_plan(project, arguments.targets, arguments.tflops)

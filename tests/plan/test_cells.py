@@ -15,8 +15,7 @@ from tests.workflow.test_keys import World, matrix_of
 from workflow import cli
 from workflow.matrix import Matrix
 from workflow.plan.cells import cells_text, find, paths_text
-from workflow.plan.images import PlanError
-from workflow.plan.project import Project
+from workflow.plan.project import PlanError, Project
 from workflow.plan.targets import parts_of
 
 
@@ -90,7 +89,7 @@ def test_words_that_no_cell_matches_together_are_an_error(matrix: Matrix) -> Non
 def test_paths_are_targets(project: Project) -> None:
     found = find(project.matrix, ["rst", "keep=0.2"])
     lines = paths_text(project, found).splitlines()
-    assert [parts_of([line], project.matrix)[0].cells for line in lines] == [(c,) for c in found]
+    assert [parts_of([line], project.matrix)[line] for line in lines] == [[c] for c in found]
 
 
 def _row(text: str, path: str) -> list[str]:

@@ -12,9 +12,8 @@ from rst_core.identity import Cell, format_number
 from workflow.keys import State, stale_text
 from workflow.machine import kind_of
 from workflow.matrix import Matrix
-from workflow.plan.images import PlanError
 from workflow.plan.needs import Graph, whole
-from workflow.plan.project import Project
+from workflow.plan.project import PlanError, Project
 from workflow.text import accuracies, table
 
 #: The values of a cell by its axes, as they are typed; some have several names.
@@ -57,7 +56,7 @@ def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
     for name in matrix.config.experiments:
         for cell in matrix.cells(name):
             experiments[cell].add(name)
-    jobs = whole(Graph(matrix, lambda cell: None).jobs(experiments))
+    jobs = whole(Graph(matrix).jobs(experiments))
     known = matrix.config.roles
     roles: dict[tuple[str, str], set[str]] = defaultdict(set)
     for axis, played in (("dataset", known.datasets), ("network", known.networks)):
