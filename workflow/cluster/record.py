@@ -1,9 +1,8 @@
-"""What the executor remembers of a job between its submissions, and asks of the plugin for one."""
+"""What the executor remembers of a job between its submissions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass
@@ -43,21 +42,3 @@ class Record:
         self.seen, self.ran = now, self.ran or state == "RUNNING"
         if state != self.state:
             self.state, self.since = state, now
-
-
-class Request(dict[str, Any]):
-    """A job's resources as the plugin reads them, with what this layer changes."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-@dataclass
-class Asked:
-    """What the plugin's functions want of a job."""
-
-    resources: Request
-    threads: int
