@@ -90,7 +90,8 @@ class CostModel:
         # Models that are attacked at once, and models that see the images.
         sources = len(model.keep_ratios) if isinstance(model, CandidateSet) else 1
         judges = len(self._matrix.targets(cell)) if isinstance(cell, TransferRow) else sources
-        alike = (*group_of(cell), adversary and adversary.method, sources, judges)
+        method = adversary and adversary.method
+        alike = (*group_of(cell), type(model), method, sources, judges)
         if alike not in self._known:
             match cell:
                 case TrainingCell():
