@@ -139,12 +139,14 @@ def _status(arguments: argparse.Namespace) -> str:
 
 
 def _cells(arguments: argparse.Namespace) -> str:
-    from workflow.plan.cells import cells_text, find, paths_text
+    from workflow.plan.cells import cells_text, find
     from workflow.plan.project import Project
 
     project = Project(Path(), arguments.configfile)
     found = find(project.matrix, arguments.words)
-    return paths_text(project, found) if arguments.paths else cells_text(project, found)
+    if arguments.paths:
+        return "".join(f"{project.matrix.file(cell)}\n" for cell in found)
+    return cells_text(project, found)
 
 
 def _watch(arguments: argparse.Namespace) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from rst_core.identity import Cell
 from rst_core.vocabulary import Source
 from workflow.config import ConfigError, read_config, read_yaml
 from workflow.images import Datasets
-from workflow.keys import Keys, State
+from workflow.keys import Keys, State, stale_text
 from workflow.matrix import Matrix
 from workflow.plan.operations import Counter
 
@@ -107,6 +107,11 @@ class Project:
         if self.keys.state(cell) is not State.FRESH:
             return None
         return os.stat(self.root / self.matrix.file(cell)).st_mtime
+
+    def stale(self, cells: Iterable[Cell]) -> str:
+        """Which of these are stale and why, as text; empty if none is."""
+        verdicts = {self.matrix.file(cell): self.keys.verdict(cell) for cell in cells}
+        return stale_text({p: v.reason for p, v in verdicts.items() if v.state is State.STALE})
 
     @property
     def label(self) -> str:

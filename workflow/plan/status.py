@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workflow.failures import reason_in, records
-from workflow.keys import State, stale_text
 from workflow.plan.needs import Job, whole
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
@@ -129,13 +128,11 @@ def status_text(status: Status, heading: str) -> str:
     if len(rows) > 1:
         rows.append(("all of these", Counter(status.states.values())))
     lines = [[name, *(f"{count[state]:,}" for state in STATES)] for name, count in rows]
-    verdicts = {job.cell: plan.project.keys.verdict(job.cell) for job in plan.to_do}
-    stale = {cell: found for cell, found in verdicts.items() if found.state is State.STALE}
     blocks = [
         f"Status of {heading}.",
         table(["", *STATES], lines, range(1, 1 + len(STATES))),
         "\n".join(_pace(status)),
-        stale_text({plan.project.matrix.file(cell): found.reason for cell, found in stale.items()}),
+        plan.project.stale(job.cell for job in plan.to_do),
         *(_named(status, state) for state in ("failed", "stopped", "running")),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
