@@ -35,9 +35,8 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
-from workflow.cluster.record import Record
 from workflow.cluster.script import batch_script, left_status, was_told
-from workflow.cluster.states import Kind, Verdict, Witnesses, verdict
+from workflow.cluster.states import Kind, Record, Verdict, verdict
 from workflow.machine import Machine
 
 #: How much longer than the first pause between two looks at the jobs the longest is.
@@ -195,26 +194,14 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         now, patience = time.monotonic(), 60.0 * self.machine.silence
         found = []
         for record in records:
-            seen = queue.get(record.number)
-            if seen:
-                record.see(seen[0], now)
-            status = left_status(self.slurm_logdir, record.number)
-            if status is None or seen is None or seen[0] != "RUNNING":
-                record.ended = None
-            elif record.ended is None:
-                record.ended = now
-            witnesses = Witnesses(
-                queue=seen,
-                answered=not queue_error,
-                accounting=accounts.get(record.number),
-                status=status,
-                unnoticed=0.0 if record.ended is None else now - record.ended,
-                silent=now - record.seen,
-                patience=patience,
-                still=now - record.since,
-                ran=record.ran,
-            )
-            found.append(verdict(witnesses))
+            seen, status = queue.get(record.number), left_status(self.slurm_logdir, record.number)
+            record.see(seen, status, now)
+            found.append(
+                verdict(
+                    record, seen, accounts.get(record.number), status, now=now, patience=patience,
+                    answered=not queue_error,
+                )
+            )  # fmt: skip
         pairs = list(zip(records, found, strict=True))
         silent = [
             self._label(r) for r, v in pairs if v.kind is Kind.UNKNOWN and now - r.seen >= patience
