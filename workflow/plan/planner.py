@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from rst_core.identity import TrainingCell
 from workflow.plan.needs import Graph, Group, Job, group_of, missing, whole
@@ -31,22 +30,6 @@ class Row:
     there: int = 0
     to_do: int = 0
     seconds: float = 0.0
-
-
-class Addition(NamedTuple):
-    """What a part of the targets adds to the parts before it.
-
-    Attributes:
-        name: of the artifact, experiment, cell or target.
-        cells: that it needs in all.
-        adds: that must be made for it and for no part before it.
-        seconds: of those, on one device.
-    """
-
-    name: str
-    cells: int
-    adds: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -102,16 +85,13 @@ class Plan:
         """What the rates of its cells rest on."""
         return {self.rates.of(job.cell).basis for job in self.jobs}
 
-    def additions(self) -> list[Addition]:
-        """What each part adds to those before it."""
+    def additions(self) -> Iterator[tuple[str, int, list[Job]]]:
+        """Each part with the number of its cells, and the jobs that only it adds to run."""
         known: set[Job] = set()
-        found = []
         for name, jobs in self.parts.items():
             added = [job for job in missing(jobs) if job not in known]
             known.update(added)
-            total = sum(self.seconds[job] for job in added)
-            found.append(Addition(name, len(whole(jobs)), len(added), total))
-        return found
+            yield name, len(whole(jobs)), added
 
     def operations(self, *, trainings: bool) -> float:
         """Floating-point operations of trainings, or of the rest, which is float32 always."""

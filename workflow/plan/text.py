@@ -90,10 +90,11 @@ def _counts(plan: Plan) -> str:
 
 def _additions(plan: Plan) -> str:
     lines, nothing, together = [], [], 0.0
-    for name, cells, adds, seconds in plan.additions():
+    for name, cells, added in plan.additions():
+        seconds = sum(plan.seconds[job] for job in added)
         together += seconds
-        if adds:
-            lines.append([name, f"{cells:,}", f"{adds:,}", hours(seconds), hours(together)])
+        if added:
+            lines.append([name, f"{cells:,}", f"{len(added):,}", hours(seconds), hours(together)])
         else:
             nothing.append(name)
     header = ["to make", "cells", "adds cells", "adds hours", "hours so far"]
