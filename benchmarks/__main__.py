@@ -7,35 +7,28 @@ when all of them ran, so that every number on it is of one run.
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import time
 from collections.abc import Callable
-from functools import cache
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from benchmarks import attacking, document, gpu, resources, search
-from benchmarks.ratios import Ratio
-from benchmarks.victim import Victim, train_victim
+from benchmarks import attacking, gpu, resources, search
+from benchmarks.ratios import Ratio, ratio_table, ratios_csv
+from rst_core.job.records import source_revision
 from rst_core.storage import write_text
 from workflow.measured_page import fill
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
-
-@cache
-def _victim() -> Victim:
-    return train_victim(torch.device("cpu"))
-
-
 #: What gives lines of the table, by the number of rounds.
 RATIOS: dict[str, Callable[[int], list[Ratio]]] = {
-    "tickets": lambda rounds: resources.ticket_files(),
     "dry_run": lambda rounds: resources.dry_run(),
     "status": resources.status,
-    "pgd": lambda rounds: attacking.pgd_evaluation(_victim(), rounds),
-    "transfer": lambda rounds: attacking.transfer_rows(_victim(), min(2, rounds)),
-    "libraries": lambda rounds: attacking.libraries(_victim(), rounds),
+    "pgd": lambda rounds: [attacking.pgd_evaluation(rounds)],
     "search": search.search_steps,
 }
 
@@ -54,16 +47,31 @@ def main() -> None:
             began = time.perf_counter()
             found = RATIOS[name](arguments.rounds)
             ratios += found
-            print(document.ratio_table(found), flush=True)
+            print(ratio_table(found), flush=True)
             print(f"{name} took {time.perf_counter() - began:.0f} s", flush=True)
-            write_text(arguments.out / "ratios.csv", document.ratios_csv(ratios))
+            write_text(arguments.out / "ratios.csv", ratios_csv(ratios))
     on_gpu = "Not measured: there was no CUDA device where this page was filled in."
     if "gpu" in arguments.only and torch.cuda.is_available():
-        on_gpu = gpu.table(gpu.measure(torch.device("cuda"), arguments.rounds))
+        on_gpu = gpu.milliseconds_table(gpu.measure(torch.device("cuda"), arguments.rounds))
         print(on_gpu, flush=True)
     if set(arguments.only) == set(names):
-        table = document.ratio_table(ratios)
-        fill(PAGE, {"machine": document.machine(), "ratios": table, "gpu": on_gpu})
+        fill(PAGE, {"machine": _machine(), "ratios": ratio_table(ratios), "gpu": on_gpu})
+
+
+def _machine() -> str:
+    """One line on where and when this was measured."""
+    names = {
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    }
+    cpu = ", ".join(sorted(names)) or platform.processor()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return (
+        f"{os.cpu_count()} cores of {cpu}; {device}; {torch.get_num_threads()} threads; "
+        f"torch {torch.__version__}; Python {platform.python_version()}; "
+        f"{datetime.now(UTC):%Y-%m-%d}; revision {source_revision()}"
+    )
 
 
 if __name__ == "__main__":

@@ -8,51 +8,43 @@ device.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
-from tabulate import tabulate
 from torch import Tensor
 
 from benchmarks import steps
 from benchmarks.ratios import take_turns
 from rst_core.device.arithmetic import in_precision
 from rst_core.models.masks import kept_count, top_k_mask
-from rst_core.vocabulary import Architecture, Precision
+from rst_core.vocabulary import Precision
+from workflow.text import table
 
 #: Steps that are timed at once: the host runs ahead of a GPU, as it does in training.
 IN_A_ROW = 10
 KEEP_RATIO = 0.2
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: what was done, and its median milliseconds."""
-
-    what: str
-    milliseconds: float
-
-
-def measure(device: torch.device, rounds: int, size: int = 256, width: float = 1.0) -> list[Row]:
-    """All rows: steps of PreActResNet-18 in every precision, and the masks of its largest layer."""
+def measure(
+    device: torch.device, rounds: int, size: int = 256, width: float = 1.0
+) -> dict[str, float]:
+    """Median milliseconds of steps of PreActResNet-18 in every precision, and of the masks of its
+    largest layer."""
     images, labels = steps.batch(size, 32, device)
-    rows = []
+    found: dict[str, float] = {}
     for precision in Precision:
-        works = {
-            f"search step, {precision}: {name}": _in_a_row(partial(run, images, labels))
-            for name, run in _steps(width, device, precision).items()
-        }
-        rows += _rows(works, rounds)
+        runs = _steps(width, device, precision)
+        timed = _milliseconds(runs, rounds, images, labels)
+        found |= {f"search step, {precision}: {name}": ms for name, ms in timed.items()}
     scores = torch.randn(int(512 * width), int(512 * width), 3, 3, device=device)
-    masks = {f"mask: {name}": _in_a_row(partial(f, scores)) for name, f in MASKS.items()}
-    return rows + _rows(masks, rounds)
+    timed = _milliseconds(MASKS, rounds, scores)
+    return found | {f"mask: {name}": ms for name, ms in timed.items()}
 
 
 def _steps(width: float, device: torch.device, precision: Precision) -> dict[str, steps.Step]:
     """Ours, its variants, and the two references; the released structure as it ran, in TF32."""
-    build = partial(steps.network, Architecture.PREACT_RESNET18, width, device, precision)
+    build = partial(steps.network, width, device, precision)
     found = {
         "ours": steps.ours(build(), precision=precision),
         "dense limit": steps.limit(build(), precision=precision),
@@ -85,20 +77,17 @@ MASKS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _in_a_row(work: Callable[[], object]) -> Callable[[], None]:
-    def run() -> None:
+def _milliseconds(
+    works: Mapping[str, Callable[..., object]], rounds: int, *arguments: Tensor
+) -> dict[str, float]:
+    def in_a_row(work: Callable[..., object]) -> None:
         for _ in range(IN_A_ROW):
-            work()
+            work(*arguments)
 
-    return run
-
-
-def _rows(works: dict[str, Callable[[], None]], rounds: int) -> list[Row]:
-    times = take_turns(works, rounds)
-    return [Row(name, 1000 * statistics.median(t) / IN_A_ROW) for name, t in times.items()]
+    times = take_turns({name: partial(in_a_row, work) for name, work in works.items()}, rounds)
+    return {name: 1000 * statistics.median(t) / IN_A_ROW for name, t in times.items()}
 
 
-def table(rows: Sequence[Row]) -> str:
+def milliseconds_table(found: Mapping[str, float]) -> str:
     """Markdown, one line a variant."""
-    lines = [(row.what, f"{row.milliseconds:.4g}") for row in rows]
-    return str(tabulate(lines, ["what", "ms"], "pipe", disable_numparse=True))
+    return table(["what", "ms"], [(what, f"{ms:.4g}") for what, ms in found.items()])

@@ -1,16 +1,17 @@
-"""Measuring ratios: variants take turns, so that a busy moment hits all of them."""
+"""Measuring ratios, and showing them: variants take turns, so that a busy moment hits all."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
 import torch
 
-Sense = Literal["at most", "at least"]
+from workflow.text import table
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,15 @@ class Ratio:
         against: what it is divided by (``at most``), or what is divided by it (``at least``).
         values: the ratio of every round.
         sense: whether small or large is good.
-        target: the bound to reach; None if the number only informs a decision.
+        target: the bound to reach.
         remark: whatever a reader needs to judge the number.
     """
 
     what: str
     against: str
     values: tuple[float, ...]
-    sense: Sense
-    target: float | None
+    sense: Literal["at most", "at least"]
+    target: float
     remark: str = ""
 
     @property
@@ -39,10 +40,8 @@ class Ratio:
         return statistics.median(self.values)
 
     @property
-    def reached(self) -> bool | None:
-        """Whether the median is on the right side of the target; None if there is none."""
-        if self.target is None:
-            return None
+    def reached(self) -> bool:
+        """Whether the median is on the right side of the target."""
         if self.sense == "at most":
             return self.median <= self.target
         return self.median >= self.target
@@ -84,3 +83,27 @@ def take_turns(
 def quotients(above: list[float], below: list[float]) -> tuple[float, ...]:
     """Round by round, so that a slow round slows both."""
     return tuple(a / b for a, b in zip(above, below, strict=True))
+
+
+def ratio_table(ratios: Sequence[Ratio]) -> str:
+    """Markdown, one line a ratio: median, range, rounds, target."""
+    head = ["what", "against", "measured", "range", "rounds", "to reach", "", "remark"]
+    return table(head, map(_line, ratios))
+
+
+def _line(r: Ratio) -> list[object]:
+    span = f"{min(r.values):.3g}–{max(r.values):.3g}" if len(r.values) > 1 else "–"
+    bound = f"{'≤' if r.sense == 'at most' else '≥'} {r.target:.3g}"
+    verdict = "reached" if r.reached else "**missed**"
+    return [r.what, r.against, f"{r.median:.3g}", span, len(r.values), bound, verdict, r.remark]
+
+
+def ratios_csv(ratios: Sequence[Ratio]) -> str:
+    """CSV, one line a ratio and round."""
+    rows = [
+        (r.what, r.against, number, value, r.sense, r.target, r.remark)
+        for r in ratios
+        for number, value in enumerate(r.values)
+    ]
+    head = ["what", "against", "round", "value", "sense", "target", "remark"]
+    return pd.DataFrame(rows, columns=head).to_csv(index=False, float_format="%.6g")

@@ -9,7 +9,7 @@ import torch
 from benchmarks import steps
 from benchmarks.ratios import Ratio, quotients, take_turns
 from rst_core.models.networks import Classifier
-from rst_core.vocabulary import Architecture, Precision
+from rst_core.vocabulary import Precision
 
 #: How many times faster than the released structure, by batch size [issue: measured 1.96, 3.04].
 FASTER = {256: 1.9, 64: 2.9}
@@ -25,7 +25,7 @@ def _at_batch_size(size: int, rounds: int, width: float) -> list[Ratio]:
     images, labels = steps.batch(size, 32, device)
 
     def model() -> Classifier:
-        return steps.network(Architecture.PREACT_RESNET18, width, device)
+        return steps.network(width, device)
 
     half = Precision.BFLOAT16
     variants = {

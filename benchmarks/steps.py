@@ -7,9 +7,8 @@ in every forward pass and computes score gradients in every attack step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -24,25 +23,22 @@ from rst_core.models.networks import (
     place,
     prunable_weights,
 )
-from rst_core.settings import AttackSpec, NetworkSettings, training_attack
+from rst_core.settings import NetworkSettings, training_attack
 from rst_core.training.loop import step
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Pattern, Precision, SearchMethod
 
 EPS, STEP_SIZE, STEPS = 8 / 255, 2 / 255, 7
-MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 Step = Callable[[Tensor, Tensor], object]
 
 
 def network(
-    architecture: Architecture,
-    width: float,
-    device: torch.device,
-    precision: Precision = Precision.FLOAT32,
+    width: float, device: torch.device, precision: Precision = Precision.FLOAT32
 ) -> Classifier:
-    """A randomly initialised network on ``device``, in the memory format that is fast there."""
-    model = build_classifier(NetworkSettings(architecture=architecture, width=width), 10, MEAN, STD)
+    """A random PreActResNet-18 on ``device``, in the memory format that is fast there."""
+    settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=width)
+    model = build_classifier(settings, 10, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
     return place(model, device, precision)
 
@@ -62,29 +58,22 @@ def batch(size: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]
     return images.contiguous(memory_format=torch.channels_last).to(device), labels.to(device)
 
 
-class _Optimiser(TypedDict):
-    lr: float
-    momentum: float
-    weight_decay: float
-
-
-# No step size: the steps that are compared must not change what the next one does.
-OPTIMISER = _Optimiser(lr=1e-12, momentum=0.9, weight_decay=5e-4)
+def _sgd(variables: Iterable[Tensor]) -> torch.optim.SGD:
+    """No step size: the steps that are compared must not change what the next one does."""
+    return torch.optim.SGD(variables, lr=1e-12, momentum=0.9, weight_decay=5e-4)
 
 
 def ours(
     model: Classifier,
     keep_ratio: float = 0.2,
-    pattern: Pattern = Pattern.ELEMENT,
     *,
     precision: Precision = Precision.FLOAT32,
-    attack: AttackSpec | None = None,
     around: Callable[[Precision, torch.device], AbstractContextManager[None]] = training_step,
 ) -> Step:
     """The project's own training step on a mask search, inside what is ``around`` steps."""
-    trainee = MaskTrainee(model, keep_ratio, pattern, seed=0)
-    optimiser = torch.optim.SGD(list(trainee.variables.values()), **OPTIMISER)
-    inner = attack or training_attack(SearchMethod.PGD7, 8.0)
+    trainee = MaskTrainee(model, keep_ratio, Pattern.ELEMENT, seed=0)
+    optimiser = _sgd(trainee.variables.values())
+    inner = training_attack(SearchMethod.PGD7, 8.0)
     device = next(iter(trainee.variables.values())).device
     rng = torch.Generator(device=device).manual_seed(0)
     overrun = torch.full((), -1.0, device=device)
@@ -100,7 +89,7 @@ def ours(
 def limit(model: Classifier, *, precision: Precision = Precision.FLOAT32) -> Step:
     """Adversarial training of plain dense convolutions, with nothing to spare."""
     parameters = list(prunable_weights(model).values())
-    optimiser = torch.optim.SGD(parameters, **OPTIMISER)
+    optimiser = _sgd(parameters)
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
@@ -119,13 +108,14 @@ def limit(model: Classifier, *, precision: Precision = Precision.FLOAT32) -> Ste
 
 
 def _attack(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """PGD-7, whose backward passes reach whatever of the model requires a gradient."""
     noise = torch.empty_like(images).uniform_(-EPS, EPS)
     current = (images + noise).clamp(0, 1)
     for _ in range(STEPS):
-        current.requires_grad_(True)
-        loss = F.cross_entropy(model(current).float(), labels, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, current)
-        moved = current.detach() + STEP_SIZE * gradient.sign()
+        current = current.detach().requires_grad_(True)
+        torch.autograd.backward(F.cross_entropy(model(current).float(), labels))
+        assert current.grad is not None
+        moved = current.detach() + STEP_SIZE * current.grad.sign()
         current = torch.min(torch.max(moved, images - EPS), images + EPS).clamp(0, 1)
     return current
 
@@ -166,25 +156,14 @@ def released(model: Classifier, keep_ratio: float = 0.2) -> Step:
         mask = _SortedMask(layer.weight, keep_ratio)
         parametrize.register_parametrization(layer, "weight", mask)
         scores.append(mask.scores)
-    optimiser = torch.optim.SGD(scores, **OPTIMISER)
+    optimiser = _sgd(scores)
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
         with training_step(Precision.TF32, images.device):
-            released_step(images.contiguous(), labels)
-
-    def released_step(images: Tensor, labels: Tensor) -> None:
-        noise = torch.empty_like(images).uniform_(-EPS, EPS)
-        current = (images + noise).clamp(0, 1)
-        for _ in range(STEPS):
-            current = current.detach().requires_grad_(True)
-            loss = F.cross_entropy(model(current), labels)
-            torch.autograd.backward(loss)  # the scores' gradients too
-            assert current.grad is not None
-            moved = current.detach() + STEP_SIZE * current.grad.sign()
-            current = torch.min(torch.max(moved, images - EPS), images + EPS).clamp(0, 1)
-        optimiser.zero_grad()
-        torch.autograd.backward(F.cross_entropy(model(current.detach()), labels))
-        optimiser.step()
+            adversarial = _attack(model, images.contiguous(), labels)  # scores' gradients, too
+            optimiser.zero_grad()
+            torch.autograd.backward(F.cross_entropy(model(adversarial), labels))
+            optimiser.step()
 
     return run

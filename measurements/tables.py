@@ -8,15 +8,16 @@ committed cells.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
 
 import pandas as pd
 
+from rst_core.curves import METRICS, read_curve
 from workflow import measured_page
 from workflow.artifacts.numbers.frame import read_cells
+from workflow.text import table
 
 CELLS = Path(__file__).parent / "cells"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements.md"
@@ -32,36 +33,30 @@ def cells(models: str) -> pd.DataFrame:
     return read_cells(sorted(CELLS.glob(f"{models}/**/*.json")))
 
 
-def _markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
 def _shown(row: pd.Series) -> str:
     error = 100 * sqrt(row["value"] / 100 * (1 - row["value"] / 100) / row["total"])
     return f"{row['value']:.1f} ± {error:.1f} ({row['correct']:.0f})"
 
 
 def _minutes(cell: str) -> str:
-    lines = (CELLS / cell).parents[1].joinpath("metrics.jsonl").read_text().splitlines()
-    return f"{sum(json.loads(line)['seconds'] for line in lines) / 60:.0f}"
+    curve = read_curve((CELLS / cell).parents[1] / METRICS)
+    return f"{sum(epoch.seconds for epoch in curve) / 60:.0f}"
 
 
 def accuracies(models: str) -> str:
     """Natural and PGD-20 accuracy of every model, with its standard error over images."""
     frame = cells(models)
     own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
-    found = []
+    rows = []
     for (model, keep, cell), group in own.groupby(["model", "keep_ratio", "cell"], dropna=False):
-        by_measure = {row["measure"]: _shown(row) for _, row in group.iterrows()}
-        shown = "" if str(keep) == "nan" else f"{float(str(keep)):g}"
-        name = str(model).replace("_", " ")
-        order = (_ORDER.index(str(model)), shown)
-        found.append(
-            (order, [name, shown, by_measure["natural"], by_measure["robust"], _minutes(str(cell))])
-        )
+        shown = {row["measure"]: _shown(row) for _, row in group.iterrows()}
+        ratio = "" if str(keep) == "nan" else f"{float(str(keep)):g}"
+        numbers = [shown["natural"], shown["robust"], _minutes(str(cell))]
+        rows.append([str(model), ratio, *numbers])
+    rows.sort(key=lambda row: (_ORDER.index(row[0]), row[1]))
+    names = [[row[0].replace("_", " "), *row[1:]] for row in rows]
     heads = ["model", "keep ratio", "natural, %", "PGD-20, %", "training, minutes"]
-    return _markdown(heads, [row for _, row in sorted(found)])
+    return table(heads, names)
 
 
 def transfer(models: str) -> str:
@@ -74,9 +69,7 @@ def transfer(models: str) -> str:
         heads = [f"{attack}: made on", *(f"{k:g}" for k in matrix.columns)]
         body = [[f"{k:g}", *(f"{v:.1f}" for v in matrix.loc[k])] for k in matrix.index]
         mean = matrix.to_numpy().mean()
-        parts.append(
-            f"{_markdown(heads, body)}\n\nMean, which is R2S under {attack}: {mean:.1f} %."
-        )
+        parts.append(f"{table(heads, body)}\n\nMean, which is R2S under {attack}: {mean:.1f} %.")
     return "\n\n".join(parts)
 
 
@@ -88,7 +81,7 @@ def adaptive(models: str) -> str:
         [str(attack), str(candidates).replace("+", ", "), f"{group['value'].mean():.1f}"]
         for (attack, candidates), group in sets.groupby(["attack", "candidates"])
     ]
-    return _markdown(["attack", "candidate set", "R2S, %"], rows)
+    return table(["attack", "candidate set", "R2S, %"], rows)
 
 
 def features(models: str) -> str:
@@ -99,7 +92,7 @@ def features(models: str) -> str:
     matrix = matrix.reindex(["untrained", "dense_natural", "dense_adversarial"]).dropna()
     heads = ["weights", *(f"eps {e:g}" for e in matrix.columns)]
     rows = [[str(m).replace("_", " "), *(f"{v:.3f}" for v in matrix.loc[m])] for m in matrix.index]
-    return _markdown(heads, rows)
+    return table(heads, rows)
 
 
 _TABLES: dict[str, Callable[[str], str]] = {
@@ -113,11 +106,11 @@ _TABLES: dict[str, Callable[[str], str]] = {
 def filled(text: str) -> str:
     """The document with every marked table made anew."""
 
-    def table(part: str) -> str:
+    def made(part: str) -> str:
         name, models = part.split()
         return _TABLES[name](models)
 
-    return measured_page.filled(text, table)
+    return measured_page.filled(text, made)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def small() -> Matrix:
 
 def kinds(matrix: Matrix) -> set[tuple[str, ...]]:
     """What is made how, of what and for whom."""
-    graph = Graph(matrix, lambda cell: None)
+    graph = Graph(matrix)
     return {_kind(job.cell) for job in whole(graph.jobs(matrix.all_cells()))}
 
 

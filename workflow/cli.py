@@ -120,9 +120,8 @@ def _plan(arguments: argparse.Namespace) -> str:
 
     if arguments.beside:
         sizes = [[file] for file in arguments.beside] + [arguments.configfile]
-        projects = [Project(Path(), files) for files in sizes]
         targets, tflops = arguments.targets, arguments.tflops
-        plans = [(p, make_plan(p, targets, tflops, anew=True)) for p in projects]
+        plans = [make_plan(Project(Path(), one), targets, tflops, anew=True) for one in sizes]
         return sizes_text(plans, tflops)
     project = Project(Path(), arguments.configfile)
     found = make_plan(project, arguments.targets, arguments.tflops)
@@ -140,12 +139,14 @@ def _status(arguments: argparse.Namespace) -> str:
 
 
 def _cells(arguments: argparse.Namespace) -> str:
-    from workflow.plan.cells import cells_text, find, paths_text
+    from workflow.plan.cells import cells_text, find
     from workflow.plan.project import Project
 
     project = Project(Path(), arguments.configfile)
     found = find(project.matrix, arguments.words)
-    return paths_text(project, found) if arguments.paths else cells_text(project, found)
+    if arguments.paths:
+        return "".join(f"{project.matrix.file(cell)}\n" for cell in found)
+    return cells_text(project, found)
 
 
 def _watch(arguments: argparse.Namespace) -> str:

@@ -81,7 +81,7 @@ def draw(experiment: str, matrix: Matrix, *, of=lambda cell: True):
 @pytest.mark.parametrize("matrix", ["demo", "paper"])
 def test_curves_are_of_every_model_that_is_trained_and_ask_for_no_other(matrix, request):
     matrix = request.getfixturevalue(matrix)
-    graph = Graph(matrix, lambda cell: None)
+    graph = Graph(matrix)
     jobs = {job.cell for job in whole(graph.jobs(matrix.all_cells()))}
     made = {cell for cell in jobs if isinstance(cell, TrainingCell)}
     assert set(trained_cells(matrix)) == made

@@ -61,9 +61,9 @@ def project_in(
 
 def jobs_of(project: Project, *targets: str) -> list[Job]:
     """All jobs under targets as if no file existed, inputs first."""
-    graph = Graph(project.matrix, lambda cell: None)
-    parts = parts_of(targets, project.matrix)
-    return whole(graph.jobs(cell for part in parts for cell in part.cells))
+    graph = Graph(project.matrix)
+    parts = parts_of(targets, project.matrix).values()
+    return whole(graph.jobs(cell for cells in parts for cell in cells))
 
 
 def finish(

@@ -14,9 +14,8 @@ from tests.plan.examples import jobs_of, project_in
 from tests.workflow.test_keys import World, matrix_of
 from workflow import cli
 from workflow.matrix import Matrix
-from workflow.plan.cells import cells_text, find, paths_text
-from workflow.plan.images import PlanError
-from workflow.plan.project import Project
+from workflow.plan.cells import cells_text, find
+from workflow.plan.project import PlanError, Project
 from workflow.plan.targets import parts_of
 
 
@@ -87,12 +86,6 @@ def test_words_that_no_cell_matches_together_are_an_error(matrix: Matrix) -> Non
         find(matrix, ["rst", "dense_natural"])
 
 
-def test_paths_are_targets(project: Project) -> None:
-    found = find(project.matrix, ["rst", "keep=0.2"])
-    lines = paths_text(project, found).splitlines()
-    assert [parts_of([line], project.matrix)[0].cells for line in lines] == [(c,) for c in found]
-
-
 def _row(text: str, path: str) -> list[str]:
     (line,) = (line for line in text.splitlines() if line.startswith("|") and path in line)
     return [part.strip() for part in line.strip("|").split("|")]
@@ -130,9 +123,10 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.chdir(ROOT)
     words = ["cells", "--configfile", "demo/matrix.yaml", "cifar10", "kind=search", "keep=0.05"]
     assert cli.main([*words, "--paths"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines
-    assert all(line.startswith("results/demo/cells/digits/") for line in lines)
+    project = Project(ROOT, [ROOT / "demo/matrix.yaml"])
+    targets = parts_of(capsys.readouterr().out.splitlines(), project.matrix).values()
+    found = find(project.matrix, ["digits", "kind=search", "keep=0.05"])
+    assert list(targets) == [[cell] for cell in found]
     assert cli.main([*words, "pgd21"]) == 1
     said = capsys.readouterr()
     assert not said.out

@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from rst_core.attacks import run_attack
-from rst_core.identity import CandidateSet, Cell, TrainingCell, TransferRow
+from rst_core.identity import (
+    CandidateSet,
+    Cell,
+    Dense,
+    FeatureDistance,
+    TrainingCell,
+    TransferRow,
+    Untrained,
+)
 from rst_core.settings import AttackSpec, NetworkSettings
 from rst_core.vocabulary import Architecture, AttackMethod, Norm
 from tests.conftest import ROOT
@@ -128,6 +136,18 @@ def test_an_attack_on_a_set_done_by_hand(project: Project) -> None:
     # Each of three members is computed once more for every gradient.
     each = 360 * (20 * (2e9 + 1e9) + 2 * 1e9)
     assert CostModel(project)(cell).operations == pytest.approx(3 * each)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_features_of_an_untrained_network_done_by_hand(project: Project, order: int) -> None:
+    """Its batch norms see 1,237 training images first, whatever was counted before it."""
+    measured = [j.cell for j in jobs_of(project, "fig4") if isinstance(j.cell, FeatureDistance)]
+    cost = CostModel(project)
+    for cell in measured[::order]:
+        first = 1237 if isinstance(cell.model, Untrained) else 0
+        # Clean images, and noise at five eps.
+        assert cost(cell).operations == pytest.approx((first + 6 * 360) * 1e9)
+    assert {type(cell.model) for cell in measured} == {Untrained, Dense}
 
 
 def test_more_epochs_cost_proportionally_more(project: Project) -> None:

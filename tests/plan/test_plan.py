@@ -14,9 +14,8 @@ from rst_core.vocabulary import Precision
 from tests.conftest import ROOT
 from tests.plan.examples import finish, jobs_of, project_in
 from workflow.cli import main
-from workflow.plan.images import PlanError
 from workflow.plan.planner import Plan, longest_chain, make_plan
-from workflow.plan.project import Project
+from workflow.plan.project import PlanError, Project
 from workflow.plan.rates import ASSUMED
 from workflow.plan.targets import parts_of
 from workflow.plan.text import plan_text
@@ -57,7 +56,7 @@ def test_beside_shows_a_finished_matrix_whole(
 
 
 def test_what_lies_under_an_existing_file_is_not_to_do(project: Project) -> None:
-    measured = parts_of(["fig7"], project.matrix)[0].cells
+    measured = parts_of(["fig7"], project.matrix)["fig7"]
     for cell in measured:
         finish(project, cell)
     plan = make_plan(project, ["fig7"])
@@ -70,17 +69,19 @@ def test_additions_add_up_to_the_whole_in_any_order(project: Project) -> None:
     whole = make_plan(project, targets).total
     for order in itertools.permutations(targets):
         plan = make_plan(project, order)
-        assert [added.name for added in plan.additions] == list(order)
-        assert sum(added.seconds for added in plan.additions) == pytest.approx(whole.seconds)
-        assert sum(added.adds for added in plan.additions) == whole.to_do
+        names, _, added = zip(*plan.additions(), strict=True)
+        assert names == order
+        seconds = [plan.seconds[job] for jobs in added for job in jobs]
+        assert sum(seconds) == pytest.approx(whole.seconds)
+        assert len(seconds) == whole.to_do
 
 
 def test_one_target_is_shown_by_its_parts_and_several_by_their_names(project: Project) -> None:
     single = parts_of(["all_figures"], project.matrix)
-    assert {"fig1", "fig7"} < {part.name for part in single}
+    assert {"fig1", "fig7"} < set(single)
     named = parts_of(["fig7", "all_figures"], project.matrix)
-    assert [part.name for part in named] == ["fig7", "all_figures"]
-    assert set(named[1].cells) == {cell for part in single for cell in part.cells}
+    assert list(named) == ["fig7", "all_figures"]
+    assert set(named["all_figures"]) == {cell for cells in single.values() for cell in cells}
 
 
 def test_twice_the_stated_rate_is_half_the_time_and_the_plan_says_stated(project: Project) -> None:
@@ -212,10 +213,11 @@ def test_an_unknown_target_names_what_may_have_been_meant(
 
 
 def test_targets_can_be_files(project: Project) -> None:
-    (part,) = parts_of([f"{project.matrix.results}/tables/table3.md"], project.matrix)
-    assert part.name == "table3"
-    (curves,) = parts_of([f"{project.matrix.results}/training/existence"], project.matrix)
-    assert set(curves.cells) == {
+    assert list(parts_of([f"{project.matrix.results}/tables/table3.md"], project.matrix)) == [
+        "table3"
+    ]
+    (curves,) = parts_of([f"{project.matrix.results}/training/existence"], project.matrix).values()
+    assert set(curves) == {
         model
         for cell in project.matrix.cells("existence")
         for model in project.matrix.made_of(cell)

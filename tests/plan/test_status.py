@@ -45,14 +45,7 @@ def _checkpoints(project: Project) -> Path:
 
 
 def _claim(project: Project, cell: Cell, number: int, age: float, host: str = "node7") -> None:
-    path = (
-        project.root
-        / project.matrix.results
-        / "checkpoints"
-        / folder_of(cell)
-        / "lease"
-        / str(number)
-    )
+    path = _checkpoints(project) / folder_of(cell) / "lease" / str(number)
     holder = {"host": host, "pid": 42, "job": "1234", "since": "2026-01-01", "token": "t"}
     write_json(path, holder)
     os.utime(path, (NOW - age, NOW - age))
@@ -77,10 +70,7 @@ def test_a_lease_that_is_touched_is_a_running_job(project: Project) -> None:
 
 def test_a_checkpoint_without_a_lease_is_a_stopped_job(project: Project) -> None:
     stopped, waiting, _ = _cells(project, TrainingCell)
-    write_json(
-        project.root / project.matrix.results / "checkpoints" / folder_of(stopped) / "state.json",
-        {},
-    )
+    write_json(_checkpoints(project) / folder_of(stopped) / "state.json", {})
     states = _states(_look(project, "fig7"))
     assert (states[stopped], states[waiting]) == ("stopped", "waiting")
 

@@ -19,6 +19,7 @@ from rst_core.storage import load_tensors
 from tests.e2e.conftest import CELLS, TINY, Project, copy_project
 from tests.slurm.cluster import Cluster
 from tests.slurm.demo import DEMO
+from tests.slurm.processes import processes_of, until
 from tests.slurm.small_demo import write_small_demo
 from tests.slurm.submitter import PATIENCE, RECIPE, TICKET, Submitter
 
@@ -48,9 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(1500))
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    made = Cluster(Path(f"/tmp/rst-cluster-{os.getpid()}"))
+@contextlib.contextmanager
+def started(made: Cluster) -> Iterator[Cluster]:
+    """A cluster at work, of which nothing is left in the end."""
     # Told to stop, pytest takes the cluster down as it does at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     made.start()
@@ -58,6 +59,14 @@ def cluster() -> Iterator[Cluster]:
         yield made
     finally:
         made.stop()
+    assert not made.folder.exists()
+    assert until(lambda: not processes_of(made.folder), 20), processes_of(made.folder)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with started(Cluster(Path(f"/tmp/rst-cluster-{os.getpid()}"))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session", autouse=True)

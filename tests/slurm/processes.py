@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -29,6 +31,17 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Processes that name a folder in their words or their environment, but for this one."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            known = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            if f"{folder}/".encode() in known and int(process.name) != os.getpid():
+                found.append(int(process.name))
+    return found
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:

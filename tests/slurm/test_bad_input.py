@@ -8,8 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.slurm.configuration import CLIENTS
 from tests.slurm.conftest import EPOCHS, assert_same_ticket, one_search
 from tests.slurm.submitter import TICKET
@@ -17,20 +15,15 @@ from tests.slurm.submitter import TICKET
 SUBMITTED = "submitted as SLURM job"
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"partition": "gpus"}, "partition is 'gpus' in slurm/machine.yaml, but this cluster"),
-        ({"partition": "plain"}, "have no GPUs that SLURM knows of"),
-        ({"account": "nobody"}, "account is 'nobody' in slurm/machine.yaml, which user root"),
-    ],
-)
-def test_a_wrong_partition_or_account(submitter, change, message):
-    submitter.machine(**change)
+def test_wrong_partitions_and_a_wrong_account(submitter):
+    submitter.machine(partition="gpus,plain", account="nobody")
     run = submitter.start(TICKET)
     assert run.finish() != 0
-    assert message in run.text
-    assert "allowed is one of" in run.text
+    start = "partition is 'gpus,plain' in slurm/machine.yaml, but"
+    assert f"{start} this cluster has no partition 'gpus'; allowed is one of" in run.text
+    assert f"{start} the nodes of 'plain' have no GPUs that SLURM knows of; allowed" in run.text
+    assert "account is 'nobody' in slurm/machine.yaml, which user root may not use" in run.text
+    assert run.text.count("allowed is one of") == 3
     assert "Traceback" not in run.text
     assert SUBMITTED not in run.text
     assert submitter.project.files("results/cells/*") == set()

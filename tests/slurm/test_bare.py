@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from tests.e2e.conftest import CELLS, TINY, copy_project
 from tests.slurm.cluster import Cluster
 from tests.slurm.configuration import PARTITION
+from tests.slurm.conftest import started
 from tests.slurm.demo import overlaps, provenances
 from tests.slurm.processes import until
 from tests.slurm.submitter import Submitter
@@ -20,13 +20,15 @@ from workflow.machine import read_machine
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Cluster]:
-    made = Cluster(Path(f"/tmp/rst-bare-{os.getpid()}"), bare=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    made.start()
-    try:
+    with started(Cluster(Path(f"/tmp/rst-bare-{os.getpid()}"), bare=True)) as made:
         yield made
-    finally:
-        made.stop()
+
+
+def test_it_is_beside_another_cluster(bare, cluster):
+    said = bare.run("srun", "--gpus=1", "env")
+    assert "CUDA_VISIBLE_DEVICES=0" in said
+    assert f"SLURM_CONF={bare.folder}/slurm.conf" in said
+    assert cluster.node_state() == "idle"
 
 
 def test_cells_of_a_job_are_side_by_side_each_on_a_gpu_and_their_end_is_known(bare, tmp_path):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from workflow.cluster.states import Kind, Verdict, Witnesses, kind_of, verdict
+from workflow.cluster.states import Kind, Record, Verdict, kind_of, verdict
 
+NOW = 100_000.0
 #: All job states of squeue(1) and sacct(1), 22.05 to 24.11.
 STATES = [
     "BOOT_FAIL",
@@ -41,7 +42,8 @@ STATES = [
 def found(
     queue=None, *, accounting=None, status=None, unnoticed=0.0, silent=0.0, answered=True
 ) -> Verdict:
-    return verdict(Witnesses(queue, answered, accounting, status, unnoticed, silent, patience=600))
+    record = Record("a job", ended=NOW - unnoticed, seen=NOW - silent)
+    return verdict(record, queue, accounting, status, now=NOW, patience=600, answered=answered)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -138,7 +140,8 @@ def test_a_reason_that_no_waiting_resolves_is_said(reason, hopeless):
 )
 def test_a_job_that_should_run_and_does_not_is_named_after_a_while(state, reason, ran, said):
     def words(still: float) -> str:
-        return verdict(Witnesses((state, reason), True, None, None, 0, 0, 600, still, ran)).words
+        record = Record("a job", since=NOW - still, ran=ran)
+        return verdict(record, (state, reason), None, None, now=NOW, patience=600).words
 
     assert not words(599)
     assert (f"{state} ({reason}) for 10 minutes" in words(600)) == said

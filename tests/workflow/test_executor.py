@@ -21,9 +21,8 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from tests.conftest import ROOT
 from workflow.cluster.commands import Answer
 from workflow.cluster.executor import Executor
-from workflow.cluster.record import Record
 from workflow.cluster.script import batch_script, left_status, was_told
-from workflow.cluster.states import NOTICE
+from workflow.cluster.states import NOTICE, Record
 from workflow.machine import Machine, read_machine
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")

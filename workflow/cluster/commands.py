@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-#: Seconds that a command may take.
+#: Seconds that a command may take, unless it is given fewer.
 TIMEOUT = 60.0
 #: What commands print that reached no daemon, or one that is busy: nothing was done.
 _AWAY = (
@@ -75,15 +75,16 @@ class Answer:
         return (self.words or f"exit status {self.status}") if self.status else ""
 
 
-def ask(*command: str, script: str = "") -> Answer:
+def ask(*command: str, script: str = "", timeout: float | None = None) -> Answer:
     """Run a command with a script as its input; never raises for what the command does."""
+    timeout = TIMEOUT if timeout is None else timeout
     try:
         done = subprocess.run(
             command, input=script, capture_output=True, text=True, errors="replace",
-            timeout=TIMEOUT, check=False,
+            timeout=timeout, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Answer(124, [], f"{command[0]} did not answer within {TIMEOUT:g} s")
+        return Answer(124, [], f"{command[0]} did not answer within {timeout:g} s")
     except OSError as error:
         return Answer(127, [], f"{command[0]}: {error.strerror}")
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]

@@ -24,18 +24,19 @@ import shlex
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import snakemake_executor_plugin_slurm as plugin
+from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
-from workflow.cluster.record import Asked, Record, Request
 from workflow.cluster.script import batch_script, left_status, was_told
-from workflow.cluster.states import Kind, Verdict, Witnesses, verdict
+from workflow.cluster.states import Kind, Record, Verdict, verdict
 from workflow.machine import Machine
 
 #: How much longer than the first pause between two looks at the jobs the longest is.
@@ -120,26 +121,24 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         Raises:
             WorkflowError: by the plugin, if ``slurm_extra`` has an option that it may not have.
         """
-        asked = Request(job.resources.items())
+        asked = dict(job.resources.items())
         # More time and memory only where those were what lacked.
         longest = self.machine.longest
         record.minutes = min(asked.get("runtime", longest) * (1 + record.timeouts), longest)
         asked["runtime"] = record.minutes
         if "mem_mb" in asked:
-            asked["mem_mb"] = asked["mem_mb"] * (1 + record.out_of_memory)
-        where = asked.pop("slurm_account", ""), asked.pop("slurm_partition", "")
-        options = (f"-A {shlex.quote(where[0])}" if where[0] else "",
-                   f"-p {shlex.quote(where[1])}" if where[1] else "")  # fmt: skip
-        plugins = Asked(asked, job.threads)
-        validate_slurm_extra(plugins)
+            asked["mem_mb"] *= 1 + record.out_of_memory
+        account, partition = asked.pop("slurm_account", ""), asked.pop("slurm_partition", "")
+        of_plugin = SimpleNamespace(resources=ResourceList(fromdict=asked), threads=job.threads)
+        validate_slurm_extra(of_plugin)
         words = get_submit_command(
-            plugins,
+            of_plugin,
             {
                 "run_uuid": record.name,
                 "slurm_logfile": self.slurm_logdir / "%j.log",
                 "comment_str": self.run_uuid,
-                "account": options[0],
-                "partition": options[1],
+                "account": f"-A {shlex.quote(account)}" if account else "",
+                "partition": f"-p {shlex.quote(partition)}" if partition else "",
                 "workdir": self.workflow.workdir_init,
             },
             settings=self.workflow.executor_settings,
@@ -187,7 +186,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         self.next_seconds_between_status_checks = first if ended else longer
 
     def verdicts(self, jobs: Sequence[Any]) -> list[Verdict]:
-        """What has become of each job; names those that nobody knows and that will not start."""
+        """What has become of each job; names those that nobody knows and that do not start."""
         records = [self._records[job] for job in jobs]
         queue, queue_error = ask_queue()
         unsure = [r.number for r in records if not _runs(queue.get(r.number))]
@@ -195,53 +194,30 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         now, patience = time.monotonic(), 60.0 * self.machine.silence
         found = []
         for record in records:
-            seen = queue.get(record.number)
-            if seen:
-                record.see(seen[0], now)
-            status = left_status(self.slurm_logdir, record.number)
-            if status is None or seen is None or seen[0] != "RUNNING":
-                record.ended = None
-            elif record.ended is None:
-                record.ended = now
-            witnesses = Witnesses(
-                queue=seen,
-                answered=not queue_error,
-                accounting=accounts.get(record.number),
-                status=status,
-                unnoticed=0.0 if record.ended is None else now - record.ended,
-                silent=now - record.seen,
-                patience=patience,
-                still=now - record.since,
-                ran=record.ran,
-            )
-            found.append(verdict(witnesses))
-        self._name_silent(records, found, queue_error, accounts_error)
-        for words in sorted({v.words for v in found if v.kind is Kind.RUNNING and v.words}):
-            names = [
-                self._label(r) for r, v in zip(records, found, strict=True) if v.words == words
-            ]
-            self._tell(f"{_listed(names)}: {words}", patience)
-        return found
-
-    def _name_silent(
-        self, records: Sequence[Record], found: Sequence[Verdict], queue: str, accounts: str
-    ) -> None:
-        """Name the jobs of which nobody has known anything for a while, and what was tried."""
-        patience = 60.0 * self.machine.silence
-        now = time.monotonic()
+            seen, status = queue.get(record.number), left_status(self.slurm_logdir, record.number)
+            record.see(seen, status, now)
+            found.append(
+                verdict(
+                    record, seen, accounts.get(record.number), status, now=now, patience=patience,
+                    answered=not queue_error,
+                )
+            )  # fmt: skip
+        pairs = list(zip(records, found, strict=True))
         silent = [
-            self._label(record)
-            for record, what in zip(records, found, strict=True)
-            if what.kind is Kind.UNKNOWN and now - record.seen >= patience
+            self._label(r) for r, v in pairs if v.kind is Kind.UNKNOWN and now - r.seen >= patience
         ]
         if silent:
             self._tell(
                 f"nobody has known for {self.machine.silence} minutes what became of "
-                f"{_listed(silent)}; tried: squeue ({queue or 'does not list them'}), sacct "
-                f"({accounts or 'does not say that they ended'}), and what their scripts leave in "
-                f"{self.slurm_logdir}; Snakemake goes on asking",
+                f"{_listed(silent)}; tried: squeue ({queue_error or 'does not list them'}), sacct "
+                f"({accounts_error or 'does not say that they ended'}), and what their scripts "
+                f"leave in {self.slurm_logdir}; Snakemake goes on asking",
                 patience,
             )
+        for words in sorted({v.words for v in found if v.kind is Kind.RUNNING and v.words}):
+            names = [self._label(r) for r, v in pairs if v.words == words]
+            self._tell(f"{_listed(names)}: {words}", patience)
+        return found
 
     # -- the end of a job ---------------------------------------------------------------
 

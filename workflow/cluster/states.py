@@ -65,32 +65,49 @@ def kind_of(state: str) -> Kind:
             return Kind.UNKNOWN
 
 
-@dataclass(frozen=True)
-class Witnesses:
-    """What is known of one job.
+@dataclass
+class Record:
+    """What is known of one Snakemake job (or group) beyond one submission.
 
     Attributes:
-        queue: state and reason by squeue; None if it does not list the job.
-        answered: whether squeue answered at all.
-        accounting: state and nodes by sacct; None if it does not know the job.
-        status: exit status that the job's script left; None if it left none.
-        unnoticed: seconds for which squeue has called it running since the status was there.
-        silent: seconds since somebody knew the job.
-        patience: seconds of silence after which a job that SLURM does not list is gone, and one
-            that should run and does not is named.
-        still: seconds that it has been in its state by squeue.
-        ran: whether squeue has ever called it running.
+        name: of the job in SLURM.
+        number: of its newest SLURM job.
+        submitted: when that was submitted, and ``seen`` when somebody last knew of it (monotonic).
+        ended: when its script's exit status was first seen while SLURM called it running.
+        state: of that by squeue, and ``since`` when (monotonic).
+        ran: whether that was ever running.
+        saved: how far its cells were at that time (``Executor.progress``).
+        minutes: its time limit.
+        spent: minutes that all its SLURM jobs had before this one.
+        timeouts: attempts that reached their limit without progress; the next asks for more.
+        out_of_memory: attempts that ended for want of memory; the next asks for more.
     """
 
-    queue: tuple[str, str] | None
-    answered: bool
-    accounting: tuple[str, str] | None
-    status: int | None
-    unnoticed: float
-    silent: float
-    patience: float
-    still: float = 0.0
+    name: str
+    number: str = ""
+    submitted: float = 0.0
+    seen: float = 0.0
+    ended: float | None = None
+    state: str = ""
+    since: float = 0.0
     ran: bool = False
+    saved: float = 0.0
+    minutes: int = 0
+    spent: float = 0.0
+    timeouts: int = 0
+    out_of_memory: int = 0
+
+    def see(self, queue: tuple[str, str] | None, status: int | None, now: float) -> None:
+        """Note what squeue says, and the exit status that its script left."""
+        state = queue[0] if queue else ""
+        if queue:
+            self.seen, self.ran = now, self.ran or state == "RUNNING"
+            if state != self.state:
+                self.state, self.since = state, now
+        if status is None or state != "RUNNING":
+            self.ended = None
+        elif self.ended is None:
+            self.ended = now
 
 
 @dataclass(frozen=True)
@@ -108,65 +125,85 @@ class Verdict:
     words: str = ""
 
 
-def verdict(found: Witnesses) -> Verdict:
+def verdict(
+    record: Record,
+    queue: tuple[str, str] | None,
+    accounting: tuple[str, str] | None,
+    status: int | None,
+    *,
+    now: float,
+    patience: float,
+    answered: bool = True,
+) -> Verdict:
     """Weigh what the witnesses say.
 
     squeue comes first: SLURM may start a job again whose script has ended. A state that says that
     the job was ended from outside is compared with what the script left, which may have finished.
+
+    Args:
+        record: what was seen of the job before.
+        queue: state and reason by squeue; None if it does not list the job.
+        accounting: state and nodes by sacct; None if it does not know the job.
+        status: exit status that the job's script left; None if it left none.
+        now: monotonic.
+        patience: seconds of silence after which a job that SLURM does not list is gone, and one
+            that should run and does not is named.
+        answered: whether squeue answered at all.
     """
-    if found.queue is not None:
-        state, reason = found.queue
-        if found.status is not None and found.unnoticed >= NOTICE:
-            words = f"ended with exit status {found.status}, and SLURM still calls it {state}"
+    if queue is not None:
+        state, reason = queue
+        if status is not None and record.ended is not None and now - record.ended >= NOTICE:
+            words = f"ended with exit status {status}, and SLURM still calls it {state}"
             kinds = {0: Kind.DONE, TOLD_TO_STOP: Kind.AGAIN}
-            return Verdict(kinds.get(found.status, Kind.FAILED), state, words)
+            return Verdict(kinds.get(status, Kind.FAILED), state, words)
         if kind_of(state) is Kind.RUNNING:
-            return Verdict(Kind.RUNNING, state, _waits(found, state, reason))
+            return Verdict(Kind.RUNNING, state, _waits(record, state, reason, now, patience))
         if kind_of(state) is Kind.UNKNOWN:
             return Verdict(Kind.UNKNOWN, state, f"squeue calls its state {state!r}")
         # sacct adds who cancelled it, and where it ran.
-        if found.accounting and kind_of(found.accounting[0]) is kind_of(state):
-            return _ended(found, *found.accounting)
-        return _ended(found, state, "", reason)
-    if found.status == 0:
+        if accounting and kind_of(accounting[0]) is kind_of(state):
+            return _ended(status, *accounting)
+        return _ended(status, state, "", reason)
+    if status == 0:
         return Verdict(Kind.DONE, "COMPLETED")
-    if not found.answered:
+    if not answered:
         return Verdict(Kind.UNKNOWN, "", "squeue does not answer")
-    if found.accounting and kind_of(found.accounting[0]) not in (Kind.RUNNING, Kind.UNKNOWN):
-        return _ended(found, *found.accounting)
-    if found.status is not None:
-        return _ended(found, "FAILED")
-    if found.silent < found.patience:
+    if accounting and kind_of(accounting[0]) not in (Kind.RUNNING, Kind.UNKNOWN):
+        return _ended(status, *accounting)
+    if status is not None:
+        return _ended(status, "FAILED")
+    silent = now - record.seen
+    if silent < patience:
         return Verdict(Kind.UNKNOWN, "", "squeue does not list it")
-    said = f"sacct says {found.accounting[0]}" if found.accounting else "sacct does not know it"
+    said = f"sacct says {accounting[0]}" if accounting else "sacct does not know it"
     return Verdict(
         Kind.AGAIN,
         "gone",
-        f"is gone: squeue has not listed it for {found.silent / 60:.0f} minutes, {said}, "
+        f"is gone: squeue has not listed it for {silent / 60:.0f} minutes, {said}, "
         "and its script left no exit status",
     )
 
 
-def _waits(found: Witnesses, state: str, reason: str) -> str:
+def _waits(record: Record, state: str, reason: str, now: float, patience: float) -> str:
     """What there is to say of a job that has not ended; empty while it runs or waits its turn."""
     if _HOPELESS.search(f"{reason} {state if '_HOLD' in state else ''}"):
         return f"{state} ({reason}): SLURM will not start it by itself"
-    unusual = found.ran or state != "PENDING" or _UNUSUAL.search(reason)
-    if state == "RUNNING" or not unusual or found.still < found.patience:
+    unusual = record.ran or state != "PENDING" or _UNUSUAL.search(reason)
+    if state == "RUNNING" or not unusual or now - record.since < patience:
         return ""
-    before = ", though it ran before" if found.ran else ""
+    before = ", though it ran before" if record.ran else ""
     return (
-        f"{state} ({reason}) for {found.patience / 60:.0f} minutes or more{before}; scontrol show "
+        f"{state} ({reason}) for {patience / 60:.0f} minutes or more{before}; scontrol show "
         "job and sinfo --list-reasons say more"
     )
 
 
-def _ended(found: Witnesses, state: str, nodes: str = "", reason: str = "") -> Verdict:
+def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> Verdict:
     """The verdict on a job that SLURM says has ended."""
-    kind = Kind.DONE if found.status == 0 else kind_of(state)
+    kind = Kind.DONE if status == 0 else kind_of(state)
     place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
     words = f"ended as {state}{place}{why}"
-    if kind is Kind.FAILED and found.status == TOLD_TO_STOP:
+    if kind is Kind.FAILED and status == TOLD_TO_STOP:
         return Verdict(Kind.AGAIN, "stopped", f"{words}: it was told to stop (SIGTERM)")
     return Verdict(kind, state.split()[0], words)

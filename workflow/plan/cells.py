@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from rst_core.axes import cell_axes
 from rst_core.forms import format_number
 from rst_core.identity import Cell
-from workflow.keys import State, stale_text
+from workflow.keys import State
 from workflow.machine import kind_of
 from workflow.matrix import Matrix
-from workflow.plan.images import PlanError
 from workflow.plan.needs import Graph, whole
-from workflow.plan.project import Project
+from workflow.plan.project import PlanError, Project
 from workflow.text import accuracies, table
 
 #: The values of a cell by its axes, as they are typed; some have several names.
@@ -58,16 +57,18 @@ def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
     for name in matrix.config.experiments:
         for cell in matrix.cells(name):
             experiments[cell].add(name)
-    jobs = whole(Graph(matrix, lambda cell: None).jobs(experiments))
-    known = matrix.config.roles
+    jobs = whole(Graph(matrix).jobs(experiments))
     roles: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for axis, played in (("dataset", known.datasets), ("network", known.networks)):
-        for role, name in played.items():
+    played = {"dataset": matrix.config.roles.datasets, "network": matrix.config.roles.networks}
+    for axis, names in played.items():
+        for role, name in names.items():
             roles[axis, name].add(role)
     found: dict[Cell, Axes] = {}
     for job in jobs:
-        own = {"kind": frozenset({kind_of(job.cell)})}
-        own["experiment"] = frozenset(experiments.get(job.cell, ()))
+        own = {
+            "kind": frozenset({kind_of(job.cell)}),
+            "experiment": frozenset(experiments.get(job.cell, ())),
+        }
         for axis, value in cell_axes(job.cell).items():
             if value is not None:
                 text = _text(value)
@@ -107,27 +108,20 @@ def _axis(name: str, known: Iterable[str]) -> str:
     return found[0]
 
 
-def paths_text(project: Project, cells: Iterable[Cell]) -> str:
-    """The cells' files, a line each: targets for Snakemake."""
-    return "".join(f"{project.matrix.file(cell)}\n" for cell in cells)
-
-
 def cells_text(project: Project, cells: Sequence[Cell]) -> str:
     """The cells with their states and their accuracies in percent, and why some are stale."""
-    verdicts = {project.matrix.file(cell): project.keys.verdict(cell) for cell in cells}
+    states = [project.keys.state(cell) for cell in cells]
     rows = [
-        [verdict.state.value, _value(project, cell), path]
-        for cell, (path, verdict) in zip(cells, verdicts.items(), strict=True)
+        [state.value, _value(project, cell), project.matrix.file(cell)]
+        for cell, state in zip(cells, states, strict=True)
     ]
-    counts = Counter(verdict.state for verdict in verdicts.values())
-    stale = {path: v.reason for path, v in verdicts.items() if v.state is State.STALE}
-    summary = ", ".join(f"{counts[state]:,} {state}" for state in State if counts[state])
+    summary = ", ".join(f"{states.count(s):,} {s}" for s in State if s in states)
     blocks = [
         table(["state", "accuracy in percent", "cell"], rows),
         f"{len(cells):,} cells: {summary}.",
-        stale_text(stale),
+        project.stale(cells),
     ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _value(project: Project, cell: Cell) -> str:

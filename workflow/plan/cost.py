@@ -7,7 +7,7 @@ the 100 images on which an attack is checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rst_core.identity import (
     CandidateSet,
@@ -21,13 +21,12 @@ from rst_core.identity import (
 )
 from rst_core.settings import AttackSpec, training_attack
 from rst_core.vocabulary import AttackMethod, Selection
-from workflow.plan.needs import kind_of
+from workflow.plan.needs import group_of
 from workflow.plan.operations import Operations
 from workflow.plan.project import Project
 
 
-@dataclass(frozen=True)
-class Passes:
+class Passes(NamedTuple):
     """Of one attacked image, if no step is left out.
 
     Attributes:
@@ -64,8 +63,7 @@ def passes(spec: AttackSpec) -> Passes:
     return Passes(steps)
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Of one cell: floating-point operations, and bytes of its files at most."""
 
     operations: float
@@ -87,30 +85,22 @@ class CostModel:
             PlanError: if nobody knows how many images its dataset has.
             ConfigError: if the config lacks its attack, network or dataset.
         """
-        network, model = cell.model.network, cell.model
+        model = cell.model
         adversary = None if isinstance(model, Untrained) else model.adversary
-        sources, judges = self._members(cell)
+        # Models that are attacked at once, and models that see the images.
+        sources = len(model.keep_ratios) if isinstance(model, CandidateSet) else 1
+        judges = len(self._matrix.targets(cell)) if isinstance(cell, TransferRow) else sources
         method = adversary and adversary.method
-        alike = (kind_of(cell), network.name, network.dataset, method, sources, judges)
+        alike = (*group_of(cell), type(model), method, sources, judges)
         if alike not in self._known:
-            self._known[alike] = self._cost(cell, sources, judges)
+            match cell:
+                case TrainingCell():
+                    self._known[alike] = self._training(cell)
+                case Evaluation() | TransferRow():
+                    self._known[alike] = self._attack(cell, sources, judges)
+                case FeatureDistance():
+                    self._known[alike] = self._features(cell)
         return self._known[alike]
-
-    def _members(self, cell: Cell) -> tuple[int, int]:
-        """Models that are attacked at once, and models that see the images."""
-        sources = len(cell.model.keep_ratios) if isinstance(cell.model, CandidateSet) else 1
-        return sources, len(self._matrix.targets(cell)) if isinstance(
-            cell, TransferRow
-        ) else sources
-
-    def _cost(self, cell: Cell, sources: int, judges: int) -> Cost:
-        match cell:
-            case TrainingCell():
-                return self._training(cell)
-            case Evaluation() | TransferRow():
-                return self._attack(cell, sources, judges)
-            case FeatureDistance():
-                return self._features(cell)
 
     def _operations(self, cell: Cell) -> Operations:
         network = cell.model.network

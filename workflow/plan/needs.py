@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rst_core.identity import CandidateSet, Cell, Evaluation, TrainingCell, TransferRow
 from workflow import machine
 from workflow.matrix import Matrix
-from workflow.plan.images import PlanError
+from workflow.plan.project import PlanError
 
 #: Kind, network and dataset of cells that take about as long.
 Group = tuple[str, str, str]
@@ -60,7 +60,9 @@ class Graph:
         finished: when a cell's file was written; None if there is none.
     """
 
-    def __init__(self, matrix: Matrix, finished: Callable[[Cell], float | None]) -> None:
+    def __init__(
+        self, matrix: Matrix, finished: Callable[[Cell], float | None] = lambda cell: None
+    ) -> None:
         self._matrix = matrix
         self._finished = finished
         self._jobs: dict[Cell, Job] = {}
@@ -96,17 +98,8 @@ class Graph:
         return TrainingCell(cell.model, config.selection)
 
 
-def whole(jobs: Iterable[Job]) -> list[Job]:
-    """These jobs and everything under them, inputs first, each once."""
-    return _walk(jobs, lambda job: False)
-
-
-def missing(jobs: Iterable[Job]) -> list[Job]:
-    """What must run for these: inputs first, each once."""
-    return _walk(jobs, lambda job: job.there)
-
-
-def _walk(jobs: Iterable[Job], stop: Callable[[Job], bool]) -> list[Job]:
+def whole(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) -> list[Job]:
+    """These jobs and everything under them, inputs first, each once, down to where one stops."""
     found: dict[Job, None] = {}
 
     def visit(job: Job) -> None:
@@ -119,3 +112,8 @@ def _walk(jobs: Iterable[Job], stop: Callable[[Job], bool]) -> list[Job]:
     for job in jobs:
         visit(job)
     return list(found)
+
+
+def missing(jobs: Iterable[Job]) -> list[Job]:
+    """What must run for these: inputs first, each once."""
+    return whole(jobs, lambda job: job.there)

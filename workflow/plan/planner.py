@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 from rst_core.identity import TrainingCell
-from workflow.plan.cost import Cost, CostModel
 from workflow.plan.needs import Graph, Group, Job, group_of, missing, whole
 from workflow.plan.project import Project
-from workflow.plan.rates import Rate, Rates, rates
-from workflow.plan.targets import Part, parts_of
+from workflow.plan.rates import Rate, Rates
+from workflow.plan.targets import parts_of
 
 
 @dataclass
@@ -19,81 +18,114 @@ class Row:
     """Cells of one kind, network and dataset.
 
     Attributes:
-        rate: operations a second of all of them.
+        rate: operations a second of all of them; None of a sum over rows.
         cells: number in all.
         there: whose files exist.
         to_do: that must be made.
         seconds: that those take on one device.
     """
 
-    rate: Rate
+    rate: Rate | None = None
     cells: int = 0
     there: int = 0
     to_do: int = 0
     seconds: float = 0.0
 
 
-class Addition(NamedTuple):
-    """What a part of the targets adds to the parts before it.
-
-    Attributes:
-        name: of the artifact, experiment, cell or target.
-        cells: that it needs in all.
-        adds: that must be made for it and for no part before it.
-        seconds: of those, on one device.
-    """
-
-    name: str
-    cells: int
-    adds: int
-    seconds: float
-
-
 @dataclass(frozen=True)
 class Plan:
-    """Everything ``rst plan`` prints.
+    """What targets need, and what that costs.
 
     Attributes:
-        rows: by kind, network and dataset.
-        additions: part by part.
-        seconds: of each job that must run, inputs first.
-        costs: of each of them.
-        devices: on which finished cells showed their rate.
-        remarks: what a reader must know.
+        project: whose targets they are.
+        parts: by its name, the jobs that each part of the targets asks for.
+        jobs: those and everything under them, inputs first.
+        to_do: what of it must run, inputs first.
+        rates: seconds of each job.
     """
 
-    rows: dict[Group, Row]
-    additions: list[Addition]
-    seconds: dict[Job, float]
-    costs: dict[Job, Cost]
-    devices: set[str]
-    remarks: list[str]
+    project: Project
+    parts: Mapping[str, list[Job]]
+    jobs: list[Job]
+    to_do: list[Job]
+    rates: Rates
+
+    @cached_property
+    def seconds(self) -> dict[Job, float]:
+        """Of each job that must run, inputs first."""
+        return {job: self.rates.seconds(job.cell) for job in self.to_do}
+
+    @cached_property
+    def rows(self) -> dict[Group, Row]:
+        """Cells by kind, network and dataset."""
+        rows: dict[Group, Row] = {}
+        for job in self.jobs:
+            group = group_of(job.cell)
+            if group not in rows:
+                rows[group] = Row(self.rates.of(job.cell))
+            self._count(job, rows[group])
+        return dict(sorted(rows.items()))
+
+    @cached_property
+    def total(self) -> Row:
+        """All cells."""
+        total = Row()
+        for job in self.jobs:
+            self._count(job, total)
+        return total
+
+    def _count(self, job: Job, row: Row) -> None:
+        row.cells += 1
+        row.there += job.there
+        row.to_do += job in self.seconds
+        row.seconds += self.seconds.get(job, 0.0)
 
     @property
-    def total(self) -> Row:
-        """Sum of the rows, which has no rate."""
-        total = Row(Rate(0.0, "assumed"))
-        for row in self.rows.values():
-            total.cells += row.cells
-            total.there += row.there
-            total.to_do += row.to_do
-            total.seconds += row.seconds
-        return total
+    def bases(self) -> set[str]:
+        """What the rates of its cells rest on."""
+        return {self.rates.of(job.cell).basis for job in self.jobs}
+
+    def additions(self) -> Iterator[tuple[str, int, list[Job]]]:
+        """Each part with the number of its cells, and the jobs that only it adds to run."""
+        known: set[Job] = set()
+        for name, jobs in self.parts.items():
+            added = [job for job in missing(jobs) if job not in known]
+            known.update(added)
+            yield name, len(whole(jobs)), added
 
     def operations(self, *, trainings: bool) -> float:
         """Floating-point operations of trainings, or of the rest, which is float32 always."""
         return sum(
-            cost.operations
-            for job, cost in self.costs.items()
+            self.rates.cost(job.cell).operations
+            for job in self.to_do
             if isinstance(job.cell, TrainingCell) == trainings
         )
 
+    def bytes(self) -> float:
+        """Of all files that must be made, at most."""
+        return sum(self.rates.cost(job.cell).bytes for job in self.to_do)
+
     def wall_seconds(self, devices: int) -> float:
         """Seconds that so many devices take at least."""
-        return max(
-            sum(self.seconds.values()) / devices,
-            sum(self.seconds[job] for job in longest_chain(self.seconds)),
-        )
+        chain = sum(self.seconds[job] for job in longest_chain(self.seconds))
+        return max(self.total.seconds / devices, chain)
+
+    def remarks(self) -> list[str]:
+        """What a reader must know."""
+        entries = self.project.matrix.config.datasets
+        datasets = dict.fromkeys(job.cell.model.network.dataset for job in self.jobs)
+        remarks = [remark for name in datasets if (remark := self.project.images(name).remark)]
+        remarks += [
+            f"{name} stands in for {entries[name].stand_in_for}"
+            for name in datasets
+            if entries[name].stand_in_for
+        ]
+        unasked = sum(not job.there and job not in self.seconds for job in self.jobs)
+        if unasked:
+            remarks.append(
+                f"{unasked:,} cells are missing, but only under files that exist: not to do"
+            )
+        return remarks
 
 
 def longest_chain(seconds: Mapping[Job, float]) -> list[Job]:
@@ -120,67 +152,16 @@ def make_plan(
     Args:
         project: the matrix, and what of it is there.
         targets: as Snakemake knows them.
-        tflops: as in :func:`workflow.plan.rates.rates`.
+        tflops: as for :class:`workflow.plan.rates.Rates`.
         anew: count what exists as well: it shows rates, and is planned like the rest.
 
     Raises:
         PlanError: if a target names nothing, or a dataset's size is not known.
         ConfigError: if a cell asks for what the config does not have.
     """
-    parts, graph = parts_of(targets, project.matrix), Graph(project.matrix, project.finished)
-    asked = [graph.jobs(part.cells) for part in parts]
-    walks = (whole, whole if anew else missing)
-    jobs, to_do = (walk(job for some in asked for job in some) for walk in walks)
-    cost = CostModel(project)
-    found = rates(project, cost, (job.cell for job in jobs if job.there), tflops)
-    costs = {job: cost(job.cell) for job in to_do}
-    seconds = {job: costs[job].operations / found.of(job.cell).per_second for job in to_do}
-    return Plan(
-        rows=_rows(jobs, seconds, found),
-        additions=_additions(parts, asked, seconds),
-        seconds=seconds,
-        costs=costs,
-        devices=found.devices,
-        remarks=_remarks(project, jobs, costs),
-    )
-
-
-def _rows(jobs: list[Job], seconds: dict[Job, float], found: Rates) -> dict[Group, Row]:
-    rows: dict[Group, Row] = {}
-    for job in jobs:
-        group = group_of(job.cell)
-        if group not in rows:
-            rows[group] = Row(found.of(job.cell))
-        row = rows[group]
-        row.cells += 1
-        row.there += job.there
-        row.to_do += job in seconds
-        row.seconds += seconds.get(job, 0.0)
-    return dict(sorted(rows.items()))
-
-
-def _additions(
-    parts: list[Part], asked: list[list[Job]], seconds: dict[Job, float]
-) -> list[Addition]:
-    known: set[Job] = set()
-    found = []
-    for part, jobs in zip(parts, asked, strict=True):
-        added = [job for job in missing(jobs) if job not in known]
-        known.update(added)
-        total = sum(seconds[job] for job in added)
-        found.append(Addition(part.name, len(whole(jobs)), len(added), total))
-    return found
-
-
-def _remarks(project: Project, jobs: list[Job], costs: dict[Job, Cost]) -> list[str]:
-    entries = project.matrix.config.datasets
-    datasets = dict.fromkeys(job.cell.model.network.dataset for job in jobs)
-    remarks = [remark for name in datasets if (remark := project.images(name).remark)]
-    remarks += [
-        f"{name} stands in for {entries[name].stand_in_for}"
-        for name in datasets
-        if entries[name].stand_in_for
-    ]
-    if unasked := sum(not job.there and job not in costs for job in jobs):
-        remarks.append(f"{unasked:,} cells are missing, but only under files that exist: not to do")
-    return remarks
+    graph = Graph(project.matrix, project.finished)
+    parts = {name: graph.jobs(cells) for name, cells in parts_of(targets, project.matrix).items()}
+    asked = [job for jobs in parts.values() for job in jobs]
+    jobs = whole(asked)
+    rates = Rates(project, [job.cell for job in jobs if job.there], tflops)
+    return Plan(project, parts, jobs, jobs if anew else missing(asked), rates)

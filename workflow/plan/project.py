@@ -1,20 +1,48 @@
-"""The project in a folder: its config as Snakemake reads it, and which results are there."""
+"""The project in a folder: its config as Snakemake reads it, its images, and its results."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rst_core.identity import Cell
+from rst_core.vocabulary import Source
 from workflow.config import ConfigError, read_config, read_yaml
 from workflow.images import Datasets
-from workflow.keys import Keys, State
+from workflow.keys import Keys, State, stale_text
 from workflow.matrix import Matrix
-from workflow.plan.images import ImageCounts, PlanError, image_counts
 from workflow.plan.operations import Counter
+
+#: Training and test images of what can be known before it is fetched.
+_KNOWN = {
+    (Source.TORCHVISION, "CIFAR10"): (50_000, 10_000),
+    (Source.TORCHVISION, "CIFAR100"): (50_000, 10_000),
+    (Source.TORCHVISION, "SVHN"): (73_257, 26_032),
+    (Source.DIGITS, "plain"): (1_437, 360),
+    (Source.DIGITS, "tinted"): (1_437, 360),
+    (Source.DIGITS, "street"): (1_437, 360),
+}
+#: A folder of a thousand classes that is not there yet is taken for ILSVRC 2012.
+_ILSVRC = (1_281_167, 50_000)
+
+
+class PlanError(ValueError):
+    """Nothing can be planned; the message is one sentence with what to do."""
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """Images of a dataset's splits, and a remark if the numbers are a guess."""
+
+    train: int
+    validation: int
+    test: int
+    remark: str = ""
 
 
 class Project:
@@ -51,8 +79,28 @@ class Project:
         self.keys = Keys(self.matrix, datasets.digest, root)
 
     def _images(self, dataset: str) -> ImageCounts:
-        settings = self.matrix.config.datasets[dataset].images
-        return image_counts(settings, self.root / self.matrix.manifest(dataset))
+        """From the dataset's manifest, else from what is known of it, else from its folder.
+
+        Raises:
+            PlanError: if none of them says.
+        """
+        manifest = self.root / self.matrix.manifest(dataset)
+        if manifest.is_file():
+            found = json.loads(manifest.read_text(encoding="utf-8"))["images"]
+            return ImageCounts(found["train"], found["validation"], found["test"])
+        settings, remark = self.matrix.config.datasets[dataset].images, ""
+        held, (train, test) = settings.validation_images, _in_folder(Path(settings.path))
+        if (settings.source, settings.variant) in _KNOWN:
+            train, test = _KNOWN[settings.source, settings.variant]
+        elif not train and settings.classes == 1000:
+            train, test = _ILSVRC
+            remark = f"{dataset} is taken to have the {train:,} and {test:,} images of ILSVRC 2012"
+        elif not train:
+            raise PlanError(
+                f"the number of images of {dataset} is not known yet; "
+                f"'snakemake {manifest}' counts them"
+            )
+        return ImageCounts(train - held, held, test, remark)
 
     def finished(self, cell: Cell) -> float | None:
         """When a cell's file was written, in seconds since 1970; None if it is missing or stale."""
@@ -60,10 +108,23 @@ class Project:
             return None
         return os.stat(self.root / self.matrix.file(cell)).st_mtime
 
+    def stale(self, cells: Iterable[Cell]) -> str:
+        """Which of these are stale and why, as text; empty if none is."""
+        verdicts = {self.matrix.file(cell): self.keys.verdict(cell) for cell in cells}
+        return stale_text({p: v.reason for p, v in verdicts.items() if v.state is State.STALE})
+
     @property
     def label(self) -> str:
         """The config files, for headings."""
         return " + ".join(map(str, [self._files[0].name, *self._files[1:]]))
+
+
+def _in_folder(folder: Path) -> tuple[int, int]:
+    """Training and test images of an image folder; none if it is not there."""
+    train, *tests = (
+        sum(1 for _ in (folder / half).glob("*/*.*")) for half in ("train", "test", "val")
+    )
+    return train, max(tests)
 
 
 def _read(path: Path) -> dict[str, Any]:

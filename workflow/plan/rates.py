@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rst_core.identity import Cell, TrainingCell
 from rst_core.vocabulary import Precision
-from workflow.plan.cost import Cost
+from workflow.plan.cost import CostModel
 from workflow.plan.needs import Group, group_of
 from workflow.plan.project import Project
 
@@ -39,95 +39,77 @@ class Rate:
     Attributes:
         per_second: sustained by one device, or one job, with everything else that a cell does.
         basis: where it is from.
-        cells: number of finished cells that showed it.
+        origin: the same for a column of a table.
     """
 
     per_second: float
     basis: Literal["stated", "shown", "assumed"]
-    cells: int = 0
-
-    @property
-    def origin(self) -> str:
-        """For a column of a table."""
-        return {"stated": "stated", "shown": f"{self.cells} finished", "assumed": "ASSUMED"}[
-            self.basis
-        ]
+    origin: str
 
 
-@dataclass
 class Rates:
-    """The rate of every group of cells.
+    """Costs of a project's cells and the rates at which they are made.
 
     Attributes:
-        otherwise: of a cell that nothing finished is like.
+        cost: of a cell.
         devices: on which the finished cells were computed, as far as they say.
+
+    Args:
+        project: whose results are read.
+        finished: cells whose files exist; some of each group are read.
+        tflops: 10^12 operations a second that the user states for all cells; None for what
+            finished cells show, and :data:`ASSUMED` before there are any.
     """
 
-    otherwise: Callable[[Cell], Rate]
-    devices: set[str] = field(default_factory=set)
-    #: Operations, seconds and number of finished cells, by how they are like others.
-    _shown: dict[tuple[str, ...], tuple[float, float, int]] = field(default_factory=dict)
+    def __init__(self, project: Project, finished: Iterable[Cell], tflops: float | None) -> None:
+        self.cost = CostModel(project)
+        self.devices: set[str] = set()
+        self._project = project
+        self._stated = None if tflops is None else Rate(tflops * 1e12, "stated", "stated")
+        #: What finished cells show, by how they are like others.
+        self._shown = {} if self._stated else self._read(finished)
+
+    def _read(self, finished: Iterable[Cell]) -> dict[tuple[str, ...], Rate]:
+        read = Counter[Group]()
+        work = defaultdict[tuple[str, ...], list[tuple[float, float]]](list)
+        for cell in finished:
+            group = group_of(cell)
+            read[group] += 1
+            if read[group] > _SAMPLE:
+                continue
+            seconds, device = _measured(self._project, cell)
+            if seconds:
+                self.devices |= {device} - {""}
+                for alike in _likeness(cell):
+                    work[alike].append((self.cost(cell).operations, seconds))
+        shown = {}
+        for alike, found in work.items():
+            operations, seconds = map(sum, zip(*found, strict=True))
+            shown[alike] = Rate(operations / seconds, "shown", f"{len(found)} finished")
+        return shown
 
     def of(self, cell: Cell) -> Rate:
-        """Shown by the finished cells that are most like it, else :attr:`otherwise`."""
-        for key in _likeness(cell):
-            operations, seconds, cells = self._shown.get(key, _NONE)
-            if seconds > 0:
-                return Rate(operations / seconds, "shown", cells)
-        return self.otherwise(cell)
+        """Stated, or shown by the finished cells that are most like this one, or assumed."""
+        if self._stated:
+            return self._stated
+        for alike in _likeness(cell):
+            if alike in self._shown:
+                return self._shown[alike]
+        precision = Precision.FLOAT32  # of everything that is measured
+        if isinstance(cell, TrainingCell):
+            settings = self._project.matrix.training_settings(cell.model.network.dataset)
+            precision = settings.precision
+        return Rate(ASSUMED[ASSUMED_DEVICE][precision] * 1e12, "assumed", "ASSUMED")
 
-    def add(self, cell: Cell, operations: float, seconds: float) -> None:
-        """Take a finished cell into account."""
-        for key in _likeness(cell):
-            before = self._shown.get(key, _NONE)
-            self._shown[key] = before[0] + operations, before[1] + seconds, before[2] + 1
-
-
-_NONE = (0.0, 0.0, 0)
+    def seconds(self, cell: Cell) -> float:
+        """That a cell takes on one device."""
+        return self.cost(cell).operations / self.of(cell).per_second
 
 
 def _likeness(cell: Cell) -> tuple[tuple[str, ...], ...]:
     """Kind, network and dataset; kind and network; kind."""
     group = group_of(cell)
     return group, group[:2], group[:1]
-
-
-def rates(
-    project: Project,
-    cost: Callable[[Cell], Cost],
-    finished: Iterable[Cell],
-    tflops: float | None,
-) -> Rates:
-    """Rates of a project's cells.
-
-    Args:
-        project: whose results are read.
-        cost: of a cell.
-        finished: cells whose files exist; some of each group are read.
-        tflops: 10^12 operations a second that the user states for all cells; None for what
-            finished cells show, and :data:`ASSUMED` before there are any.
-    """
-    if tflops is not None:
-        stated = Rate(tflops * 1e12, "stated")
-        return Rates(lambda cell: stated)
-
-    def assumed(cell: Cell) -> Rate:
-        precision = Precision.FLOAT32  # of everything that is measured
-        if isinstance(cell, TrainingCell):
-            precision = project.matrix.training_settings(cell.model.network.dataset).precision
-        return Rate(ASSUMED[ASSUMED_DEVICE][precision] * 1e12, "assumed")
-
-    found, read = Rates(assumed), Counter[Group]()
-    for cell in finished:
-        group = group_of(cell)
-        read[group] += 1
-        if read[group] > _SAMPLE:
-            continue
-        seconds, device = _measured(project, cell)
-        if seconds:
-            found.add(cell, cost(cell).operations, seconds)
-            found.devices |= {device} - {""}
-    return found
 
 
 def _measured(project: Project, cell: Cell) -> tuple[float, str]:

@@ -1,19 +1,16 @@
-"""What is known of unfinished cells: heartbeats, failures, SLURM's queue. Looks only."""
+"""What is known of unfinished cells: heartbeats, SLURM's queue. Looks only."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rst_core.identity import Cell, TrainingCell
-from workflow.failures import KEY, records
+from workflow.cluster.commands import ask, fields
 from workflow.text import duration
 
 #: Seconds after which a lease that nobody touched says nothing: holders touch theirs every
@@ -85,37 +82,14 @@ def _holder(claim: Path) -> str:
         return ""
 
 
-def failures(root: Path, results: str) -> dict[str, str]:
-    """Cells that failed when they were tried last, by path, with the reason on record.
-
-    Args:
-        root: folder that holds ``results``.
-        results: folder of a matrix's results below it.
-    """
-    found = {}
-    for file, record in records(root, results).items():
-        with suppress(ValueError):  # what failed is no cell: a table
-            found[file.relative_to(f"{results}/cells").as_posix()] = record[KEY]
-    return found
-
-
 def slurm_jobs() -> str | None:
     """What squeue says of one's own jobs, one line; None where there is no SLURM."""
-    if shutil.which("squeue") is None:
+    answer = ask("squeue", "--me", "--noheader", "--format=%T|%r", timeout=SQUEUE_TIMEOUT)
+    if answer.status == 127:
         return None
-    command = ["squeue", "--me", "--noheader", "--format=%T|%r"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SQUEUE_TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"squeue did not answer within {SQUEUE_TIMEOUT:g} s"
-    except OSError as error:
-        return f"squeue cannot be run: {error}"
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        return f"squeue failed: {lines[-1].removeprefix('squeue: ')}"
-    jobs = [line.partition("|")[::2] for line in done.stdout.splitlines() if line]
+    if answer.status:
+        return f"squeue failed: {answer.problem}"
+    jobs = fields(answer.lines, 2)
     if not jobs:
         return "no job of yours"
     states = Counter(state for state, _ in jobs)

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workflow.keys import State, stale_text
-from workflow.plan.cost import CostModel
-from workflow.plan.needs import Graph, Job, missing, whole
+from workflow.failures import KEY, records
+from workflow.plan.needs import Job, whole
+from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
-from workflow.plan.rates import rates
-from workflow.plan.states import begun, failures, folder_of, slurm_jobs
-from workflow.plan.targets import parts_of
+from workflow.plan.states import begun, folder_of, slurm_jobs
 from workflow.text import duration, table
 
 #: done: the file is there. running: a job holds the cell's lease. failed: it failed when it
@@ -28,30 +26,33 @@ class Status:
     """What ``rst status`` prints.
 
     Attributes:
+        plan: of what is left.
         states: of every job under the targets.
-        parts: the targets' parts with their jobs.
         remarks: on those that are running, stopped or failed.
         recent: number of cells that were finished within the window.
         elapsed: seconds in which those were made.
-        left: seconds that the missing cells take on one device.
-        speed: such seconds that were finished in a second of the window.
-        basis: what both rest on.
+        speed: seconds of the plan that were finished in a second of them.
         slurm: what squeue says.
-        results: folder of the matrix's results.
-        stale: why results that are there count as to do, by cell.
     """
 
+    plan: Plan
     states: dict[Job, str]
-    parts: list[tuple[str, list[Job]]]
     remarks: dict[Job, str]
     recent: int
     elapsed: float
-    left: float
     speed: float
-    basis: str
     slurm: str | None
-    results: str
-    stale: dict[str, str]
+
+    @property
+    def left(self) -> float:
+        """Seconds that the missing cells take on one device."""
+        return self.plan.total.seconds
+
+    @property
+    def basis(self) -> str:
+        """What that rests on."""
+        origins = Counter(self.plan.rates.of(job.cell).basis for job in self.plan.to_do)
+        return ", ".join(f"{basis} for {count:,} cells" for basis, count in origins.most_common())
 
 
 def look(
@@ -67,48 +68,39 @@ def look(
         project: the matrix and its results.
         targets: as for a plan.
         window: seconds over which throughput is measured.
-        tflops: as in :func:`workflow.plan.rates.rates`.
+        tflops: as for a plan.
         now: seconds since 1970; for tests.
 
     Raises:
         PlanError: if a target names nothing, or a dataset's size is not known.
     """
     now = time.time() if now is None else now
-    matrix, graph = project.matrix, Graph(project.matrix, project.finished)
-    parts = [(part.name, whole(graph.jobs(part.cells))) for part in parts_of(targets, matrix)]
-    jobs = list(dict.fromkeys(job for _, under in parts for job in under))
-    cost = CostModel(project)
-    found = rates(project, cost, (job.cell for job in jobs if job.there), tflops)
-
-    def seconds(job: Job) -> float:
-        return cost(job.cell).operations / found.of(job.cell).per_second
-
-    to_do = missing(jobs)
-    recent = [(job.finished, seconds(job)) for job in jobs if (job.finished or 0) >= now - window]
-    began = min((end - took for end, took in recent if end), default=now)
-    elapsed = max(1.0, min(window, now - began)) if recent else 0.0
-    origins = Counter(found.of(job.cell).basis for job in to_do)
-    verdicts = {matrix.file(job.cell): project.keys.verdict(job.cell) for job in to_do}
-    states, remarks = _states(jobs, project, now)
+    plan = make_plan(project, targets, tflops)
+    ends = {job: job.finished for job in plan.jobs if job.finished is not None}
+    recent = {job: plan.rates.seconds(job.cell) for job in ends if ends[job] >= now - window}
+    began = min((ends[job] - took for job, took in recent.items()), default=now)
+    elapsed = max(1.0, min(window, now - began))
+    states, remarks = _states(plan.jobs, project, now)
     return Status(
+        plan=plan,
         states=states,
-        parts=parts,
         remarks=remarks,
         recent=len(recent),
         elapsed=elapsed,
-        left=sum(map(seconds, to_do)),
-        speed=sum(took for _, took in recent) / elapsed if elapsed else 0.0,
-        basis=", ".join(f"{basis} for {n:,} cells" for basis, n in origins.most_common()),
+        speed=sum(recent.values()) / elapsed,
         slurm=slurm_jobs(),
-        results=matrix.results,
-        stale={path: v.reason for path, v in verdicts.items() if v.state is State.STALE},
     )
 
 
 def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, str], dict[Job, str]]:
     """State of every job, and remarks on some; jobs come after those that they need."""
     seen = begun(project.root, project.matrix.results, now)
-    reasons = failures(project.root, project.matrix.results)
+    cells = f"{project.matrix.results}/cells"
+    reasons = {
+        file.relative_to(cells).as_posix(): record[KEY]
+        for file, record in records(project.root, project.matrix.results).items()
+        if file.is_relative_to(cells)  # what failed may be a table
+    }
     states: dict[Job, str] = {}
     remarks: dict[Job, str] = {}
     for job in jobs:
@@ -131,7 +123,8 @@ def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, st
 
 def status_text(status: Status, heading: str) -> str:
     """The whole status."""
-    rows = [(name, Counter(map(status.states.__getitem__, jobs))) for name, jobs in status.parts]
+    plan, of = status.plan, status.states.__getitem__
+    rows = [(name, Counter(map(of, whole(jobs)))) for name, jobs in plan.parts.items()]
     if len(rows) > 1:
         rows.append(("all of these", Counter(status.states.values())))
     lines = [[name, *(f"{count[state]:,}" for state in STATES)] for name, count in rows]
@@ -139,10 +132,10 @@ def status_text(status: Status, heading: str) -> str:
         f"Status of {heading}.",
         table(["", *STATES], lines, range(1, 1 + len(STATES))),
         "\n".join(_pace(status)),
+        plan.project.stale(job.cell for job in plan.to_do),
+        *(_named(status, state) for state in ("failed", "stopped", "running")),
     ]
-    blocks.append(stale_text(status.stale))
-    blocks += [_named(status, state) for state in ("failed", "stopped", "running")]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _pace(status: Status) -> list[str]:
@@ -166,7 +159,7 @@ def _named(status: Status, state: str) -> str:
     jobs = [job for job, found in status.states.items() if found == state]
     if not jobs:
         return ""
-    cells = f"{status.results}/cells"
-    lines = [f"  {cells}/{job.cell.path}{status.remarks[job]}" for job in jobs[:_NAMED]]
+    file = status.plan.project.matrix.file
+    lines = [f"  {file(job.cell)}{status.remarks[job]}" for job in jobs[:_NAMED]]
     lines += [f"  … and {len(jobs) - _NAMED:,} more"] if len(jobs) > _NAMED else []
     return "\n".join([f"{state.capitalize()}:", *lines])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from rst_core.identity import Cell, split_cell_path
@@ -11,34 +10,29 @@ from workflow.artifacts import registry
 from workflow.artifacts.artifact import Artifact
 from workflow.artifacts.figures.training_parts import ALL, trained_cells
 from workflow.matrix import Matrix
-from workflow.plan.images import PlanError
+from workflow.plan.project import PlanError
 
 ARTIFACTS: dict[str, Artifact] = {**registry.TABLES, **registry.FIGURES}
 
 
-@dataclass(frozen=True)
-class Part:
-    """Something that a user can ask for, and its cells without what they need in turn."""
-
-    name: str
-    cells: tuple[Cell, ...]
-
-
-def parts_of(targets: Sequence[str], matrix: Matrix) -> list[Part]:
+def parts_of(targets: Sequence[str], matrix: Matrix) -> dict[str, Sequence[Cell]]:
     """Targets as the rules name them: one part a target, or all parts of a single target.
+
+    Returns:
+        The cells of each part, by its name, without what they need in turn.
 
     Raises:
         PlanError: for a target that names nothing, with what may have been meant.
     """
     if len(targets) == 1:
         return _parts(targets[0], matrix)
-    return [
-        Part(target, tuple(cell for part in _parts(target, matrix) for cell in part.cells))
-        for target in dict.fromkeys(targets)
-    ]
+    return {
+        target: [cell for cells in _parts(target, matrix).values() for cell in cells]
+        for target in targets
+    }
 
 
-def _parts(target: str, matrix: Matrix) -> list[Part]:
+def _parts(target: str, matrix: Matrix) -> dict[str, Sequence[Cell]]:
     groups = {
         "all_tables": list(registry.TABLES),
         "all_figures": list(registry.FIGURES),
@@ -46,15 +40,17 @@ def _parts(target: str, matrix: Matrix) -> list[Part]:
     }
     groups["all"] = [name for group in groups.values() for name in group]
     if target in groups:
-        return [part for name in groups[target] for part in _parts(name, matrix)]
+        return {
+            part: cells for name in groups[target] for part, cells in _parts(name, matrix).items()
+        }
     if (name := _artifact_name(target, matrix)) is not None:
-        return [Part(name, tuple(ARTIFACTS[name].cells(matrix)))]
+        return {name: ARTIFACTS[name].cells(matrix)}
     folder, _, name = target.rpartition("/")
     if folder == f"{matrix.results}/training" and name in (ALL, *matrix.config.experiments):
-        return [Part(target, tuple(trained_cells(matrix, name)))]
+        return {target: trained_cells(matrix, name)}
     experiment = target.removeprefix("cells_")
     if experiment in matrix.config.experiments:
-        return [Part(f"cells_{experiment}", tuple(matrix.cells(experiment)))]
+        return {f"cells_{experiment}": matrix.cells(experiment)}
     if "/" not in target:
         raise PlanError(_unknown(target, list(groups), matrix))
     try:
@@ -62,7 +58,7 @@ def _parts(target: str, matrix: Matrix) -> list[Part]:
     except ValueError as error:
         below = matrix.results
         raise PlanError(f"{error}; artifacts are {below}/tables/… and {below}/figures/…") from None
-    return [Part(matrix.file(cell), (cell,))]
+    return {matrix.file(cell): [cell]}
 
 
 def _artifact_name(target: str, matrix: Matrix) -> str | None:
@@ -71,8 +67,8 @@ def _artifact_name(target: str, matrix: Matrix) -> str | None:
     known: dict[str, Mapping[str, Artifact]] = {
         "": ARTIFACTS,
         f"{matrix.results}/tables": registry.TABLES,
+        f"{matrix.results}/figures": registry.FIGURES,
     }
-    known[f"{matrix.results}/figures"] = registry.FIGURES
     name = file.partition(".")[0] if folder else file
     return name if name in known.get(folder, ()) else None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 from rst_core.identity import TrainingCell
 from rst_core.vocabulary import Precision
 from workflow.plan.needs import kind_of
 from workflow.plan.planner import Plan, longest_chain
-from workflow.plan.project import Project
 from workflow.plan.rates import ASSUMED, ASSUMED_DEVICE
 from workflow.text import duration, hours, table
 
@@ -25,68 +24,65 @@ def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | 
         devices: numbers of devices for which to say when everything is finished.
         tflops: what the user stated.
     """
-    bases: set[str] = {row.rate.basis for row in plan.rows.values()}
-    blocks = [heading, _basis(plan, bases, tflops), _counts(plan)]
+    blocks = [heading, _basis([plan], tflops), _counts(plan)]
     if plan.seconds:
-        blocks += [_additions(plan)] if len(plan.additions) > 1 else []
-        blocks += [_by_precision(plan)] if bases == {"assumed"} else []
-        blocks.append("\n".join([*(_wall(plan, n) for n in devices), _disk(plan)]))
+        blocks += [_additions(plan)] if len(plan.parts) > 1 else []
+        blocks += [_by_precision(plan)] if plan.bases == {"assumed"} else []
+        walls = [_wall(plan, n) for n in devices]
+        blocks.append("\n".join([*walls, f"Disk: at most {_disk(plan)} of results."]))
     else:
         blocks.append("Nothing is to do: all files are there.")
-    if plan.remarks:
-        blocks.append("\n".join(f"- {remark}" for remark in plan.remarks))
-    return "\n\n".join(blocks) + "\n"
+    blocks.append("\n".join(f"- {remark}" for remark in plan.remarks()))
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def sizes_text(plans: Sequence[tuple[Project, Plan]], tflops: float | None) -> str:
+def sizes_text(plans: Sequence[Plan], tflops: float | None) -> str:
     """Plans of the same targets, made anew, in several matrices, a line for each."""
     lines = []
-    for project, plan in plans:
-        trained = sum(isinstance(job.cell, TrainingCell) for job in plan.seconds)
-        datasets = dict.fromkeys(job.cell.model.network.dataset for job in plan.seconds)
+    for plan in plans:
+        config = plan.project.matrix.config
+        trained = sum(isinstance(job.cell, TrainingCell) for job in plan.to_do)
+        datasets = dict.fromkeys(job.cell.model.network.dataset for job in plan.to_do)
         lines.append(
             [
-                project.matrix.config.run or "paper",
-                project.label.split(" + ")[-1],
-                "; ".join(project.matrix.config.datasets[name].label for name in datasets),
+                config.run or "paper",
+                plan.project.label.split(" + ")[-1],
+                "; ".join(config.datasets[name].label for name in datasets),
                 f"{plan.total.to_do:,}",
                 f"{trained:,}",
                 hours(plan.total.seconds),
-                _disk(plan).removeprefix("Disk: at most ").removesuffix(" of results."),
+                _disk(plan),
             ]
         )
     header = ["size", "config", "data", "cells", "networks", "hours on one device", "disk"]
-    bases = {row.rate.basis for _, plan in plans for row in plan.rows.values()}
-    basis = _basis(plans[-1][1], bases, tflops)
-    return f"{basis}\n\n{table(header, lines, numbers=(3, 4, 5, 6))}\n"
+    return f"{_basis(plans, tflops)}\n\n{table(header, lines, numbers=(3, 4, 5, 6))}\n"
 
 
-def _basis(plan: Plan, bases: Set[str], tflops: float | None) -> str:
+def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
+    bases, devices = set[str](), set[str]()
+    for plan in plans:
+        bases |= plan.bases
+        devices |= plan.rates.devices
     text = "Hours are floating-point operations over a rate; a cell has one device. "
     if tflops is not None:
         return f"{text}The rate of {tflops:g} TFLOP/s is stated (--tflops)."
     if "shown" in bases:
-        devices = f" on {', '.join(sorted(plan.devices))}" if plan.devices else ""
-        text += f"Rates are those of finished cells of the same kind{devices}. "
+        where = f" on {', '.join(sorted(devices))}" if devices else ""
+        text += f"Rates are those of finished cells of the same kind{where}. "
     if "assumed" in bases:
         text += f"An {ASSUMED_DEVICE}'s rates are ASSUMED, not measured; --tflops states yours."
     return text.rstrip()
 
 
 def _counts(plan: Plan) -> str:
-    rows = {
-        group: [f"{row.rate.per_second / 1e12:.3g}", row.rate.origin]
-        for group, row in plan.rows.items()
-    }
-    found = {**plan.rows, ("total", "", ""): plan.total}
     lines = [
         [
             *group,
-            *(f"{n:,}" for n in (row.cells, row.there, row.to_do)),
-            *rows.get(group, ["", ""]),
+            *(f"{count:,}" for count in (row.cells, row.there, row.to_do)),
+            *([f"{row.rate.per_second / 1e12:.3g}", row.rate.origin] if row.rate else ["", ""]),
             hours(row.seconds),
         ]
-        for group, row in found.items()
+        for group, row in {**plan.rows, ("total", "", ""): plan.total}.items()
     ]
     header = ["kind", "network", "dataset", "cells", "exist", "to do", "TFLOP/s", "rate", "hours"]
     return table(header, lines, numbers=(3, 4, 5, 6, 8))
@@ -94,10 +90,11 @@ def _counts(plan: Plan) -> str:
 
 def _additions(plan: Plan) -> str:
     lines, nothing, together = [], [], 0.0
-    for name, cells, adds, seconds in plan.additions:
+    for name, cells, added in plan.additions():
+        seconds = sum(plan.seconds[job] for job in added)
         together += seconds
-        if adds:
-            lines.append([name, f"{cells:,}", f"{adds:,}", hours(seconds), hours(together)])
+        if added:
+            lines.append([name, f"{cells:,}", f"{len(added):,}", hours(seconds), hours(together)])
         else:
             nothing.append(name)
     header = ["to make", "cells", "adds cells", "adds hours", "hours so far"]
@@ -132,6 +129,5 @@ def _wall(plan: Plan, devices: int) -> str:
 
 
 def _disk(plan: Plan) -> str:
-    size = sum(cost.bytes for cost in plan.costs.values())
-    factor, unit = (1e9, "GB") if size >= 1e9 else (1e6, "MB")
-    return f"Disk: at most {size / factor:.1f} {unit} of results."
+    size = plan.bytes()
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
