@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rst_core.vocabulary import Init, Pattern, SearchMethod
@@ -192,6 +192,15 @@ class PanelFigure(artifact.Figure):
         return module.build(self, cells, matrix)  # type: ignore[no-any-return]
 
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
-        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
+        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it.
+
+        Panels of which the config's matrix has nothing are left out, unless all are.
+        """
+        drawn = tuple(p for p in self.panels if p.planned(matrix)) or self.panels
+        left_out = [f"({panel.letter})" for panel in self.panels if panel not in drawn]
+        if left_out:
+            word = "panel" if len(left_out) == 1 else "panels"
+            told = f"not in this matrix: the paper's {word} {', '.join(left_out)}"
+            remark = f"{remark}; {told}" if remark else told
         module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.draw(self, data, matrix, remark)  # type: ignore[no-any-return]
+        return module.draw(replace(self, panels=drawn), data, matrix, remark)  # type: ignore[no-any-return]
