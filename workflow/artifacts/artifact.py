@@ -6,6 +6,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rst_core.identity import Cell
@@ -86,27 +87,14 @@ class Artifact(ABC):
 
 
 @dataclass(frozen=True)
-class Figure(Artifact, ABC):
-    """An artifact that is drawn."""
-
-    @abstractmethod
-    def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """The data behind it, one row a number, from a frame that may hold more or less."""
-
-    @abstractmethod
-    def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
-        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
-
-
-@dataclass(frozen=True)
-class ModuleFigure(Figure):
-    """A figure whose module has ``build(cells, matrix)`` and ``draw(data, matrix, remark)``.
+class Figure(Artifact):
+    """An artifact that is drawn; its module has ``build`` and ``draw``.
 
     Attributes:
         shown: what it shows of its experiments; left out: all of them.
     """
 
-    shown: Callable[[Matrix], Iterator[Part]] | None = None
+    shown: Callable[[Matrix], Iterator[Part]] | None = field(default=None, kw_only=True)
 
     def parts(self, matrix: Matrix) -> Iterator[Part]:
         """See :class:`Artifact`."""
@@ -115,11 +103,13 @@ class ModuleFigure(Figure):
         return (Part(name, matrix.config.experiments[name]) for name in self.experiments)
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """See :class:`Figure`."""
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.build(cells, matrix)  # type: ignore[no-any-return]
+        """The data behind it, one row a number, from a frame that may hold more or less."""
+        return self._drawn_by.build(self, cells, matrix)  # type: ignore[no-any-return]
 
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
-        """See :class:`Figure`."""
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.draw(data, matrix, remark)  # type: ignore[no-any-return]
+        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
+        return self._drawn_by.draw(self, data, matrix, remark)  # type: ignore[no-any-return]
+
+    @property
+    def _drawn_by(self) -> ModuleType:
+        return importlib.import_module(f"workflow.artifacts.figures.{self.module}")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import product
 
 from rst_core.vocabulary import Init, Pattern, SearchMethod
-from workflow.artifacts.artifact import Figure, ModuleFigure
+from workflow.artifacts.artifact import Figure
 from workflow.artifacts.figures import r2s_stress_parts
 from workflow.artifacts.figures.panels import Panel, PanelFigure, Series
 from workflow.config import ModelKind
@@ -261,7 +261,7 @@ _ENTRIES = (
 
 #: Not in the paper.
 _BEYOND = (
-    ModuleFigure(
+    Figure(
         "r2s_stress",
         "R2S before a harder judge",
         "Expected accuracy of R2S over its candidate set under the paper's attacks [6.3, "

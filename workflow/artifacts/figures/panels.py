@@ -5,7 +5,6 @@ Nothing here loads pandas or matplotlib: the Snakefile reads it in every job.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -182,17 +181,12 @@ class PanelFigure(artifact.Figure):
                     yield artifact.Part(name, experiment, attacked=panel.measure != "natural")
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """The data behind the figure, one row a number.
-
-        ``cells`` may hold more than the figure reads, such as other seeds, or less.
-        """
+        """See :class:`~workflow.artifacts.artifact.Figure`."""
         own = {cell.path for cell in self.cells(matrix)}
-        cells = cells[cells["cell"].isin(own)]
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.build(self, cells, matrix)  # type: ignore[no-any-return]
+        return super().build(cells[cells["cell"].isin(own)], matrix)
 
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
-        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it.
+        """See :class:`~workflow.artifacts.artifact.Figure`.
 
         Panels of which the config's matrix has nothing are left out, unless all are.
         """
@@ -202,5 +196,4 @@ class PanelFigure(artifact.Figure):
             word = "panel" if len(left_out) == 1 else "panels"
             told = f"not in this matrix: the paper's {word} {', '.join(left_out)}"
             remark = f"{remark}; {told}" if remark else told
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.draw(replace(self, panels=drawn), data, matrix, remark)  # type: ignore[no-any-return]
+        return artifact.Figure.draw(replace(self, panels=drawn), data, matrix, remark)

@@ -21,7 +21,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow.artifacts import style
+from workflow.artifacts import artifact, style
 from workflow.artifacts.figures.panels import ATTACK
 from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members
 from workflow.artifacts.numbers.models import Models, first_values
@@ -86,7 +86,7 @@ class _Seed:
         return smallest
 
 
-def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+def build(figure: artifact.Figure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """One row for each attack and each network and dataset, and the minimum over all.
 
     ``images`` says on how many of the first test images all attacks were run; every number is
@@ -97,7 +97,7 @@ def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     shown = product(experiment.datasets, experiment.networks) if experiment.models else ()
     for dataset, network in shown:
         rows += _column(cells, network, dataset, matrix)
-    data = with_paper(rows, "r2s_stress", matrix)
+    data = with_paper(rows, figure.name, matrix)
     return data.assign(**{k: [r[k] for r in rows] for k in ("error", "images", "flags", "verdict")})
 
 
@@ -260,7 +260,7 @@ def _kind(row: str) -> str:
     return "paper" if row.partition("/")[2] in _PAPER else "harder"
 
 
-def draw(data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+def draw(_: artifact.Figure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Accuracy under each attack, a panel for each network and dataset, each with its verdict."""
     style.begin()
     columns = list(dict.fromkeys(data["column"]))

@@ -20,40 +20,32 @@ PAPER = Path(__file__).resolve().parents[2] / "paper"
 def paper_values(artifact: str) -> Mapping[tuple[str, str], float]:
     """The paper's published numbers of an artifact, by (row, column); see workflow/paper."""
     path = PAPER / f"{artifact}.csv"
-    return read_paper(path) if path.is_file() else {}
-
-
-def read_paper(path: Path) -> dict[tuple[str, str], float]:
-    """The numbers of one file of the paper's.
-
-    Raises:
-        FileError: if a number stands twice, is none, or cannot be.
-    """
-    return {key: float(text) for key, text in printed(path).items()}
+    found = printed(path) if path.is_file() else {}
+    return {key: float(text) for key, text in found.items()}
 
 
 def printed(path: Path) -> dict[tuple[str, str], str]:
     """The numbers of one file of the paper's, with the decimals that it prints.
 
     Raises:
-        FileError: as of :func:`read_paper`.
+        FileError: if a number stands twice, is none, or cannot be.
     """
+
+    def damaged(what: str) -> FileError:
+        # Nothing makes it again, and without it the paper's numbers would be missing in silence.
+        return FileError(f"{path} is damaged: {what}; mend the line, or restore the project's file")
+
     found: dict[tuple[str, str], str] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for line, row in enumerate(csv.DictReader(file), 2):
             try:
                 key, value = (row["row"], row["column"]), float(row["value"])
             except (LookupError, TypeError, ValueError):
-                raise _wrong(path, f"line {line} is no row, column and value") from None
+                raise damaged(f"line {line} is no row, column and value") from None
             if key in found or not -100 <= value <= 1e6 or not all(key):
-                raise _wrong(path, f"line {line} stands twice, or says {row['value']}")
+                raise damaged(f"line {line} stands twice, or says {row['value']}")
             found[key] = row["value"]
     return found
-
-
-def _wrong(path: Path, found: str) -> FileError:
-    # Nothing makes it again, and without it the paper's numbers would be missing in silence.
-    return FileError(f"{path} is damaged: {found}; mend the line, or restore the project's file")
 
 
 def over_seeds(values: pd.Series) -> dict[str, Any]:
