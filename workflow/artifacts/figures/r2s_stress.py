@@ -42,7 +42,12 @@ from workflow.artifacts.numbers.summary import (
     stands_in,
     with_paper,
 )
-from workflow.artifacts.numbers.suspicion import FOOTNOTES, carried_flags, expected_outcomes
+from workflow.artifacts.numbers.suspicion import (
+    FOOTNOTES,
+    Shares,
+    carried_flags,
+    expected_outcomes,
+)
 from workflow.matrix import Matrix
 
 #: Attacks of the paper's own evaluation [6.3]: on one drawn ticket, and its two adaptive ones.
@@ -52,8 +57,6 @@ _PAPER = (_ONE_TICKET, "eot_pgd20", "ensemble_pgd20")
 _BESIDE = ("r2s/natural", "dense/pgd20")
 #: Standard errors by which a difference must exceed 0 to be called one.
 _ERRORS = 2.0
-
-Shares = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass
@@ -70,7 +73,7 @@ class _Seed:
     flags: dict[str, str] = field(default_factory=dict)
 
     def add(self, row: str, rows: pd.DataFrame) -> None:
-        self.shares[row].append(expected_outcomes(rows))
+        self.shares[row].append(expected_outcomes(rows.to_dict("records")))
         self.flags[row] = carried_flags([self.flags.get(row), *rows["flags"]])
 
     def mean(self, row: str, images: int) -> Shares | None:
