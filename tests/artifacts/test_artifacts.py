@@ -11,21 +11,14 @@ from rst_core.identity import Dense
 from rst_core.vocabulary import Selection
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
 from workflow.artifacts.figures.panels import PanelFigure
 from workflow.artifacts.make import make
 from workflow.artifacts.numbers.frame import COLUMNS, read_cells
 from workflow.artifacts.numbers.summary import remarks
 from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.config import read_config
 from workflow.matrix import Matrix
 
 ARTIFACTS = {**TABLES, **FIGURES}
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
 @pytest.fixture(scope="module")

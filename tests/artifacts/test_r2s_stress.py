@@ -9,13 +9,9 @@ import pytest
 from rst_core.identity import CandidateSet, Evaluation, TransferRow
 from rst_core.records import pack_outcomes
 from tests.artifacts.made_up import bare_record
-from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
 from workflow.artifacts.numbers.suspicion import flagged
 from workflow.artifacts.registry import FIGURES
-from workflow.config import read_config
-from workflow.matrix import Matrix
 
 FIGURE = FIGURES["r2s_stress"]
 COLUMN = "resnet18/cifar10"
@@ -23,16 +19,6 @@ ATTACKS = [
     "pgd20", "eot_pgd20", "ensemble_pgd20", "auto_attack_expected", "apgd_logits",
     "apgd_probabilities", "apgd_worst", "square_expected", "other_seeds_apgd_logits",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-
-
-@pytest.fixture(scope="module")
-def paper():
-    return Matrix(read_config(PAPER))
 
 
 def attack_of(cell):

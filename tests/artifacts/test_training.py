@@ -13,29 +13,16 @@ from rst_core.identity import Dense, Ticket, TrainingCell
 from rst_core.key import MadeOf
 from rst_core.storage import checksum, file_digest, save_tensors
 from tests.artifacts.made_up import IMAGES
-from tests.conftest import ROOT
 from tests.test_curves import lines
-from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts.figures import training
 from workflow.artifacts.figures.training_parts import ALL, experiments, trained, trained_cells
 from workflow.artifacts.report import partial
 from workflow.artifacts.report.partial import draw_partial
-from workflow.config import read_config
 from workflow.keys import Keys, State
 from workflow.matrix import Matrix
 from workflow.plan.needs import Graph, whole
 
 PAGE = "partial/pages/Training overview of all.html"
-
-
-@pytest.fixture(scope="module")
-def demo() -> Matrix:
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-
-
-@pytest.fixture(scope="module")
-def paper() -> Matrix:
-    return Matrix(read_config(PAPER))
 
 
 @pytest.fixture(autouse=True)
