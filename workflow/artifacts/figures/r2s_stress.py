@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import sqrt
+from string import ascii_lowercase
 from textwrap import fill
 from typing import Any
 
@@ -228,8 +229,6 @@ def _verdict(
     return f"{finding}: {left} under the strongest adversary here; {against}."
 
 
-# -- the picture -------------------------------------------------------------------------
-
 #: Colours that mean nothing else in other figures, and markers.
 _LOOKS = {
     "measured": ("0.45", "o"),
@@ -239,9 +238,7 @@ _LOOKS = {
 }
 
 
-def row_label(row: str, matrix: Matrix) -> str:
-    """How a row is named."""
-    attack = row.partition("/")[2]
+def _label(row: str, matrix: Matrix) -> str:
     fixed = {
         "r2s/natural": "no attack",
         "dense/pgd20": "dense network, PGD-20",
@@ -250,6 +247,7 @@ def row_label(row: str, matrix: Matrix) -> str:
     }
     if row in fixed:
         return fixed[row]
+    attack = row.removeprefix("r2s/")
     name = attack.removeprefix("other_seeds_")
     label = matrix.config.attacks[name].label
     return f"{label},\nset of another seed" if name != attack else label
@@ -269,63 +267,52 @@ def draw(_: artifact.Figure, data: pd.DataFrame, matrix: Matrix, remark: str = "
     columns = list(dict.fromkeys(data["column"]))
     across = max(1, min(2, len(columns)))
     down = max(1, -(-len(columns) // across))
+    size = (2 + 4.2 * across, 3.9 * down + 0.5)
     figure, axes = plt.subplots(
-        down,
-        across,
-        figsize=(2 + 4.2 * across, 3.9 * down + 0.5),
-        layout="constrained",
-        squeeze=False,
-        sharey=True,
+        down, across, figsize=size, layout="constrained", squeeze=False, sharey=True
     )
     for ax in axes.flat[len(columns) :]:
         ax.axis("off") if columns else style.absent(ax, "not in this matrix")
-    codes = [c for c in FOOTNOTES if any(c in f.split(";") for f in data["flags"].dropna())]
+    codes = [c for c in carried_flags(data["flags"]).split(";") if c in FOOTNOTES]
+    letters = dict(zip(codes, ascii_lowercase, strict=False))
     for ax, column in zip(axes.flat, columns, strict=False):
-        _panel(ax, data[data["column"] == column], codes, matrix)
+        _panel(ax, data[data["column"] == column], letters, matrix)
     shared = ", ".join(dict.fromkeys(f"{n}" for n in data["images"] if n)) or "0"
+    # The paper's numbers that cannot be compared have no ring.
+    compared = "in brackets and as rings" if data["difference"].notna().any() else "in brackets"
     note = (
         f"expected accuracy over the candidate set (%), exact; the first {shared} test images, on "
         "which all attacks were run; ± and bars: standard error over images, bars twice that; "
-        f"{_paper_shown(data)}: the paper's Tables 3 and 5; squares: the paper's attacks; "
+        f"{compared}: the paper's Tables 3 and 5; squares: the paper's attacks; "
         "diamonds: harder ones; "
     )
-    marked = "".join(f" [{_letter(code, codes)}] {FOOTNOTES[code]}" for code in codes)
+    marked = "".join(f" [{letter}] {FOOTNOTES[code]}" for code, letter in letters.items())
     note += remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked
     style.footnote(figure, "; ".join(filter(None, [remark, note])))
     return figure
 
 
-def _paper_shown(data: pd.DataFrame) -> str:
-    """How the paper's numbers are shown; those that cannot be compared have no ring."""
-    return "in brackets and as rings" if data["difference"].notna().any() else "in brackets"
-
-
-def _letter(code: str, codes: list[str]) -> str:
-    return "abcdefgh"[codes.index(code)]
-
-
-def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> None:
+def _panel(ax: Axes, here: pd.DataFrame, letters: dict[str, str], matrix: Matrix) -> None:
     """One network and dataset."""
     rows = here.to_dict("records")
     for y, row in enumerate(rows):
         colour, marker = _LOOKS[_kind(row["row"])]
-        marks = "".join(_letter(c, codes) for c in codes if c in row["flags"].split(";"))
+        marks = "".join(letters.get(code, "") for code in row["flags"].split(";"))
         paper = "" if pd.isna(row["paper"]) else f" ({row['paper']:.2f})"
         if pd.isna(row["mean"]):
             shown = "–" + paper
         else:
             error = 0.0 if pd.isna(row["error"]) else row["error"]
             ax.errorbar(row["mean"], y, xerr=_ERRORS * error, color=colour)
-            ax.plot(
-                row["mean"], y, marker, ms=5, color=colour, clip_on=False, zorder=3
-            )  # whole at 100
+            # Not clipped: whole at 100.
+            ax.plot(row["mean"], y, marker, ms=5, color=colour, clip_on=False, zorder=3)
             shown = f"{row['mean']:.1f} ± {error:.1f}{paper}" + (f" [{marks}]" if marks else "")
         if not pd.isna(row["difference"]):
             ax.plot(row["paper"], y, "o", ms=7, mfc="none", color=colour)
         weight = "bold" if row["row"] == "r2s/minimum" else "normal"
         ax.text(1.02, y, shown, transform=ax.get_yaxis_transform(), va="center", fontsize=7,
                 weight=weight)  # fmt: skip
-    ax.set_yticks(range(len(rows)), [row_label(r["row"], matrix) for r in rows])
+    ax.set_yticks(range(len(rows)), [_label(r["row"], matrix) for r in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, 100)
     ax.set_xlabel("expected accuracy (%)")
