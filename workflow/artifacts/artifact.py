@@ -39,6 +39,12 @@ def narrowed(experiment: Experiment, **axes: Container[Any]) -> dict[str, list[A
     return {a: [v for v in getattr(experiment, a) if v in among] for a, among in axes.items()}
 
 
+def cells_of(name: str, experiment: Experiment, matrix: Matrix) -> list[Cell]:
+    """The cells of an experiment that the config has otherwise, or not at all."""
+    only = {"experiments": {name: experiment}}
+    return Matrix(matrix.config.model_copy(update=only)).cells(name)
+
+
 @dataclass(frozen=True)
 class Artifact(ABC):
     """A table or figure: the cells it needs, and pure functions of their results.
@@ -80,9 +86,7 @@ class Artifact(ABC):
         found: dict[Cell, None] = {}
         for part in self.parts(matrix):
             if part.attacked or not attacked:
-                own = {part.experiment: part.narrowed}
-                only = Matrix(matrix.config.model_copy(update={"experiments": own}))
-                found |= dict.fromkeys(only.cells(part.experiment))
+                found |= dict.fromkeys(cells_of(part.experiment, part.narrowed, matrix))
         return list(found)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from rst_core.storage import FileError
+from workflow.config import DatasetEntry
 from workflow.matrix import Matrix
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
@@ -58,20 +59,21 @@ def over_seeds(values: pd.Series) -> dict[str, Any]:
     }
 
 
+def _plays(matrix: Matrix, role: str) -> DatasetEntry:
+    return matrix.config.datasets[matrix.config.roles.datasets[role]]
+
+
 def data_label(matrix: Matrix, role: str) -> str:
     """What a dataset role is played by, as shown to readers: a stand-in always says so."""
-    entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
-    remarks = []
-    if entry.stand_in_for:
-        remarks.append(f"stand-in for {entry.stand_in_for}")
-    if entry.note:
-        remarks.append(entry.note)
-    return f"{entry.label} [{'; '.join(remarks)}]" if remarks else entry.label
+    entry = _plays(matrix, role)
+    stand_in = entry.stand_in_for and f"stand-in for {entry.stand_in_for}"
+    remarks = "; ".join(filter(None, [stand_in, entry.note]))
+    return f"{entry.label} [{remarks}]" if remarks else entry.label
 
 
 def short_label(matrix: Matrix, role: str) -> str:
     """A dataset's label for titles and headers; a stand-in says whose."""
-    entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
+    entry = _plays(matrix, role)
     if entry.stand_in_for:
         return f"{entry.label}†\n(stand-in for {entry.stand_in_for})"
     return entry.label + ("†" if entry.note else "")
@@ -84,7 +86,7 @@ def is_marked(matrix: Matrix, role: str) -> bool:
 
 def stands_in(matrix: Matrix, role: str) -> bool:
     """Whether numbers on this role must not be compared with the paper's."""
-    return bool(matrix.config.datasets[matrix.config.roles.datasets[role]].stand_in_for)
+    return bool(_plays(matrix, role).stand_in_for)
 
 
 def network_label(matrix: Matrix, role: str) -> str:
