@@ -166,13 +166,8 @@ def test_nothing_is_cut_off_and_nothing_covers_anything(name, of, request):
     labels = [ax.xaxis.label for ax in picture.axes[-4:]]
     bottom_up = [picture.texts[0], *picture.legends, labels[0]]
     legends = [text for legend in picture.legends for text in legend.get_texts()]
-    for one in [
-        *titles,
-        *labels,
-        picture.texts[0],
-        *legends,
-        *(ax.yaxis.label for ax in picture.axes),
-    ]:
+    axis_labels = (ax.yaxis.label for ax in picture.axes)
+    for one in [*titles, *labels, picture.texts[0], *legends, *axis_labels]:
         box = one.get_window_extent()
         assert box.x0 >= whole_picture.x0 - 1, one
         assert box.y0 >= whole_picture.y0 - 1, one

@@ -144,26 +144,19 @@ def flagged(cells: pd.DataFrame) -> pd.DataFrame:
     attack made on another model, beats it on the same defence.
     """
     cells = cells.assign(flags=cells["flags"].fillna("").astype(object))
-    for attacked in _by_defence(cells).values():
-        for white in attacked:
-            found = _codes(white, attacked)
+    for attacked in _by_defence(cells):
+        for white in (one for one in attacked if one.own and not one.black_box):
+            rivals = {
+                "black_box": [a for a in attacked if a.own and a.black_box],
+                "transfer": [a for a in attacked if not a.own and a.attack == white.attack],
+            }
+            found = [code for code, them in rivals.items() if any(map(white.beaten_by, them))]
             for row in white.rows if found else []:
                 cells.loc[row["index"], "flags"] = carried_flags([row["flags"], *found])
     return cells
 
 
-def _codes(white: _Attacked, attacked: list[_Attacked]) -> set[str]:
-    """What the other attacks on the same defence at one eps say about a white-box one."""
-    if not white.own or white.black_box:
-        return set()
-    rivals = {
-        "black_box": [a for a in attacked if a.own and a.black_box],
-        "transfer": [a for a in attacked if not a.own and a.attack == white.attack],
-    }
-    return {code for code, them in rivals.items() if any(map(white.beaten_by, them))}
-
-
-def _by_defence(cells: pd.DataFrame) -> dict[tuple[Any, ...], list[_Attacked]]:
+def _by_defence(cells: pd.DataFrame) -> list[list[_Attacked]]:
     """Attacked cells by defence, norm and eps; a candidate set is one defence.
 
     Plain lists: a frame for each of thousands of defences would take minutes.
@@ -184,7 +177,7 @@ def _by_defence(cells: pd.DataFrame) -> dict[tuple[Any, ...], list[_Attacked]]:
             black_box = row["attack_method"] in _BLACK_BOX
             group[row["cell"]] = _Attacked(row["attack"], _is_own(row), black_box, [])
         group[row["cell"]].rows.append({str(k): v for k, v in row.items()} | {"index": index})
-    return {key: list(group.values()) for key, group in found.items()}
+    return [list(group.values()) for group in found.values()]
 
 
 def _is_own(row: Mapping[Any, Any]) -> bool:
