@@ -11,7 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rst_core
-from workflow.artifacts.numbers.cells_csv import MEANINGS
+from workflow.artifacts.numbers.frame import MEANINGS
 from workflow.config import config_schema
 
 project = "robust-scratch-tickets"

@@ -11,21 +11,14 @@ from rst_core.identity import Dense
 from rst_core.vocabulary import Selection
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
 from workflow.artifacts.figures.panels import PanelFigure
-from workflow.artifacts.make import make_figure, make_table
+from workflow.artifacts.make import make
 from workflow.artifacts.numbers.frame import COLUMNS, read_cells
 from workflow.artifacts.numbers.summary import remarks
 from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.config import read_config
 from workflow.matrix import Matrix
 
 ARTIFACTS = {**TABLES, **FIGURES}
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +48,6 @@ def test_every_artifact_is_drawn_from_whatever_exists(name, share, demo, tmp_pat
 
     frame = made_up(demo, artifact.experiments, keep)
     monkeypatch.setattr("workflow.artifacts.make.read_cells", lambda cells: frame)
-    make = make_table if name in TABLES else make_figure
     make(artifact, [], demo, tmp_path / name)
     written = pd.read_csv(tmp_path / f"{name}.csv")
     # Section 4.7 is about the wide network, which the demo has not.
@@ -72,7 +64,7 @@ def test_every_artifact_is_drawn_from_whatever_exists(name, share, demo, tmp_pat
 def test_a_table_on_a_stand_in_says_so_in_title_caption_and_heads(demo, tmp_path, monkeypatch):
     frame = made_up(demo, TABLES["table3"].experiments)
     monkeypatch.setattr("workflow.artifacts.make.read_cells", lambda cells: frame)
-    make_table(TABLES["table3"], [], demo, tmp_path / "table3")
+    make(TABLES["table3"], [], demo, tmp_path / "table3")
     page = (tmp_path / "table3.md").read_text()
     title, *_, caption = page.strip().splitlines()
     assert "(on stand-in data)" in title

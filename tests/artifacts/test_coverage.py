@@ -10,7 +10,7 @@ from rst_core.identity import Evaluation
 from rst_core.vocabulary import Init, Pattern, ScoreInit, SearchMethod
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
+from tests.workflow.test_config import extended
 from workflow.artifacts.coverage import AXES, METHOD_AXES, problems
 from workflow.artifacts.make import write_table
 from workflow.artifacts.registry import FIGURES, TABLES
@@ -108,12 +108,8 @@ def test_no_artifact_keeps_quiet_about_a_method_that_it_does_not_show(artifact, 
         assert only or csvs(more, name)[artifact.name] != csvs(demo(), name)[artifact.name]
 
 
-def test_the_papers_matrix_is_shown_in_full():
-    assert not list(problems(ARTIFACTS.values(), Matrix(read_config(PAPER))))
-
-
-#: Matrices on real images, by the end of their file's name.
-MEASURED = ("6k", "6k_kinds", "50k")
+def test_the_papers_matrix_is_shown_in_full(paper):
+    assert not list(problems(ARTIFACTS.values(), paper))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +117,7 @@ MEASURED = ("6k", "6k_kinds", "50k")
     [
         "demo/matrix.yaml",
         "configs/weekend.yaml",
-        *(f"measurements/cifar10_{name}.yaml" for name in MEASURED),
+        *(f"measurements/cifar10_{name}.yaml" for name in ("6k", "6k_kinds", "50k")),
     ],
 )
 def test_the_matrices_that_come_along_are_shown_in_full(path):
@@ -166,15 +162,15 @@ def test_what_is_searched_otherwise_is_shown_and_said(name):
     [("existence", "inits", "kaiming_normal"), ("larger_eps", "eps", 20), ("dense", "eps", 12),
      ("features", "networks", "wideresnet32"), ("r2s_stress", "eps", 12)],
 )  # fmt: skip
-def test_a_refusal_names_experiment_axis_and_value(name, axis, value):
-    raw = Matrix(read_config(PAPER)).config.model_dump(mode="json")
+def test_a_refusal_names_experiment_axis_and_value(name, axis, value, paper):
+    raw = paper.config.model_dump(mode="json")
     raw["experiments"][name][axis].append(value)
     found, *_ = problems(ARTIFACTS.values(), Matrix(read_config(raw)))
     value = float(value) if isinstance(value, int) else value
     assert found.startswith(f"experiments.{name}.{axis} has {value}, which ")
 
 
-def test_an_experiment_that_no_artifact_names_is_free():
-    raw = Matrix(read_config(PAPER)).config.model_dump(mode="json")
+def test_an_experiment_that_no_artifact_names_is_free(paper):
+    raw = paper.config.model_dump(mode="json")
     raw["experiments"]["mine"] = raw["experiments"]["existence"] | {"inits": list(Init)}
     assert not list(problems(ARTIFACTS.values(), Matrix(read_config(raw))))

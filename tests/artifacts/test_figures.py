@@ -12,14 +12,11 @@ from matplotlib.patches import Rectangle
 
 from rst_core.identity import TransferRow
 from tests.artifacts.made_up import made_up
-from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts import style
 from workflow.artifacts.figures import r2s_stress
 from workflow.artifacts.figures.panels import PanelFigure
 from workflow.artifacts.registry import FIGURES as ALL
 from workflow.artifacts.registry import TABLES
-from workflow.config import read_config
 from workflow.matrix import Matrix
 
 #: How the config names things; the paper's own FT_RST_Inherit has capital letters.
@@ -85,21 +82,10 @@ CURVES = [name for name, figure in FIGURES.items() if figure.module == "curves"]
 
 
 @pytest.fixture(scope="module")
-def matrix():
+def matrix(paper):
     """The paper's matrix with fewer keep ratios: as many panels and words, quicker to draw."""
-    config = read_config(PAPER)
-    thinned = {
-        name: experiment.model_copy(update={"keep_ratios": KEPT})
-        if len(experiment.keep_ratios) > 8
-        else experiment
-        for name, experiment in config.experiments.items()
-    }
-    return Matrix(config.model_copy(update={"experiments": thinned}))
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
+    many = (n for n, one in paper.config.experiments.items() if len(one.keep_ratios) > 8)
+    return narrowed(paper, **{name: {"keep_ratios": KEPT} for name in many})
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +115,19 @@ def _closed():
     with plt.rc_context({"figure.max_open_warning": 0}):
         yield
     plt.close("all")
+
+
+def narrowed(matrix, **changes):
+    """The matrix with other values on some axes of some experiments."""
+    experiments = dict(matrix.config.experiments)
+    for name, axes in changes.items():
+        experiments[name] = experiments[name].model_copy(update=axes)
+    return Matrix(matrix.config.model_copy(update={"experiments": experiments}))
+
+
+def note(picture):
+    """The line under a picture, in one line."""
+    return " ".join(picture.get_supxlabel().split())
 
 
 def named(axes):
@@ -283,9 +282,9 @@ def test_numbers_on_a_stand_in_are_never_compared_with_the_papers(name, demo, bu
 def test_every_panel_on_a_stand_in_says_so(name, demo, drawn):
     picture = drawn(name, demo)
     titles = [t for t in named(picture.axes) if "enlarged" not in t and "paper's" not in t]
-    assert len(titles) == len({p.letter for p in FIGURES[name].panels})
+    assert len(titles) == sum(bool(panel.planned(demo)) for panel in FIGURES[name].panels)
     assert all("stand-in for" in title for title in titles)
-    assert "handwritten digits" in picture._supxlabel.get_text().replace("\n", " ")
+    assert "handwritten digits" in note(picture)
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -348,39 +347,78 @@ def test_a_point_without_cells_is_a_gap_and_the_figure_says_so(matrix):
     (ax,) = named(picture.axes).values()
     curve = next(line for line in ax.get_lines() if line.get_marker() == "o")
     assert np.isnan(curve.get_ydata()).tolist() == [False, True, False, False, False]
-    note = picture._supxlabel.get_text().replace("\n", " ")
-    assert f"1 of {len(data)} numbers not measured yet" in note
-    assert "1 from some of the seeds only" in note
+    assert f"1 of {len(data)} numbers not measured yet" in note(picture)
+    assert "1 from some of the seeds only" in note(picture)
 
 
 @pytest.mark.parametrize("name", ["fig2", "fig4", "fig12"])
-def test_an_empty_panel_says_why(name, demo):
-    figure, one = FIGURES[name], {"networks": ["resnet18"], "datasets": ["cifar10"]}
-    narrow = {n: e.model_copy(update=one) for n, e in demo.config.experiments.items()}
-    demo = Matrix(demo.config.model_copy(update={"experiments": narrow}))
-    assert name == "fig4" or not all(panel.planned(demo) for panel in figure.panels)
+def test_a_panel_whose_cells_are_still_to_be_made_says_so(name, demo):
+    figure = FIGURES[name]
     picture = figure.draw(figure.build(made_up(demo, []), demo), demo, "of today")
-    for panel in figure.panels:
-        (ax,) = [ax for title, ax in named(picture.axes).items()
-                 if title.startswith(f"({panel.letter})" if panel.letter else "")
-                 and "enlarged" not in title]  # fmt: skip
-        words = "no cells yet" if panel.planned(demo) else "not in this matrix"
-        assert words in [text.get_text() for text in ax.texts]
-    assert picture._supxlabel.get_text().startswith("of today; ")
+    shown = named(picture.axes)
+    assert len(shown) == sum(1 + p.zoom for p in figure.panels if p.planned(demo))
+    for ax in shown.values():
+        assert "no cells yet" in [text.get_text() for text in ax.texts]
+    assert note(picture).startswith("of today; ")
+
+
+@pytest.mark.parametrize(
+    ("name", "letters", "told"),
+    [
+        ("fig1", "abegh", "panels (c), (d), (f)"),
+        ("fig2", "a", "panels (b), (c), (d)"),
+        ("fig9", "a", "panel (b)"),
+        ("fig12", "ab", "panels (c), (d)"),
+        ("fig13", "a", "panel (b)"),
+        ("fig14", "ab", ""),
+    ],
+)
+def test_panels_that_the_matrix_lacks_are_left_out_and_named(name, letters, told, demo, drawn):
+    picture = drawn(name, demo)
+    titles = [title for title in named(picture.axes) if "enlarged" not in title]
+    assert [title[:3] for title in titles] == [f"({letter})" for letter in letters]
+    assert "not in this matrix" not in [t.get_text() for ax in picture.axes for t in ax.texts]
+    found = note(picture)
+    assert (f"not in this matrix: the paper's {told}; " in found) if told else "panel" not in found
+
+
+def legend(picture):
+    found = (ax.get_legend() for ax in picture.axes)
+    return [text.get_text() for one in found if one for text in one.get_texts()]
+
+
+def test_a_legend_has_only_series_of_the_matrix(demo, drawn):
+    assert sorted(legend(drawn("fig1", demo))) == sorted([
+        "RST @ ResNet18 (width 1/4)", "ResNet18 (width 1/4) (dense)",
+        "signed Kaiming constant", "Kaiming normal", "adversarial dense",
+        "element", "channel", "adversarial dense",
+        "PGD-7", "FGSM", "FGSM-RS", "adversarial dense",
+    ])  # fmt: skip
+    assert legend(drawn("fig6", demo)) == ["RST", "adversarial dense"] * 2
+
+
+def test_an_enlargement_stays_beside_its_panel_when_the_grid_closes_up(demo):
+    narrow = narrowed(
+        demo,
+        existence={"networks": ["wideresnet32"], "datasets": ["cifar10"]},
+        finetuning={"networks": ["resnet18"], "datasets": ["cifar10", "cifar100"]},
+    )
+    figure = FIGURES["fig2"]
+    picture = figure.draw(figure.build(made_up(narrow, figure.experiments), narrow), narrow)
+    rows = {title[:3]: [] for title in named(picture.axes)}
+    for title, ax in named(picture.axes).items():
+        rows[title[:3]].append(ax.get_subplotspec().rowspan.start)
+    assert rows == {"(a)": [0, 0], "(b)": [0, 0], "(c)": [2, 2]}
 
 
 def test_a_series_that_the_config_lacks_is_named_with_its_panels(demo, matrix, built):
     figure = FIGURES["fig3"]
-    experiments = dict(demo.config.experiments)
-    for name, networks in (("existence", ["resnet18", "wideresnet32"]), ("rtts", ["resnet18"])):
-        experiments[name] = experiments[name].model_copy(update={"networks": networks})
-    narrow = Matrix(demo.config.model_copy(update={"experiments": experiments}))
+    narrow = narrowed(demo, existence={"networks": BOTH}, rtts={"networks": ["resnet18"]})
     picture = figure.draw(figure.build(made_up(narrow, figure.experiments), narrow), narrow)
-    note = picture._supxlabel.get_text().replace("\n", " ")
-    assert "natural RTT (c); adversarial RTT (c); " in note
+    assert "natural RTT (c); adversarial RTT (c); " in note(picture)
     (wide,) = [ax for title, ax in named(picture.axes).items() if title.startswith("(c) W")]
     assert any(len(line.get_xdata()) > 1 and line.get_marker() == "o" for line in wide.lines)
-    assert "not in this matrix" not in figure.draw(built("fig3"), matrix)._supxlabel.get_text()
+    assert "not in this matrix" not in note(figure.draw(built("fig3"), matrix))
 
 
 def test_flags_of_all_seeds_are_in_the_data_and_counted(matrix):
@@ -392,16 +430,15 @@ def test_flags_of_all_seeds_are_in_the_data_and_counted(matrix):
     data = figure.build(frame, matrix)
     flags = data.set_index("row")["flags"]
     assert flags[flags != ""].to_dict() == {"resnet18/rst@0.2": "masked;weak"}
-    note = figure.draw(data, matrix)._supxlabel.get_text().replace("\n", " ")
-    assert "1 with a remark in the CSV: masked; weak" in note
+    assert "1 with a remark in the CSV: masked; weak" in note(figure.draw(data, matrix))
 
 
 def test_ratios_that_are_still_missing_are_named(matrix):
     figure = FIGURES["fig5"]
     frame = made_up(matrix, figure.experiments)
     data = figure.build(frame[~frame["keep_ratio"].isin([0.2, 0.3])], matrix)
-    note = " ".join(figure.draw(data, matrix)._supxlabel.get_text().split())
-    assert "6 of 16 numbers not measured yet: ratios 20, 30 %" in note
+    told = "6 of 16 numbers not measured yet: ratios 20, 30 %"
+    assert told in note(figure.draw(data, matrix))
 
 
 def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from rst_core.storage import FileError
-from workflow.artifacts.numbers.summary import PAPER, paper_values, read_paper
+from workflow.artifacts.numbers.summary import PAPER, paper_values
+from workflow.artifacts.numbers.summary import printed as read_printed
 
 #: Files that say under an artifact's keys what another file says under its own.
 REPEATING = ("parameters", "r2s_stress")
@@ -402,4 +403,4 @@ def test_a_number_of_the_papers_that_cannot_be_is_named_by_file_and_line(tmp_pat
     path = tmp_path / "table0.csv"
     path.write_text(f"row,column,value\na,b,1\n{line}\n")
     with pytest.raises(FileError, match=r"table0.csv is damaged: line 3.*; mend the line, or"):
-        read_paper(path)
+        read_printed(path)

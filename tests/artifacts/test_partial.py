@@ -8,14 +8,11 @@ import pytest
 from rst_core.vocabulary import Selection
 from tests.artifacts.made_up import IMAGES
 from tests.artifacts.made_up_cells import PROVENANCE, write_cell
-from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.artifacts.report import partial
 from workflow.artifacts.report.page import from_markdown, label, page_name, write_page
 from workflow.artifacts.report.partial import draw_partial, read_existing
 from workflow.artifacts.report.protocol import config_digest, protocol, read_made
-from workflow.config import read_config
 from workflow.keys import Keys, State
 from workflow.matrix import Matrix
 
@@ -24,11 +21,6 @@ TABLE = TABLES["table3"]
 
 def known_keys(matrix: Matrix, root: Path) -> Keys:
     return Keys(matrix, lambda name: IMAGES, root)
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
 def write_claims(stem):
@@ -159,10 +151,9 @@ def test_the_protocol_says_how_the_numbers_were_made(demo, tmp_path):
     assert "200 (seed 0)" in text
 
 
-def test_the_protocol_warns_of_the_papers_own_and_of_nothing_else_on_its_data():
-    matrix = Matrix(read_config(PAPER))
-    assert "stand-in" not in protocol(matrix, [])
-    assert "test set.**" not in protocol(matrix, [])
-    config = matrix.config.model_copy(update={"selection": Selection.BEST_TEST})
+def test_the_protocol_warns_of_the_papers_own_and_of_nothing_else_on_its_data(paper):
+    assert "stand-in" not in protocol(paper, [])
+    assert "test set.**" not in protocol(paper, [])
+    config = paper.config.model_copy(update={"selection": Selection.BEST_TEST})
     assert "chosen on the test set.**" in protocol(Matrix(config), [])
-    assert config_digest(config) != config_digest(matrix.config)
+    assert config_digest(config) != config_digest(paper.config)

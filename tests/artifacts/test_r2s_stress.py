@@ -9,29 +9,16 @@ import pytest
 from rst_core.identity import CandidateSet, Evaluation, TransferRow
 from rst_core.records import pack_outcomes
 from tests.artifacts.made_up import bare_record
-from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
-from workflow.artifacts.figures import r2s_stress
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
 from workflow.artifacts.numbers.suspicion import flagged
-from workflow.config import read_config
-from workflow.matrix import Matrix
+from workflow.artifacts.registry import FIGURES
 
+FIGURE = FIGURES["r2s_stress"]
 COLUMN = "resnet18/cifar10"
 ATTACKS = [
     "pgd20", "eot_pgd20", "ensemble_pgd20", "auto_attack_expected", "apgd_logits",
     "apgd_probabilities", "apgd_worst", "square_expected", "other_seeds_apgd_logits",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-
-
-@pytest.fixture(scope="module")
-def paper():
-    return Matrix(read_config(PAPER))
 
 
 def attack_of(cell):
@@ -78,7 +65,7 @@ def test_each_attack_is_the_mean_over_members_and_the_minimum_is_by_image(demo):
             return share(0.5)
         return share(1.0)
 
-    data = r2s_stress.build(frame(demo, robust), demo)
+    data = FIGURE.build(frame(demo, robust), demo)
     assert [r.partition("/")[2] for r in data["row"]][2:-1] == ATTACKS
     assert at(data, "r2s/apgd_worst")["mean"] == pytest.approx(75)
     assert at(data, "r2s/square_expected")["mean"] == pytest.approx(50)
@@ -97,7 +84,7 @@ def test_an_attack_on_one_ticket_counts_as_drawn_and_in_the_minimum_as_chosen(de
             return share(0.2 if ticket == 0.2 else 0.6)
         return share(1.0)
 
-    data = r2s_stress.build(frame(demo, robust), demo)
+    data = FIGURE.build(frame(demo, robust), demo)
     assert at(data, "r2s/pgd20")["mean"] == pytest.approx(40)
     assert at(data, "r2s/minimum")["mean"] == pytest.approx(20)
     assert at(data, "dense/pgd20")["mean"] == pytest.approx(100)
@@ -108,7 +95,7 @@ def test_all_numbers_are_on_the_images_that_every_attack_ran_on(demo):
         count = 30 if attack == "square_expected" else 360
         return np.arange(count) >= 30 if count == 360 else np.arange(count) >= 15
 
-    data = r2s_stress.build(frame(demo, robust), demo)
+    data = FIGURE.build(frame(demo, robust), demo)
     assert set(data["images"]) == {30}
     assert at(data, "r2s/apgd_logits")["mean"] == 0, "of the first 30, whatever the others do"
     assert at(data, "r2s/square_expected")["mean"] == pytest.approx(50)
@@ -120,7 +107,7 @@ def test_the_minimum_is_not_taken_over_fewer_attacks_than_were_asked_for(demo, a
     def keep(cell):
         return attack_of(cell)[0] != attack
 
-    data = r2s_stress.build(frame(demo, lambda *_: share(0.5), keep), demo)
+    data = FIGURE.build(frame(demo, lambda *_: share(0.5), keep), demo)
     assert np.isnan(at(data, "r2s/minimum")["mean"])
     assert at(data, "r2s/minimum")["verdict"] == "Not all attacks have been run yet."
     assert at(data, "r2s/eot_pgd20")["mean"] == pytest.approx(50)
@@ -134,7 +121,7 @@ def test_on_a_stand_in_it_is_compared_with_the_papers_attacks_rerun(demo, left, 
     def robust(attack, ticket, judge):
         return share(left if attack == "apgd_probabilities" else 0.6)
 
-    verdict = at(r2s_stress.build(frame(demo, robust), demo), "r2s/minimum")["verdict"]
+    verdict = at(FIGURE.build(frame(demo, robust), demo), "r2s/minimum")["verdict"]
     assert verdict.startswith(finding + " the paper's own attacks")
     assert f"{100 * left:.1f} ±" in verdict
     assert verdict.endswith("those give 60.0 %.")
@@ -155,7 +142,7 @@ def test_on_the_papers_data_it_is_compared_with_what_is_printed(paper, left, fin
     def robust(attack, ticket, judge):
         return share(left if attack == "square_expected" else 0.7, 1000)
 
-    data = r2s_stress.build(frame(paper, robust, keep), paper)
+    data = FIGURE.build(frame(paper, robust, keep), paper)
     row = at(data, "r2s/minimum")
     assert row["seeds"] == 3
     assert row["spread"] == pytest.approx(0)
@@ -174,7 +161,7 @@ def test_a_set_is_judged_by_the_attacks_of_every_other_seed_and_not_of_its_own(p
     def robust(attack, ticket, judge):
         return share(0.1 if attack.startswith("other") and judge.network.seed == 0 else 0.7, 50)
 
-    data = r2s_stress.build(frame(paper, robust, keep), paper)
+    data = FIGURE.build(frame(paper, robust, keep), paper)
     assert at(data, "r2s/other_seeds_apgd_logits")["mean"] == pytest.approx(50)
     assert at(data, "r2s/minimum")["mean"] == pytest.approx(50)
     assert at(data, "r2s/minimum")["flags"] == "transfer", "it beats the attack on the set itself"

@@ -11,8 +11,6 @@ import pytest
 
 from rst_core.identity import CandidateSet, Dense, Evaluation, Ticket, TransferRow
 from tests.artifacts.made_up import bare_record
-from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts.make import write_table
 from workflow.artifacts.numbers import selection
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
@@ -23,21 +21,10 @@ from workflow.artifacts.tables.grid import make_grid
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.artifacts.tables.layout import latex, markdown, tex
 from workflow.artifacts.tables.picture import picture
-from workflow.config import read_config
 from workflow.matrix import Matrix
 
 PGD = selection.Measure("pgd20", 8.0)
 RST = Models("resnet18", "cifar10", "rst")
-
-
-@pytest.fixture(scope="module")
-def paper():
-    return Matrix(read_config(PAPER))
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
 def judges(cell, matrix):

@@ -13,29 +13,16 @@ from rst_core.identity import Dense, Ticket, TrainingCell
 from rst_core.key import MadeOf
 from rst_core.storage import checksum, file_digest, save_tensors
 from tests.artifacts.made_up import IMAGES
-from tests.conftest import ROOT
 from tests.test_curves import lines
-from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts.figures import training
 from workflow.artifacts.figures.training_parts import ALL, experiments, trained, trained_cells
 from workflow.artifacts.report import partial
 from workflow.artifacts.report.partial import draw_partial
-from workflow.config import read_config
 from workflow.keys import Keys, State
 from workflow.matrix import Matrix
 from workflow.plan.needs import Graph, whole
 
 PAGE = "partial/pages/Training overview of all.html"
-
-
-@pytest.fixture(scope="module")
-def demo() -> Matrix:
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-
-
-@pytest.fixture(scope="module")
-def paper() -> Matrix:
-    return Matrix(read_config(PAPER))
 
 
 @pytest.fixture(autouse=True)
@@ -179,13 +166,8 @@ def test_nothing_is_cut_off_and_nothing_covers_anything(name, of, request):
     labels = [ax.xaxis.label for ax in picture.axes[-4:]]
     bottom_up = [picture.texts[0], *picture.legends, labels[0]]
     legends = [text for legend in picture.legends for text in legend.get_texts()]
-    for one in [
-        *titles,
-        *labels,
-        picture.texts[0],
-        *legends,
-        *(ax.yaxis.label for ax in picture.axes),
-    ]:
+    axis_labels = (ax.yaxis.label for ax in picture.axes)
+    for one in [*titles, *labels, picture.texts[0], *legends, *axis_labels]:
         box = one.get_window_extent()
         assert box.x0 >= whole_picture.x0 - 1, one
         assert box.y0 >= whole_picture.y0 - 1, one

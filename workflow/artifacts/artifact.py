@@ -6,6 +6,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rst_core.identity import Cell
@@ -36,6 +37,12 @@ class Part:
 def narrowed(experiment: Experiment, **axes: Container[Any]) -> dict[str, list[Any]]:
     """Of some axes of an experiment the values that are among others, in its order."""
     return {a: [v for v in getattr(experiment, a) if v in among] for a, among in axes.items()}
+
+
+def cells_of(name: str, experiment: Experiment, matrix: Matrix) -> list[Cell]:
+    """The cells of an experiment that the config has otherwise, or not at all."""
+    only = {"experiments": {name: experiment}}
+    return Matrix(matrix.config.model_copy(update=only)).cells(name)
 
 
 @dataclass(frozen=True)
@@ -79,34 +86,19 @@ class Artifact(ABC):
         found: dict[Cell, None] = {}
         for part in self.parts(matrix):
             if part.attacked or not attacked:
-                own = {part.experiment: part.narrowed}
-                only = Matrix(matrix.config.model_copy(update={"experiments": own}))
-                found |= dict.fromkeys(only.cells(part.experiment))
+                found |= dict.fromkeys(cells_of(part.experiment, part.narrowed, matrix))
         return list(found)
 
 
 @dataclass(frozen=True)
-class Figure(Artifact, ABC):
-    """An artifact that is drawn."""
-
-    @abstractmethod
-    def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """The data behind it, one row a number, from a frame that may hold more or less."""
-
-    @abstractmethod
-    def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
-        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
-
-
-@dataclass(frozen=True)
-class ModuleFigure(Figure):
-    """A figure whose module has ``build(cells, matrix)`` and ``draw(data, matrix, remark)``.
+class Figure(Artifact):
+    """An artifact that is drawn; its module has ``build`` and ``draw``.
 
     Attributes:
         shown: what it shows of its experiments; left out: all of them.
     """
 
-    shown: Callable[[Matrix], Iterator[Part]] | None = None
+    shown: Callable[[Matrix], Iterator[Part]] | None = field(default=None, kw_only=True)
 
     def parts(self, matrix: Matrix) -> Iterator[Part]:
         """See :class:`Artifact`."""
@@ -115,11 +107,13 @@ class ModuleFigure(Figure):
         return (Part(name, matrix.config.experiments[name]) for name in self.experiments)
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """See :class:`Figure`."""
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.build(cells, matrix)  # type: ignore[no-any-return]
+        """The data behind it, one row a number, from a frame that may hold more or less."""
+        return self._drawn_by.build(self, cells, matrix)  # type: ignore[no-any-return]
 
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> figure.Figure:
-        """See :class:`Figure`."""
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.draw(data, matrix, remark)  # type: ignore[no-any-return]
+        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
+        return self._drawn_by.draw(self, data, matrix, remark)  # type: ignore[no-any-return]
+
+    @property
+    def _drawn_by(self) -> ModuleType:
+        return importlib.import_module(f"workflow.artifacts.figures.{self.module}")

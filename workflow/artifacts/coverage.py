@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rst_core.identity import Cell
-from workflow.artifacts.artifact import Artifact
+from workflow.artifacts.artifact import Artifact, cells_of
 from workflow.config import Experiment, Measurement
 from workflow.matrix import Matrix
 
@@ -33,7 +33,7 @@ def problems(artifacts: Iterable[Artifact], matrix: Matrix) -> Iterator[str]:
         if not naming or not experiment.models:
             continue
         found = [*_unused(name, experiment, naming, matrix)]
-        lost = [cell for cell in _cells(name, experiment, matrix) if cell not in shown]
+        lost = [cell for cell in cells_of(name, experiment, matrix) if cell not in shown]
         if lost:
             found += _hidden(name, experiment, AXES, shown, "no table and no figure shows", matrix)
         for one in naming if not found else []:
@@ -57,7 +57,7 @@ def _hidden(
     matrix: Matrix,
 ) -> Iterator[str]:
     """A sentence for every axis that has values without any shown cell."""
-    everything = set(_cells(name, experiment, matrix))
+    everything = set(cells_of(name, experiment, matrix))
     for axis in axes:
         values = list(_values(experiment, axis))
         hidden = []
@@ -65,7 +65,7 @@ def _hidden(
         for index, (label, _) in enumerate([] if alone else values):
             others = [value for i, (_, value) in enumerate(values) if i != index]
             rest = experiment.model_copy(update={axis: others})
-            own = everything.difference(_cells(name, rest, matrix))
+            own = everything.difference(cells_of(name, rest, matrix))
             hidden += [label] if own and own.isdisjoint(shown) else []
         if hidden:
             yield (
@@ -99,7 +99,3 @@ def _values(experiment: Experiment, axis: str) -> Iterator[tuple[str, Any]]:
                 yield f"{value.attack} at eps {eps:g}", value.model_copy(update={"eps": [eps]})
         else:
             yield value.attack, value
-
-
-def _cells(name: str, experiment: Experiment, matrix: Matrix) -> list[Cell]:
-    return Matrix(matrix.config.model_copy(update={"experiments": {name: experiment}})).cells(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -20,32 +20,24 @@ from workflow.artifacts.tables.table import Table
 from workflow.matrix import Matrix
 
 
-def make_table(artifact: Table, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
-    """Write a table from the files of all of its cells."""
+def make(artifact: Table | Figure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
+    """Write an artifact from the files of all of its cells; see the writer of its kind."""
     frame = read_cells(cells)
-    write_table(artifact, frame, matrix, stem, gaps(frame))
+    if isinstance(artifact, Table):
+        write_table(artifact, frame, matrix, stem, gaps(frame))
+    else:
+        write_figure(artifact, frame, matrix, stem, gaps(frame))
 
 
 def write_table(
-    artifact: Table,
-    cells: pd.DataFrame,
-    matrix: Matrix,
-    stem: Path,
-    remark: str = "",
-    footnotes: Mapping[str, str] = FOOTNOTES,
+    artifact: Table, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
 ) -> None:
     """Write ``stem`` with .csv (tidy), and .md, .tex and .png (the paper's layout).
 
-    Args:
-        artifact: the table.
-        cells: the tidy frame of cells, all or those that exist.
-        matrix: the config's.
-        stem: path without a suffix.
-        remark: what else its note says.
-        footnotes: a sentence for every code that a number's ``flags`` may hold.
+    ``cells`` is the tidy frame of cells, all or those that exist; the note begins with ``remark``.
     """
     data = artifact.build(cells, matrix)
-    grid = make_grid(data, artifact.places(matrix), artifact.titles, footnotes)
+    grid = make_grid(data, artifact.places(matrix), artifact.titles, FOOTNOTES)
     note = "; ".join(filter(None, [remark, layout.table_remarks(data, grid, matrix)]))
     heading = title(matrix, artifact.heading, list(dict.fromkeys(data["role"])))
     caption = f"{artifact.caption} {note}."
@@ -55,24 +47,10 @@ def write_table(
     write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
 
 
-def make_figure(figure: Figure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
-    """Write a figure from the files of all of its cells."""
-    frame = read_cells(cells)
-    write_figure(figure, frame, matrix, stem, gaps(frame))
-
-
 def write_figure(
     figure: Figure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
 ) -> None:
-    """Write ``stem`` with .csv (the data behind it), .png and .pdf.
-
-    Args:
-        figure: the figure.
-        cells: the tidy frame of cells, all or those that exist.
-        matrix: the config's.
-        stem: path without a suffix.
-        remark: what else the line under it says.
-    """
+    """Write ``stem`` with .csv (the data behind it), .png and .pdf; else as :func:`write_table`."""
     data = figure.build(cells, matrix)
     drawn = figure.draw(data, matrix, remark)
     style.save(drawn, stem.with_suffix(".png"), stem.with_suffix(".pdf"))

@@ -18,7 +18,7 @@ job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 def artifact() -> None:
     """A table or a figure, and its page."""
-    from workflow.artifacts.make import make_figure, make_table
+    from workflow.artifacts.make import make
     from workflow.artifacts.registry import FIGURES, TABLES
     from workflow.artifacts.report.page import page_name, write_page
 
@@ -26,10 +26,7 @@ def artifact() -> None:
     name, stem = job.wildcards.artifact, Path(job.output.csv).with_suffix("")
     artifact = (TABLES | FIGURES)[name]
     cells = artifact.cells(shown.matrix)
-    if name in TABLES:
-        make_table(TABLES[name], shown.files(cells), shown.matrix, stem)
-    else:
-        make_figure(FIGURES[name], shown.files(cells), shown.matrix, stem)
+    make(artifact, shown.files(cells), shown.matrix, stem)
     made = [Path(path) for which, path in job.output.items() if which != "page"]
     page = Path(job.output.page) / page_name(artifact)
     write_page(artifact, made, page)

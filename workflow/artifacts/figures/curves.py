@@ -78,7 +78,8 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     """The panels, each with its enlargement where the paper has one."""
     style.begin()
     slots = [s for p in figure.panels for s in ([Slot(p), Slot(p, True)] if p.zoom else [Slot(p)])]
-    handles = {p: _handles(p, _of(data, p), matrix) for p in figure.panels}
+    known = _known(figure, matrix)
+    handles = {p: _handles(p, _of(data, p), known, matrix) for p in figure.panels}
     letters = NARROW if len(slots) > 2 else 100
     titles = {p: letter_title(p, matrix, letters) for p in figure.panels}
     picture, axes = lay_out(slots, handles, titles)
@@ -94,8 +95,18 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     return footed(picture, [remark, *notes, *bands(data)], figure, data, matrix)
 
 
+def _known(figure: PanelFigure, matrix: Matrix) -> set[str]:
+    """Names of the series that the config has in any of the panels."""
+    return {
+        _look(panel, series, matrix).label
+        for panel in figure.panels
+        for series in (*panel.series, *panel.dense)
+        if series not in panel.lacking(matrix)
+    }
+
+
 def _lacking(figure: PanelFigure, matrix: Matrix) -> list[str]:
-    """Which entries of the legend have no curve in which panels, because the config has none."""
+    """Which series have no curve in which of the panels, because the config has none."""
     where: dict[str, list[str]] = {}
     for panel in figure.panels:
         for series in panel.lacking(matrix):
@@ -141,11 +152,13 @@ def _dashes(panel: Panel, series: Series) -> str:
     return "--" if series.network == panel.networks[0] else ":"
 
 
-def _handles(panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[Line2D]:
-    """The legend of a panel: all of its series, measured or not."""
+def _handles(panel: Panel, rows: pd.DataFrame, known: set[str], matrix: Matrix) -> list[Line2D]:
+    """The legend of a panel: those of its series that are known, measured or not."""
     found = []
     for series in (*panel.series, *panel.dense):
         look = _look(panel, series, matrix)
+        if look.label not in known:
+            continue
         dense = series in panel.dense
         line: dict[str, Any] = {"ls": _dashes(panel, series)} if dense else {"marker": look.marker}
         found.append(Line2D([], [], color=look.colour, label=look.label, **line))

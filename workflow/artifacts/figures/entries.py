@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import product
 
 from rst_core.vocabulary import Init, Pattern, SearchMethod
-from workflow.artifacts.artifact import Figure, ModuleFigure
+from workflow.artifacts.artifact import Figure
 from workflow.artifacts.figures import r2s_stress_parts
 from workflow.artifacts.figures.panels import Panel, PanelFigure, Series
 from workflow.config import ModelKind
@@ -108,6 +108,14 @@ def _figure(name: str, title: str, caption: str, module: str, *panels: Panel) ->
     return PanelFigure(name, title, caption, experiments, module, panels, alias=alias)
 
 
+_TUNED = (
+    "RSTs, of RSTs fine-tuned from inherited weights (FT_RST_Inherit) and from re-initialised "
+    "ones (FT_RST_Reinit), with the low ratios enlarged"
+)
+_TRAINED = (
+    "RSTs and of RTTs drawn from naturally (Natural_RTT) and adversarially (Adv_RTT) trained "
+    "networks, with the low ratios enlarged"
+)
 _ENTRIES = (
     _figure(
         "fig1",
@@ -128,16 +136,14 @@ _ENTRIES = (
     _figure(
         "fig2",
         "Figure 2: RSTs and fine-tuned RSTs, robust accuracy",
-        "PGD-20 accuracy of RSTs, of RSTs fine-tuned from inherited weights (FT_RST_Inherit) and "
-        "from re-initialised ones (FT_RST_Reinit), with the low ratios enlarged [5.1].",
+        f"PGD-20 accuracy of {_TUNED} [5.1].",
         "curves",
         *_compared(_tuned, "robust"),
     ),
     _figure(
         "fig3",
         "Figure 3: RSTs and RTTs, robust accuracy",
-        "PGD-20 accuracy of RSTs and of RTTs drawn from naturally (Natural_RTT) and adversarially "
-        "(Adv_RTT) trained networks, with the low ratios enlarged [5.2].",
+        f"PGD-20 accuracy of {_TRAINED} [5.2].",
         "curves",
         *_compared(_trained, "robust"),
     ),
@@ -209,16 +215,14 @@ _ENTRIES = (
     _figure(
         "fig10",
         "Figure 10: RSTs and fine-tuned RSTs, natural accuracy",
-        "Natural accuracy of RSTs, of RSTs fine-tuned from inherited weights (FT_RST_Inherit) and "
-        "from re-initialised ones (FT_RST_Reinit), with the low ratios enlarged [D].",
+        f"Natural accuracy of {_TUNED} [D].",
         "curves",
         *_compared(_tuned, "natural"),
     ),
     _figure(
         "fig11",
         "Figure 11: RSTs and RTTs, natural accuracy",
-        "Natural accuracy of RSTs and of RTTs drawn from naturally (Natural_RTT) and adversarially "
-        "(Adv_RTT) trained networks, with the low ratios enlarged [D].",
+        f"Natural accuracy of {_TRAINED} [D].",
         "curves",
         *_compared(_trained, "natural"),
     ),
@@ -261,7 +265,7 @@ _ENTRIES = (
 
 #: Not in the paper.
 _BEYOND = (
-    ModuleFigure(
+    Figure(
         "r2s_stress",
         "R2S before a harder judge",
         "Expected accuracy of R2S over its candidate set under the paper's attacks [6.3, "

@@ -61,10 +61,11 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     style.begin()
     here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
     maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
-    rows = -(-len(maps) // 2)
-    size = (style.TEXT_WIDTH, 2.7 * rows + 0.6)
-    spaces = ConstrainedLayoutEngine(h_pad=0.08)
-    picture, axes = plt.subplots(rows, 2, figsize=size, layout=spaces, squeeze=False)
+    across = min(2, len(maps))
+    down = -(-len(maps) // across)
+    size = (style.TEXT_WIDTH, 2.7 * down + 0.6)
+    spaces = ConstrainedLayoutEngine(h_pad=0.08, compress=across == 1)
+    picture, axes = plt.subplots(down, across, figsize=size, layout=spaces, squeeze=False)
     for ax, drawn in zip(axes.flat, maps, strict=False):
         ax.set_title(drawn.title)
         if len(drawn.values):

@@ -62,7 +62,10 @@ def lay_out(
     slots: list[Slot], handles: Mapping[Panel, list[Line2D]], titles: Mapping[Panel, str]
 ) -> tuple[Figure, dict[Slot, Axes]]:
     """A figure with axes for all slots, titled, and each legend once under those that share it."""
-    across = min(4, len(slots))
+    down = -(-len(slots) // 4)
+    across = -(-len(slots) // down)
+    if down > 1 and slots[1].zoomed:
+        across += across % 2  # an enlargement stays beside its panel
     width, height = _SIZES[across]
     rows = [slots[i : i + across] for i in range(0, len(slots), across)]
     strips = [_strips(row, handles, width) for row in rows]

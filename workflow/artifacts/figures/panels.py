@@ -5,9 +5,8 @@ Nothing here loads pandas or matplotlib: the Snakefile reads it in every job.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rst_core.vocabulary import Init, Pattern, SearchMethod
@@ -182,16 +181,19 @@ class PanelFigure(artifact.Figure):
                     yield artifact.Part(name, experiment, attacked=panel.measure != "natural")
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """The data behind the figure, one row a number.
-
-        ``cells`` may hold more than the figure reads, such as other seeds, or less.
-        """
+        """See :class:`~workflow.artifacts.artifact.Figure`."""
         own = {cell.path for cell in self.cells(matrix)}
-        cells = cells[cells["cell"].isin(own)]
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.build(self, cells, matrix)  # type: ignore[no-any-return]
+        return super().build(cells[cells["cell"].isin(own)], matrix)
 
     def draw(self, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
-        """The picture of :meth:`build`'s data; ``remark`` goes before the line under it."""
-        module = importlib.import_module(f"workflow.artifacts.figures.{self.module}")
-        return module.draw(self, data, matrix, remark)  # type: ignore[no-any-return]
+        """See :class:`~workflow.artifacts.artifact.Figure`.
+
+        Panels of which the config's matrix has nothing are left out, unless all are.
+        """
+        drawn = tuple(p for p in self.panels if p.planned(matrix)) or self.panels
+        left_out = [f"({panel.letter})" for panel in self.panels if panel not in drawn]
+        if left_out:
+            word = "panel" if len(left_out) == 1 else "panels"
+            told = f"not in this matrix: the paper's {word} {', '.join(left_out)}"
+            remark = f"{remark}; {told}" if remark else told
+        return artifact.Figure.draw(replace(self, panels=drawn), data, matrix, remark)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import sqrt
+from string import ascii_lowercase
 from textwrap import fill
 from typing import Any
 
@@ -21,7 +22,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow.artifacts import style
+from workflow.artifacts import artifact, style
 from workflow.artifacts.figures.panels import ATTACK
 from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members
 from workflow.artifacts.numbers.models import Models, first_values
@@ -42,7 +43,12 @@ from workflow.artifacts.numbers.summary import (
     stands_in,
     with_paper,
 )
-from workflow.artifacts.numbers.suspicion import FOOTNOTES, carried_flags, expected_outcomes
+from workflow.artifacts.numbers.suspicion import (
+    FOOTNOTES,
+    Shares,
+    carried_flags,
+    expected_outcomes,
+)
 from workflow.matrix import Matrix
 
 #: Attacks of the paper's own evaluation [6.3]: on one drawn ticket, and its two adaptive ones.
@@ -52,8 +58,6 @@ _PAPER = (_ONE_TICKET, "eot_pgd20", "ensemble_pgd20")
 _BESIDE = ("r2s/natural", "dense/pgd20")
 #: Standard errors by which a difference must exceed 0 to be called one.
 _ERRORS = 2.0
-
-Shares = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass
@@ -70,7 +74,7 @@ class _Seed:
     flags: dict[str, str] = field(default_factory=dict)
 
     def add(self, row: str, rows: pd.DataFrame) -> None:
-        self.shares[row].append(expected_outcomes(rows))
+        self.shares[row].append(expected_outcomes(rows.to_dict("records")))
         self.flags[row] = carried_flags([self.flags.get(row), *rows["flags"]])
 
     def mean(self, row: str, images: int) -> Shares | None:
@@ -86,7 +90,7 @@ class _Seed:
         return smallest
 
 
-def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+def build(figure: artifact.Figure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """One row for each attack and each network and dataset, and the minimum over all.
 
     ``images`` says on how many of the first test images all attacks were run; every number is
@@ -97,7 +101,7 @@ def build(cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     shown = product(experiment.datasets, experiment.networks) if experiment.models else ()
     for dataset, network in shown:
         rows += _column(cells, network, dataset, matrix)
-    data = with_paper(rows, "r2s_stress", matrix)
+    data = with_paper(rows, figure.name, matrix)
     return data.assign(**{k: [r[k] for r in rows] for k in ("error", "images", "flags", "verdict")})
 
 
@@ -225,8 +229,6 @@ def _verdict(
     return f"{finding}: {left} under the strongest adversary here; {against}."
 
 
-# -- the picture -------------------------------------------------------------------------
-
 #: Colours that mean nothing else in other figures, and markers.
 _LOOKS = {
     "measured": ("0.45", "o"),
@@ -236,9 +238,7 @@ _LOOKS = {
 }
 
 
-def row_label(row: str, matrix: Matrix) -> str:
-    """How a row is named."""
-    attack = row.partition("/")[2]
+def _label(row: str, matrix: Matrix) -> str:
     fixed = {
         "r2s/natural": "no attack",
         "dense/pgd20": "dense network, PGD-20",
@@ -247,6 +247,7 @@ def row_label(row: str, matrix: Matrix) -> str:
     }
     if row in fixed:
         return fixed[row]
+    attack = row.removeprefix("r2s/")
     name = attack.removeprefix("other_seeds_")
     label = matrix.config.attacks[name].label
     return f"{label},\nset of another seed" if name != attack else label
@@ -260,69 +261,58 @@ def _kind(row: str) -> str:
     return "paper" if row.partition("/")[2] in _PAPER else "harder"
 
 
-def draw(data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+def draw(_: artifact.Figure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Accuracy under each attack, a panel for each network and dataset, each with its verdict."""
     style.begin()
     columns = list(dict.fromkeys(data["column"]))
     across = max(1, min(2, len(columns)))
     down = max(1, -(-len(columns) // across))
+    size = (2 + 4.2 * across, 3.9 * down + 0.5)
     figure, axes = plt.subplots(
-        down,
-        across,
-        figsize=(2 + 4.2 * across, 3.9 * down + 0.5),
-        layout="constrained",
-        squeeze=False,
-        sharey=True,
+        down, across, figsize=size, layout="constrained", squeeze=False, sharey=True
     )
     for ax in axes.flat[len(columns) :]:
         ax.axis("off") if columns else style.absent(ax, "not in this matrix")
-    codes = [c for c in FOOTNOTES if any(c in f.split(";") for f in data["flags"].dropna())]
+    codes = [c for c in carried_flags(data["flags"]).split(";") if c in FOOTNOTES]
+    letters = dict(zip(codes, ascii_lowercase, strict=False))
     for ax, column in zip(axes.flat, columns, strict=False):
-        _panel(ax, data[data["column"] == column], codes, matrix)
+        _panel(ax, data[data["column"] == column], letters, matrix)
     shared = ", ".join(dict.fromkeys(f"{n}" for n in data["images"] if n)) or "0"
+    # The paper's numbers that cannot be compared have no ring.
+    compared = "in brackets and as rings" if data["difference"].notna().any() else "in brackets"
     note = (
         f"expected accuracy over the candidate set (%), exact; the first {shared} test images, on "
         "which all attacks were run; ± and bars: standard error over images, bars twice that; "
-        f"{_paper_shown(data)}: the paper's Tables 3 and 5; squares: the paper's attacks; "
+        f"{compared}: the paper's Tables 3 and 5; squares: the paper's attacks; "
         "diamonds: harder ones; "
     )
-    marked = "".join(f" [{_letter(code, codes)}] {FOOTNOTES[code]}" for code in codes)
+    marked = "".join(f" [{letter}] {FOOTNOTES[code]}" for code, letter in letters.items())
     note += remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked
     style.footnote(figure, "; ".join(filter(None, [remark, note])))
     return figure
 
 
-def _paper_shown(data: pd.DataFrame) -> str:
-    """How the paper's numbers are shown; those that cannot be compared have no ring."""
-    return "in brackets and as rings" if data["difference"].notna().any() else "in brackets"
-
-
-def _letter(code: str, codes: list[str]) -> str:
-    return "abcdefgh"[codes.index(code)]
-
-
-def _panel(ax: Axes, here: pd.DataFrame, codes: list[str], matrix: Matrix) -> None:
+def _panel(ax: Axes, here: pd.DataFrame, letters: dict[str, str], matrix: Matrix) -> None:
     """One network and dataset."""
     rows = here.to_dict("records")
     for y, row in enumerate(rows):
         colour, marker = _LOOKS[_kind(row["row"])]
-        marks = "".join(_letter(c, codes) for c in codes if c in row["flags"].split(";"))
+        marks = "".join(letters.get(code, "") for code in row["flags"].split(";"))
         paper = "" if pd.isna(row["paper"]) else f" ({row['paper']:.2f})"
         if pd.isna(row["mean"]):
             shown = "–" + paper
         else:
             error = 0.0 if pd.isna(row["error"]) else row["error"]
             ax.errorbar(row["mean"], y, xerr=_ERRORS * error, color=colour)
-            ax.plot(
-                row["mean"], y, marker, ms=5, color=colour, clip_on=False, zorder=3
-            )  # whole at 100
+            # Not clipped: whole at 100.
+            ax.plot(row["mean"], y, marker, ms=5, color=colour, clip_on=False, zorder=3)
             shown = f"{row['mean']:.1f} ± {error:.1f}{paper}" + (f" [{marks}]" if marks else "")
         if not pd.isna(row["difference"]):
             ax.plot(row["paper"], y, "o", ms=7, mfc="none", color=colour)
         weight = "bold" if row["row"] == "r2s/minimum" else "normal"
         ax.text(1.02, y, shown, transform=ax.get_yaxis_transform(), va="center", fontsize=7,
                 weight=weight)  # fmt: skip
-    ax.set_yticks(range(len(rows)), [row_label(r["row"], matrix) for r in rows])
+    ax.set_yticks(range(len(rows)), [_label(r["row"], matrix) for r in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, 100)
     ax.set_xlabel("expected accuracy (%)")

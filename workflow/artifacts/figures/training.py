@@ -166,14 +166,8 @@ def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
             drawstyle="steps-mid" if column == "lr" else "default",
         )  # fmt: skip
         if column.startswith("validation"):
-            best = line[line["chosen"]]
-            ax.plot(
-                best["epoch"],
-                best[column].astype(float),
-                "o",
-                ms=1.8 if thin else 2.8,
-                color=colour,
-            )
+            best = line[line["chosen"]].astype({column: float})
+            ax.plot(best["epoch"], best[column], "o", ms=1.8 if thin else 2.8, color=colour)
     last = int(rows["epoch"].max())
     ax.set_xlim(1 - 0.02 * last, last * 1.02)
     ax.set_xticks(sorted({1, (last + 1) // 2, last}))
@@ -235,6 +229,7 @@ def _note(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str) -> s
     datasets = dict.fromkeys(cell.model.network.dataset for cell in cells)
     steps = sorted({matrix.training_settings(name).validation_steps for name in datasets})
     absent = len(cells) - data["cell"].nunique()
+    seeds = {cell.model.network.seed for cell in cells}  # an experiment may name its own
     notes = [
         remark,
         "accuracies on held-out training images, robust under PGD-"
@@ -243,11 +238,6 @@ def _note(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str) -> s
         "a line for each model",
         "dots: the epoch that is kept",
         f"{absent} of {len(cells)} models have no curve yet" if absent else "",
-        remarks(matrix, [_role(name, matrix) for name in datasets], _seeds(cells)),
+        remarks(matrix, [_role(name, matrix) for name in datasets], len(seeds)),
     ]
     return "; ".join(filter(None, notes))
-
-
-def _seeds(cells: Sequence[TrainingCell]) -> int:
-    """How many there are: an experiment may name seeds of its own."""
-    return len({cell.model.network.seed for cell in cells})

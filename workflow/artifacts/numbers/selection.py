@@ -133,10 +133,8 @@ def switched(members: Models, keep_ratios: tuple[float, ...], measure: Measure) 
         keep_ratios: the candidate set.
         measure: the attack, if any.
     """
-    where, shown = (
-        measure.axes | {"keep_ratio": keep_ratios},
-        _of_set(members, keep_ratios, measure),
-    )
+    where = measure.axes | {"keep_ratio": keep_ratios}
+    shown = _of_set(members, keep_ratios, measure)
     if measure == NATURAL:
         return Selector(members, where, shown, most_images, len(keep_ratios))
     where |= {"kind": "TransferRow", "targets": "tickets"}

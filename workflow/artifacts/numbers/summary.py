@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from rst_core.storage import FileError
+from workflow.config import DatasetEntry
 from workflow.matrix import Matrix
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
@@ -20,40 +21,32 @@ PAPER = Path(__file__).resolve().parents[2] / "paper"
 def paper_values(artifact: str) -> Mapping[tuple[str, str], float]:
     """The paper's published numbers of an artifact, by (row, column); see workflow/paper."""
     path = PAPER / f"{artifact}.csv"
-    return read_paper(path) if path.is_file() else {}
-
-
-def read_paper(path: Path) -> dict[tuple[str, str], float]:
-    """The numbers of one file of the paper's.
-
-    Raises:
-        FileError: if a number stands twice, is none, or cannot be.
-    """
-    return {key: float(text) for key, text in printed(path).items()}
+    found = printed(path) if path.is_file() else {}
+    return {key: float(text) for key, text in found.items()}
 
 
 def printed(path: Path) -> dict[tuple[str, str], str]:
     """The numbers of one file of the paper's, with the decimals that it prints.
 
     Raises:
-        FileError: as of :func:`read_paper`.
+        FileError: if a number stands twice, is none, or cannot be.
     """
+
+    def damaged(what: str) -> FileError:
+        # Nothing makes it again, and without it the paper's numbers would be missing in silence.
+        return FileError(f"{path} is damaged: {what}; mend the line, or restore the project's file")
+
     found: dict[tuple[str, str], str] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for line, row in enumerate(csv.DictReader(file), 2):
             try:
                 key, value = (row["row"], row["column"]), float(row["value"])
             except (LookupError, TypeError, ValueError):
-                raise _wrong(path, f"line {line} is no row, column and value") from None
+                raise damaged(f"line {line} is no row, column and value") from None
             if key in found or not -100 <= value <= 1e6 or not all(key):
-                raise _wrong(path, f"line {line} stands twice, or says {row['value']}")
+                raise damaged(f"line {line} stands twice, or says {row['value']}")
             found[key] = row["value"]
     return found
-
-
-def _wrong(path: Path, found: str) -> FileError:
-    # Nothing makes it again, and without it the paper's numbers would be missing in silence.
-    return FileError(f"{path} is damaged: {found}; mend the line, or restore the project's file")
 
 
 def over_seeds(values: pd.Series) -> dict[str, Any]:
@@ -66,20 +59,21 @@ def over_seeds(values: pd.Series) -> dict[str, Any]:
     }
 
 
+def _plays(matrix: Matrix, role: str) -> DatasetEntry:
+    return matrix.config.datasets[matrix.config.roles.datasets[role]]
+
+
 def data_label(matrix: Matrix, role: str) -> str:
     """What a dataset role is played by, as shown to readers: a stand-in always says so."""
-    entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
-    remarks = []
-    if entry.stand_in_for:
-        remarks.append(f"stand-in for {entry.stand_in_for}")
-    if entry.note:
-        remarks.append(entry.note)
-    return f"{entry.label} [{'; '.join(remarks)}]" if remarks else entry.label
+    entry = _plays(matrix, role)
+    stand_in = entry.stand_in_for and f"stand-in for {entry.stand_in_for}"
+    remarks = "; ".join(filter(None, [stand_in, entry.note]))
+    return f"{entry.label} [{remarks}]" if remarks else entry.label
 
 
 def short_label(matrix: Matrix, role: str) -> str:
     """A dataset's label for titles and headers; a stand-in says whose."""
-    entry = matrix.config.datasets[matrix.config.roles.datasets[role]]
+    entry = _plays(matrix, role)
     if entry.stand_in_for:
         return f"{entry.label}†\n(stand-in for {entry.stand_in_for})"
     return entry.label + ("†" if entry.note else "")
@@ -92,7 +86,7 @@ def is_marked(matrix: Matrix, role: str) -> bool:
 
 def stands_in(matrix: Matrix, role: str) -> bool:
     """Whether numbers on this role must not be compared with the paper's."""
-    return bool(matrix.config.datasets[matrix.config.roles.datasets[role]].stand_in_for)
+    return bool(_plays(matrix, role).stand_in_for)
 
 
 def network_label(matrix: Matrix, role: str) -> str:

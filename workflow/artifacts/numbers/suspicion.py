@@ -21,6 +21,9 @@ import pandas as pd
 from rst_core.records import unpack_outcomes
 from rst_core.vocabulary import AttackMethod
 
+#: Of each image, the share of some models that classify it correctly.
+Shares = np.ndarray[Any, np.dtype[np.float64]]
+
 #: Code in ``flags`` to the sentence under a table, in the order in which codes are joined.
 FOOTNOTES: dict[str, str] = {
     "zero_gradient": "The loss of some images has an exactly zero gradient, so that a gradient "
@@ -80,35 +83,18 @@ def carried_flags(flags: Iterable[Any]) -> str:
     return _joined({c for one in flags if isinstance(one, str) for c in one.split(";") if c})
 
 
-def outcomes(row: Mapping[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def outcomes(row: Mapping[Any, Any]) -> Shares:
     """Which images a row's model classifies correctly, N zeros and ones."""
     counts = {k: int(row[k]) for k in ("correct", "total")}  # floats in a frame with gaps
     return unpack_outcomes(counts | {"outcomes": row["outcomes"]}).astype(np.float64)
 
 
-def expected_outcomes(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+def expected_outcomes(rows: Iterable[Mapping[Any, Any]]) -> Shares:
     """The share of the rows' models that classify each image correctly, N in [0, 1]."""
-    return _shares(rows.to_dict("records"))
-
-
-def _shares(rows: Iterable[Mapping[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     each = [outcomes(row) for row in rows]
     shared = min(len(one) for one in each)
-    mean: np.ndarray[Any, np.dtype[np.float64]] = np.mean([one[:shared] for one in each], axis=0)
+    mean: Shares = np.mean([one[:shared] for one in each], axis=0)
     return mean
-
-
-def beats(
-    other: np.ndarray[Any, np.dtype[np.float64]], this: np.ndarray[Any, np.dtype[np.float64]]
-) -> bool:
-    """Whether an attack leaves fewer of the images than this one, by more than noise.
-
-    Both ran on the first images of one test set; the comparison is image by image on those
-    that both have, which is McNemar's test for outcomes of 0 and 1.
-    """
-    shared = min(len(this), len(other))
-    gain = this[:shared] - other[:shared]
-    return bool(gain.sum() > _ERRORS * sqrt((gain**2).sum()))
 
 
 @dataclass
@@ -128,9 +114,9 @@ class _Attacked:
     rows: list[dict[str, Any]]
 
     @cached_property
-    def outcomes(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def outcomes(self) -> Shares:
         """The share of the defence's models that classify each image correctly."""
-        return _shares(self.rows)
+        return expected_outcomes(self.rows)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -138,11 +124,17 @@ class _Attacked:
         return sum(r["correct"] for r in self.rows), sum(r["total"] for r in self.rows)
 
     def beaten_by(self, other: _Attacked) -> bool:
-        """Whether the other leaves fewer images, by more than noise."""
+        """Whether the other leaves fewer images, by more than noise.
+
+        Both ran on the first images of one test set; the comparison is image by image on those
+        that both have, which is McNemar's test for outcomes of 0 and 1.
+        """
         (mine, all_mine), (theirs, all_theirs) = self.counts, other.counts
         if all_mine == all_theirs and theirs >= mine:
             return False
-        return beats(other.outcomes, self.outcomes)
+        shared = min(len(self.outcomes), len(other.outcomes))
+        gain = self.outcomes[:shared] - other.outcomes[:shared]
+        return bool(gain.sum() > _ERRORS * sqrt((gain**2).sum()))
 
 
 def flagged(cells: pd.DataFrame) -> pd.DataFrame:
@@ -152,26 +144,19 @@ def flagged(cells: pd.DataFrame) -> pd.DataFrame:
     attack made on another model, beats it on the same defence.
     """
     cells = cells.assign(flags=cells["flags"].fillna("").astype(object))
-    for attacked in _by_defence(cells).values():
-        for white in attacked:
-            found = _codes(white, attacked)
+    for attacked in _by_defence(cells):
+        for white in (one for one in attacked if one.own and not one.black_box):
+            rivals = {
+                "black_box": [a for a in attacked if a.own and a.black_box],
+                "transfer": [a for a in attacked if not a.own and a.attack == white.attack],
+            }
+            found = [code for code, them in rivals.items() if any(map(white.beaten_by, them))]
             for row in white.rows if found else []:
                 cells.loc[row["index"], "flags"] = carried_flags([row["flags"], *found])
     return cells
 
 
-def _codes(white: _Attacked, attacked: list[_Attacked]) -> set[str]:
-    """What the other attacks on the same defence at one eps say about a white-box one."""
-    if not white.own or white.black_box:
-        return set()
-    rivals = {
-        "black_box": [a for a in attacked if a.own and a.black_box],
-        "transfer": [a for a in attacked if not a.own and a.attack == white.attack],
-    }
-    return {code for code, them in rivals.items() if any(map(white.beaten_by, them))}
-
-
-def _by_defence(cells: pd.DataFrame) -> dict[tuple[Any, ...], list[_Attacked]]:
+def _by_defence(cells: pd.DataFrame) -> list[list[_Attacked]]:
     """Attacked cells by defence, norm and eps; a candidate set is one defence.
 
     Plain lists: a frame for each of thousands of defences would take minutes.
@@ -192,7 +177,7 @@ def _by_defence(cells: pd.DataFrame) -> dict[tuple[Any, ...], list[_Attacked]]:
             black_box = row["attack_method"] in _BLACK_BOX
             group[row["cell"]] = _Attacked(row["attack"], _is_own(row), black_box, [])
         group[row["cell"]].rows.append({str(k): v for k, v in row.items()} | {"index": index})
-    return {key: list(group.values()) for key, group in found.items()}
+    return [list(group.values()) for group in found.values()]
 
 
 def _is_own(row: Mapping[Any, Any]) -> bool:

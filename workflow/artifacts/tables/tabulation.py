@@ -38,12 +38,13 @@ def places(table: Table, matrix: Matrix) -> list[Place]:
 
     What the paper has and the config has not is there too.
     """
-    published, planned = _published(table, matrix), _planned(table, matrix)
-    found = published | planned
+    found = _published(table, matrix) | {
+        keys: block.narrowed(matrix) for block in table.blocks for keys in block.keys(matrix)
+    }
     if not found:
         return [_nothing(table, matrix)]
     headers = _column_headers(table, list(found), matrix)
-    attacks = tuple(dict.fromkeys(column.measure for _, column in (*published, *found)))
+    attacks = tuple(dict.fromkeys(column.measure for _, column in found))
     networks = frozenset(row.network for row, _ in found)
     places = []
     for (row, column), experiment in found.items():
@@ -64,18 +65,12 @@ def _nothing(table: Table, matrix: Matrix) -> Place:
     return Place(Number(told, told, None, role=role), labels, (0,), above, (0,))
 
 
-def _planned(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:
-    """Keys of the config's own numbers, with the experiment that each comes from."""
-    return {keys: block.narrowed(matrix) for block in table.blocks for keys in block.keys(matrix)}
-
-
 def _published(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:
     """Keys of the paper's numbers, with the experiment that each would come from."""
-    found: dict[Keys, Experiment] = {}
-    for names in paper_values(table.name):
-        row, column = RowKey.parse(names[0]), ColumnKey.parse(names[1])
-        found[row, column] = _likeliest(table, row, matrix)
-    return found
+    keys = (
+        (RowKey.parse(row), ColumnKey.parse(column)) for row, column in paper_values(table.name)
+    )
+    return {(row, column): _likeliest(table, row, matrix) for row, column in keys}
 
 
 def _likeliest(table: Table, row: RowKey, matrix: Matrix) -> Experiment:
@@ -126,20 +121,18 @@ def selector(
     axes = first_values(experiment) | _varied(row)
     source = experiment.transferred_from
     models = Models(row.network, dataset, row.kind, **axes, pretrained_on=source)
+    if not row.switches and row.keep_ratios:
+        models = replace(models, keep_ratio=row.keep_ratios[0])
     if column.measure in _COUNTED:
-        return counted(_with_ratio(models, row), _COUNTED[column.measure])
+        return counted(models, _COUNTED[column.measure])
     measure = _measure(column, experiment, axes["eps"])
     if not row.switches:
-        return evaluated(_with_ratio(models, row), measure)
+        return evaluated(models, measure)
     keep_ratios = row.keep_ratios or candidate_set(experiment)
     entry = matrix.config.attacks.get(column.measure)
     if entry and entry.method.on_sets:
         return adaptive(models, keep_ratios, measure)
     return switched(models, keep_ratios, measure)
-
-
-def _with_ratio(models: Models, row: RowKey) -> Models:
-    return replace(models, keep_ratio=row.keep_ratios[0] if row.keep_ratios else None)
 
 
 def _measure(column: ColumnKey, experiment: Experiment, eps: float) -> Measure:
