@@ -10,13 +10,10 @@ from workflow.showing import Shown, logged
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 with logged(Path(job.log[0])):
-    from rst_core.storage import write_text
     from workflow.artifacts.claims import claim_cells, make_claims
-    from workflow.artifacts.claims.page import without_links
 
     shown = Shown(job.config)
     cells = claim_cells(shown.matrix)
-    make_claims(shown.files(cells), shown.matrix, Path(job.output.csv).with_suffix(""))
-    page = Path(job.output.page)
-    write_text(page, without_links(Path(job.output.html).read_text(encoding="utf-8")))
+    page, stem = Path(job.output.page), Path(job.output.csv).with_suffix("")
+    make_claims(shown.files(cells), shown.matrix, stem, page)
     shown.stamp(page, cells, [job.output.csv, job.output.places, job.output.html])

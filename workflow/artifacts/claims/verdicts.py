@@ -180,15 +180,28 @@ def claim_cells(matrix: Matrix) -> list[Cell]:
     return [cell for cell in matrix.all_cells() if cell.path in needed]
 
 
-def make_claims(cells: Iterable[Path], matrix: Matrix, stem: Path, base: str = "") -> None:
-    """Write ``<stem>.csv``, ``<stem>_places.csv`` and ``<stem>.html``.
+def make_claims(
+    cells: Iterable[Path],
+    matrix: Matrix,
+    stem: Path,
+    target: Path,
+    base: str = "",
+    remark: str = "",
+) -> None:
+    """Write ``<stem>.csv``, ``<stem>_places.csv`` and ``<stem>.html``, and the page of a report.
 
     Args:
-        base: where the folders of figures and tables lie, from the page.
+        cells: files of the claims' cells.
+        matrix: the config's.
+        stem: path without a suffix.
+        target: the report's page, from which figures and tables cannot be reached.
+        base: where the folders of figures and tables lie, from ``<stem>.html``.
+        remark: what else the pages say at their head.
     """
     claims = read_claims()
     verdicts = judge(measured(read_cells(cells), matrix), planned(matrix), claims)
     write_text(stem.with_suffix(".csv"), verdicts.rows.to_csv(index=False))
     write_text(stem.with_name(f"{stem.name}_places.csv"), verdicts.places.to_csv(index=False))
-    page_text = page.html(verdicts.rows, verdicts.places, claims, matrix, base)
-    write_text(stem.with_suffix(".html"), page_text)
+    text = page.html(verdicts.rows, verdicts.places, claims, matrix, base, remark)
+    write_text(stem.with_suffix(".html"), text)
+    write_text(target, page.without_links(text))
