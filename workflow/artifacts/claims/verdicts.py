@@ -23,6 +23,7 @@ from workflow.artifacts.claims.statistics import (
     detectable,
     estimates,
     evidence,
+    seeds_of,
     smallest_margin,
 )
 from workflow.artifacts.claims.tree import Leaf, compiled
@@ -68,7 +69,7 @@ class Judged:
     def row(self, verdict: str, level: float) -> dict[str, Any]:
         """What the file and the page say of it."""
         rows = (row for k in self.tree.keys for r in self.numbers.by_seed(k).values() for row in r)
-        planned_seeds = estimates(self.tree.leaves, self.plan, self.plan).seeds
+        planned_seeds = [len(seeds_of(leaf, self.plan, self.plan)) for leaf in self.tree.leaves]
         about = {
             "claim": self.claim.id,
             "verdict": verdict,
@@ -76,7 +77,7 @@ class Judged:
             "places": max(len(self.complete.leaves), len(self.tree.leaves)),
             "places_in_config": len(self.tree.leaves),
             "places_measured": int(np.isfinite(self.found.value).sum()),
-            "seeds_planned": int(min(planned_seeds, default=0)),
+            "seeds_planned": min(planned_seeds, default=0),
             "paper": self.own.word,
             "paper_on": f"{self.own.known} of {len(self.complete.leaves)} comparisons",
             "flags": carried_flags({str(row["flags"]) for row in rows if row.get("flags")}) or None,
