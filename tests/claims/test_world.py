@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rst_core.records import pack_outcomes
-from tests.claims.judging import made_up, verdict
+from tests.claims.judging import made_up, mean, verdict
 from tests.claims.test_paper import CONTRADICTED
-from tests.claims.world import IMAGES, changed, measured_row, papers_values
+from tests.claims.world import IMAGES, changed, measured_row, papers_values, with_outcomes
+from workflow.artifacts.claims.numbers import Numbers
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.verdicts import judge
 
@@ -73,43 +73,26 @@ def test_attacks_that_do_85_percent_of_the_damage_do_not_transfer_poorly(
     changes = {}
     for leaf in trees[claim].leaves:
         (_, transferred), *rest = leaf.terms
-        own, natural = (np.mean([_value(papers_world, k) for k in a.keys]) for _, a in rest)
+        own, natural = (np.mean([mean(papers_world, k) for k in a.keys]) for _, a in rest)
         changes[transferred.keys[0]] = natural - 0.85 * (natural - own)
     assert verdict(claim, changed(papers_world, changes))["verdict"] == "contradicted"
 
 
-def test_models_are_paired_by_seed_and_image(papers_world):
+@pytest.mark.parametrize(("way", "word"), [(1, "supported"), (-1, "undecided")])
+def test_models_are_paired_by_seed_and_image(way, word, papers_world):
     """Three points between two tickets, under a luck of their seeds of eight points."""
-    test = {
-        "of": {"model": "rst", "keep_ratio": 0.2},
-        "minus": {"model": "rst", "keep_ratio": 0.3},
-        "is": "better",
-    }
-    first, second = (
-        next(k for k in papers_world.rows if (k.model, k.keep_ratio, k.measure, k.targets) == key)
-        for key in (("rst", ratio, "robust", None) for ratio in (0.2, 0.3))
-    )
-    luck = np.array([-8.0, 0.0, 8.0])
-
-    def judged(of_second):
-        rows = dict(papers_world.rows)
-        for key, values in ((first, 50 + luck), (second, 47 + of_second)):
-            seeds = papers_world.rows[key].items()
-            rows[key] = {
-                s: [measured_row(r[0], v)] for (s, r), v in zip(seeds, values, strict=True)
-            }
-        return verdict(
-            "made_up", type(papers_world)(rows, papers_world.matrix), None, made_up(test)
-        )
-
-    paired, crossed = judged(luck), judged(luck[::-1])
-    assert paired["verdict"] == "supported"
-    assert paired["interval_high"] - paired["interval_low"] < 1.5
-    assert crossed["verdict"] == "undecided"
-
-
-def _value(world, key):
-    return world.rows[key][min(world.rows[key])][0]["value"]
+    first, second = ({"model": "rst", "keep_ratio": ratio} for ratio in (0.2, 0.3))
+    claims = made_up({"of": first, "minus": second, "is": "better"})
+    rows, luck = dict(papers_world.rows), np.array([-8.0, 0.0, 8.0])
+    for ratio, values in ((0.2, 50 + luck), (0.3, 47 + way * luck)):
+        at = ("rst", ratio, "robust", None)
+        key = next(k for k in rows if (k.model, k.keep_ratio, k.measure, k.targets) == at)
+        by_seed = zip(rows[key].items(), values, strict=True)
+        rows[key] = {seed: [measured_row(row, value)] for (seed, (row,)), value in by_seed}
+    row = verdict("made_up", Numbers(rows, papers_world.matrix), claims)
+    assert row["verdict"] == word
+    if word == "supported":
+        assert row["interval_high"] - row["interval_low"] < 1.5
 
 
 def test_r2s_below_the_dense_on_cifar100_contradicts_its_adaptive_gains(trees, papers_world):
@@ -183,17 +166,12 @@ def test_the_strongest_adversary_is_taken_image_by_image(trees, papers_world):
     """Two attacks that leave disjoint halves leave nothing together."""
     leaves = trees["r2s_gain_survives"].leaves
     assert {len(a.groups) for leaf in leaves for w, a in leaf.terms if w > 0} == {14}
-    rows = dict(papers_world.rows)
-    first = np.arange(IMAGES) < IMAGES // 2
+    half = np.arange(IMAGES) < IMAGES // 2
+    outcomes = {}
     for leaf in leaves:
-        for group, outcomes in zip(leaf.terms[0][1].groups, (first, ~first), strict=False):
-            packed = pack_outcomes(outcomes)
-            for key in group:
-                rows[key] = {
-                    s: [{**r[0], "value": 50.0, "outcomes": packed["outcomes"]}]
-                    for s, r in rows[key].items()
-                }
-    row = verdict("r2s_gain_survives", type(papers_world)(rows, papers_world.matrix))
+        one, other, *_ = leaf.terms[0][1].groups
+        outcomes |= dict.fromkeys(one, half) | dict.fromkeys(other, ~half)
+    row = verdict("r2s_gain_survives", with_outcomes(papers_world, outcomes))
     assert row["verdict"] == "contradicted"
     assert row["effect"] < -20
 
@@ -201,14 +179,9 @@ def test_the_strongest_adversary_is_taken_image_by_image(trees, papers_world):
 @pytest.mark.parametrize("attacker", [0, 7, 13], ids=["whole set", "one ticket", "another seed"])
 def test_one_attacker_that_leaves_nothing_is_enough(attacker, trees, papers_world):
     """PGD-20 on one ticket and one other seed's set are attackers too."""
-    rows = dict(papers_world.rows)
-    nothing = pack_outcomes(np.zeros(IMAGES, dtype=bool))
-    for leaf in trees["r2s_gain_survives"].leaves:
-        for key in leaf.terms[0][1].groups[attacker]:
-            rows[key] = {
-                s: [{**first, "value": 0.0, "outcomes": nothing["outcomes"]}, *others]
-                for s, (first, *others) in rows[key].items()
-            }
-    row = verdict("r2s_gain_survives", type(papers_world)(rows, papers_world.matrix))
+    leaves = trees["r2s_gain_survives"].leaves
+    keys = [key for leaf in leaves for key in leaf.terms[0][1].groups[attacker]]
+    nothing = dict.fromkeys(keys, np.zeros(IMAGES, dtype=bool))
+    row = verdict("r2s_gain_survives", with_outcomes(papers_world, nothing))
     assert row["verdict"] == "contradicted"
     assert row["effect"] < -20

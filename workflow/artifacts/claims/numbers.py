@@ -109,7 +109,7 @@ class Numbers:
     _combined: dict[tuple[Address, int], Sample] = field(default_factory=dict)
 
     @cached_property
-    def _roles(self) -> dict[str, Mapping[Any, str]]:
+    def _roles(self) -> dict[str, dict[str, str]]:
         roles = self.matrix.config.roles
         datasets = dict.fromkeys(("dataset", "pretrained_on"), roles.datasets)
         return datasets | {"network": roles.networks}

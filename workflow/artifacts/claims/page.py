@@ -51,7 +51,7 @@ def html(
     Args:
         rows: one row a statement, as in the file of verdicts.
         places: one row a comparison.
-        claims: their statements and words.
+        claims: with the words that they use.
         matrix: the config's.
         base: where the folders of figures and tables lie, from the page.
         remark: what else it says at its head.

@@ -64,13 +64,9 @@ class Estimates:
 def moderated(variance: Vector, dof: Vector, loads: Vector) -> tuple[Vector, Vector]:
     """Variances over seeds, drawn towards the claim's own by as much as they are alike.
 
-    Args:
-        variance: of each comparison, of one run or of runs by comparisons.
-        dof: of each comparison.
-        loads: comparisons by models.
-
     Returns:
-        Variances and their degrees of freedom; NaN where ``dof`` is below 1.
+        Variances and their degrees of freedom, shaped as ``variance``: one run's, or runs by
+        comparisons; NaN where ``dof`` is below 1.
     """
     posterior, freedom = np.full((2, *variance.shape), np.nan)
     known = np.flatnonzero((dof >= 1) & np.isfinite(np.atleast_2d(variance)).all(0))
@@ -106,7 +102,7 @@ def _prior(variance: Vector, dof: Vector) -> tuple[float, float]:
 def estimates(leaves: Sequence[Leaf], numbers: Numbers, plan: Numbers) -> Estimates:
     """What was measured of a claim's comparisons."""
     found = np.array([_estimate(leaf, numbers, plan) for leaf in leaves]).reshape(-1, 4).T
-    return Estimates(*found, loads_of(leaves))
+    return Estimates(found[0], found[1], found[2], found[3], loads_of(leaves))
 
 
 def loads_of(leaves: Sequence[Leaf]) -> Vector:

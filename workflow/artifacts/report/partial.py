@@ -6,7 +6,7 @@ left out by name, or not there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,11 +56,11 @@ class Progress:
     drawn: list[tuple[str, int, int]] = field(default_factory=list)
 
     @contextmanager
-    def drawing(self, title: str, existing: int, needed: int) -> Iterator[str]:
+    def drawing(self, title: str, existing: Sized, needed: Sized) -> Iterator[str]:
         """Count an artifact and give its remark; that it cannot be drawn is no reason to stop."""
-        self.drawn.append((title, existing, needed))
+        self.drawn.append((title, len(existing), len(needed)))
         try:
-            yield f"Partial: {existing} of {needed} cells"
+            yield f"Partial: {len(existing)} of {len(needed)} cells"
         except Exception as error:
             failure = f"{type(error).__name__}: {error}"
             self.problems.append(f"{title} could not be drawn: {failure}")
@@ -116,32 +116,31 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
     def found(cells: Sequence[Cell]) -> list[str]:
         return [path for cell in cells if (path := matrix.file(cell)) in rows]
 
-    existing = found(needed := claim_cells(matrix))
-    with progress.drawing(CLAIMS, len(existing), len(needed)) as remark:
+    needed = claim_cells(matrix)
+    existing = found(needed)
+    with progress.drawing(CLAIMS, existing, needed) as remark:
         files, stem = [root / path for path in existing], target / "claims" / "claims"
         make_claims(files, matrix, stem, pages / f"{CLAIMS}.html", "../", remark)
 
     for name, artifact in (TABLES | FIGURES).items():
-        existing = found(needed := artifact.cells(matrix))
-        with progress.drawing(artifact.heading, len(existing), len(needed)) as remark:
+        needed = artifact.cells(matrix)
+        existing = found(needed)
+        stem = target / ("tables" if name in TABLES else "figures") / name
+        with progress.drawing(artifact.heading, existing, needed) as remark:
             cells = as_frame(row for path in existing for row in rows[path])
             if name in TABLES:
-                write_table(TABLES[name], cells, matrix, stem := target / "tables" / name, remark)
+                write_table(TABLES[name], cells, matrix, stem, remark)
             else:
-                write_figure(
-                    FIGURES[name], cells, matrix, stem := target / "figures" / name, remark
-                )
+                write_figure(FIGURES[name], cells, matrix, stem, remark)
             files = sorted(stem.parent.glob(f"{name}.*"))
             write_page(artifact, files, pages / page_name(artifact))
 
     trained = trained_cells(matrix)
     fresh = (cell for cell in trained if keys.state(cell) is State.FRESH)
     curves, without = read_curves(fresh, lambda cell: root / matrix.file(cell))
-    overview = training_overview(ALL)
-    with progress.drawing(overview, len(curves), len(trained)):
-        write_training(
-            ALL, curves, without, matrix, target / "training", pages / f"{overview}.html", pages
-        )
+    overview, folder = training_overview(ALL), target / "training"
+    with progress.drawing(overview, curves, trained):
+        write_training(ALL, curves, without, matrix, folder, pages / f"{overview}.html", pages)
 
     texts = {
         PROGRESS: progress.markdown(),
