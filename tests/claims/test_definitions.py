@@ -13,7 +13,7 @@ COMPARISON = {"of": {"model": "rst", "keep_ratio": 0.2}, "is": "decent"}
     ("test", "message"),
     [
         (COMPARISON | {"tolerence": 1}, "Extra inputs are not permitted"),
-        (COMPARISON | {"is": "dezent"}, "'dezent' is no word; allowed is almost_zero, better"),
+        (COMPARISON | {"is": "dezent"}, "'dezent' is no word; allowed is better, not_worse"),
         (COMPARISON | {"by": 1.0}, "exactly one of is, by and between"),
         ({"of": COMPARISON["of"]}, "exactly one of is, by and between"),
         (COMPARISON | {"of": {"model": "rst", "keep": 0.2}}, "Extra inputs are not permitted"),

@@ -145,28 +145,17 @@ def test_on_the_bound_neither_word_comes_more_often_than_the_rate(need):
     assert max(came.values()) <= 0.08 * RUNS  # 5 % with room for 200 runs
 
 
-#: Claims of the issue that "failed" in 33 to 37 of 40 worlds in which they are true.
-TRUE_EVERYWHERE = ("rst_beats_natural_rtt", "adversarial_rtt_best", "signed_constant_first")
-
-
-@pytest.mark.parametrize("claim", TRUE_EVERYWHERE)
-def test_a_claim_true_by_one_point_everywhere_is_not_contradicted(claim, trees):
-    came = simulated(trees[claim], np.ones(len(trees[claim].leaves)))
-    print(f"{claim} at +1.0 everywhere: {came}")
-    assert came["contradicted"] <= RATE * RUNS
-
-
 @pytest.mark.parametrize("claim", [claim.id for claim in read_claims().claims])
 def test_true_effects_of_the_detectable_size_rarely_fail_and_are_found(claim, trees):
     """With the power that is stated; effects between two bounds lie in their middle."""
     tree = trees[claim]
     effect = detectable(tree, expected(tree), RATE)
-    truth = aimed(tree.leaves, 100 if effect is None else effect)
-    came = simulated(tree, truth)
+    size = 100 if effect is None else effect
+    half, came = (simulated(tree, aimed(tree.leaves, part * size)) for part in (0.5, 1))
     power = came["supported"] / RUNS
     shown = "two bounds" if effect is None else f"{effect:.2f} beyond the bound, stated {POWER}"
     print(f"{claim}: power {power:.2f} at {shown}; {came['contradicted']} of {RUNS} contradicted")
-    assert came["contradicted"] <= RATE * RUNS
+    assert max(half["contradicted"], came["contradicted"]) <= RATE * RUNS
     # Stated power and found power are both shares of 200 runs: three standard errors.
     slack = 3 * np.sqrt(2 * POWER * (1 - POWER) / RUNS)
     assert effect is None or power >= POWER - slack

@@ -6,7 +6,7 @@ import pytest
 
 from tests.claims.judging import made_up, mean, verdict
 from tests.claims.test_paper import CONTRADICTED
-from tests.claims.world import IMAGES, changed, measured_row, papers_values, with_outcomes
+from tests.claims.world import IMAGES, changed, measured_row, with_outcomes
 from workflow.artifacts.claims.numbers import Numbers
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.verdicts import judge
@@ -19,36 +19,26 @@ _TRANSFERS = (
 
 def test_the_papers_own_world_is_judged_as_it_is(papers_verdicts):
     rows = papers_verdicts.rows.set_index("claim")
-    wrong = {
-        name: (row["verdict"], row["effect"], row["decided_by"])
-        for name, row in rows.iterrows()
-        if row["verdict"]
-        not in ("undecided", "contradicted" if name in CONTRADICTED else "supported")
-    }
-    assert wrong == {}
-    assert (rows["verdict"] == "undecided").sum() <= 8
-    assert set(rows.index[rows["verdict"] == "contradicted"]) == CONTRADICTED
+    undecided = rows[rows["verdict"] == "undecided"]
+    assert 0 < len(undecided) <= 8
+    assert undecided["detectable"].notna().all(), "each says what would decide it"
+    decided = rows.drop(undecided.index)
+    contradicted = decided["verdict"] == "contradicted"
+    assert set(decided.index[contradicted]) == CONTRADICTED
+    assert set(decided.loc[~contradicted, "verdict"]) == {"supported"}
     assert rows["coverage"].isna().all()
     assert not rows["stand_in"].any()
 
 
-def test_every_undecided_claim_says_what_would_decide_it(papers_verdicts):
-    undecided = papers_verdicts.rows[papers_verdicts.rows["verdict"] == "undecided"]
-    assert len(undecided)
-    assert undecided["detectable"].notna().all()
-
-
 def test_an_interval_leaves_its_bound_exactly_when_the_claim_is_decided(papers_verdicts):
-    for row in papers_verdicts.rows.to_dict("records"):
-        low, high = row["interval_low"], row["interval_high"]
-        least = -np.inf if np.isnan(row["at_least"]) else row["at_least"]
-        most = np.inf if np.isnan(row["at_most"]) else row["at_most"]
-        if row["verdict"] == "supported":
-            assert low >= least - 1e-6, row["claim"]
-            assert high <= most + 1e-6, row["claim"]
-        elif row["verdict"] == "contradicted":
+    for row in papers_verdicts.rows.fillna({"at_least": -np.inf, "at_most": np.inf}).itertuples():
+        if row.verdict == "supported":
+            assert row.interval_low >= row.at_least - 1e-6, row.claim
+            assert row.interval_high <= row.at_most + 1e-6, row.claim
+        elif row.verdict == "contradicted":
             # two bounds: each side is tested at half of the level
-            assert high < least + 0.1 or low > most - 0.1, row["claim"]
+            below = row.interval_high < row.at_least + 0.1
+            assert below or row.interval_low > row.at_most - 0.1, row.claim
 
 
 def test_what_is_counted_makes_no_room_for_errors_of_others(claims, papers_world):
@@ -148,18 +138,6 @@ def test_tickets_at_5_percent_under_an_attack_contradict_general_robustness(pape
         "robust_against_other_attacks", changed(papers_world, dict.fromkeys(keys[:11], 5.0))
     )
     assert found["verdict"] == "contradicted"
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_twenty_points_above_is_not_comparable_either(sign, trees, papers_world):
-    claim = "rst_comparable_robust"
-    changes = {
-        a.keys[0]: papers_values()[a.keys[0]] + 20 * sign
-        for leaf in trees[claim].leaves
-        for w, a in leaf.terms
-        if w > 0
-    }
-    assert verdict(claim, changed(papers_world, changes))["verdict"] == "contradicted"
 
 
 def test_the_strongest_adversary_is_taken_image_by_image(trees, papers_world):

@@ -129,7 +129,8 @@ class System:
 
     def __init__(self, facts: list[Fact]) -> None:
         rows = [(weights(terms)[0], low, high) for terms, low, high in facts]
-        for key in {k for row in rows for k in row[0] if k.measure == "robust"}:
+        known = dict.fromkeys(key for row in rows for key in row[0])
+        for key in [key for key in known if key.measure == "robust"]:
             # No attack leaves more than the natural accuracy.
             natural = Key.of(key._asdict() | {"measure": "natural"})
             rows.append(({natural: 1.0, key: -1.0}, 0.0, 100.0))
