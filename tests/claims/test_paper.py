@@ -56,6 +56,12 @@ def test_what_no_fact_is_about_is_not_known(address):
     assert system().bounds(((1.0, address(model="rst", pattern="row", keep_ratio=0.2)),)) is None
 
 
+def test_facts_and_what_bounds_them_have_one_order_in_every_run():
+    columns = list(system().columns)
+    robust = [i for i, key in enumerate(columns) if key.measure == "robust"]
+    assert system().matrix[-len(robust) :].toarray().argmin(axis=1).tolist() == robust
+
+
 def test_facts_that_contradict_each_other_are_an_error(address):
     one = ((1.0, address(model="rst", keep_ratio=0.2)),)
     broken = System([(one, 48.1, 48.2), (one, 47.7, 47.9)])
