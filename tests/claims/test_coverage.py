@@ -10,7 +10,6 @@ from workflow.artifacts.claims.numbers import Numbers, measured, planned
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.tree import compiled
 from workflow.artifacts.claims.verdicts import judge
-from workflow.artifacts.numbers.frame import COLUMNS
 from workflow.matrix import Matrix
 
 
@@ -24,44 +23,43 @@ def without(matrix, **experiments):
     return Matrix(config.model_copy(update={"experiments": config.experiments | changed}))
 
 
-def on(frame, matrix):
-    """A frame as numbers, and those of the matrix."""
-    return measured(frame, matrix), planned(matrix)
+@pytest.fixture(scope="module")
+def short(matrix, papers_world):
+    """The paper's world in a config without keep ratios above 0.6."""
+    ratios = {
+        name: {"keep_ratios": [k for k in experiment.keep_ratios if k <= 0.6]}
+        for name, experiment in matrix.config.experiments.items()
+    }
+    return Numbers(papers_world.rows, without(matrix, **ratios))
 
 
 @pytest.fixture(scope="module")
-def short(matrix):
-    """No keep ratios above 0.6 anywhere."""
-    return without(
-        matrix,
-        **{
-            name: {"keep_ratios": [k for k in e.keep_ratios if k <= 0.6]}
-            for name, e in matrix.config.experiments.items()
-        },
-    )
+def unmeasured(demo):
+    """The verdicts on a demo without any cell."""
+    return judge(Numbers({}, demo), planned(demo)).rows
 
 
-def test_a_range_that_the_config_lacks_is_named_and_cannot_be_supported(short, papers_world):
-    row = verdict("extremes_inferior", Numbers(papers_world.rows, short), short)
+def test_a_range_that_the_config_lacks_is_named_and_cannot_be_supported(short):
+    row = verdict("extremes_inferior", short)
     assert row["verdict"] == "undecided"
     assert row["reason"] == "a part of the statement has no cells"
     assert "keep ratio 0.01 … 0.4 (8 values) of 0.01 … 0.9 (11 values)" in row["coverage"]
-    row = verdict("large_ratios_random", papers_world, short)
+    row = verdict("large_ratios_random", short)
     assert row["verdict"] == "without cells"
     # Only what the whole config lacks, not every axis of comparisons that are incomplete.
     assert row["coverage"].startswith("without keep ratio ")
     assert ";" not in row["coverage"]
 
 
-def test_a_partial_range_is_named_beside_the_verdict(short, papers_world):
-    row = verdict("pgd7_search_best", Numbers(papers_world.rows, short), short)
+def test_a_partial_range_is_named_beside_the_verdict(short):
+    row = verdict("pgd7_search_best", short)
     assert row["verdict"] == "supported"
     assert row["coverage"] == "on keep ratio 0.01 … 0.6 (11 values) of 0.01 … 0.9 (14 values)"
     test = {
         "every": {"keep_ratio": [0.5, 0.6, 0.7]},
         "test": {"of": {"model": "rst"}, "minus": {"model": "dense_adversarial"}, "is": "decent"},
     }
-    row = verdict("made_up", Numbers(papers_world.rows, short), short, made_up(test))
+    row = verdict("made_up", short, made_up(test))
     assert row["coverage"] == "on keep ratio 0.5 and 0.6 of 0.5, 0.6 and 0.7"
 
 
@@ -69,16 +67,16 @@ def test_a_mean_is_over_the_keep_ratios_that_both_sides_have(matrix, papers_worl
     few = without(matrix, finetuning={"keep_ratios": [0.1, 0.2]})
     rst = {"model": "rst", "keep_ratio": [0.05, 0.1, 0.2]}
     test = {"of": rst, "minus": {**rst, "model": "finetuned_inherited"}, "is": "comparable"}
-    row = verdict("made_up", Numbers(papers_world.rows, few), few, made_up(test))
+    row = verdict("made_up", Numbers(papers_world.rows, few), made_up(test))
     assert row["coverage"] == "on keep ratio 0.1 and 0.2 of 0.05, 0.1 and 0.2"
 
 
 def test_cells_that_are_still_missing_leave_a_claim_open(matrix, papers_world):
     rows = {k: by for k, by in papers_world.rows.items() if k.keep_ratio != 0.2}
-    row = verdict("rst_comparable_robust", Numbers(rows, matrix), matrix)
+    row = verdict("rst_comparable_robust", Numbers(rows, matrix))
     assert row["verdict"] == "undecided"
     assert row["reason"] == "24 of 28 comparisons measured"
-    row = verdict("rst_comparable_natural", Numbers(rows, matrix), matrix)
+    row = verdict("rst_comparable_natural", Numbers(rows, matrix))
     assert row["verdict"] == "contradicted"  # which more cells cannot change
 
 
@@ -88,9 +86,8 @@ def test_one_seed_has_the_strongest_adversary_without_other_seeds(matrix, claims
     tree = compiled(claims, claim.test, plan)
     assert len(tree.leaves) == 4
     assert "on source seed own of" in tree.coverage(trees[claim.id], plan)
-    keys = {k for leaf in tree.leaves for _, a in leaf.terms for k in a.keys}
-    assert not any(k.source_seed == "other" for k in keys)
-    assert all(plan.by_seed(k) for k in keys)
+    assert not any(key.source_seed == "other" for key in tree.keys)
+    assert plan.has(tree.keys)
 
 
 def test_config_yaml_has_every_number_that_a_claim_asks_for(trees, claims):
@@ -115,15 +112,8 @@ def test_a_config_of_two_experiments_can_be_judged(matrix):
 
 def test_an_experiment_with_fewer_keep_ratios_than_the_papers_is_named(matrix, papers_world):
     few = without(matrix, r2s={"keep_ratios": [0.05, 0.1]})
-    row = verdict("r2s_gain_pgd20", Numbers(papers_world.rows, few), few)
+    row = verdict("r2s_gain_pgd20", Numbers(papers_world.rows, few))
     assert "keep ratio 0.05 and 0.1 of 0.05 … 0.3 (6 values)" in row["coverage"]
-
-
-def test_one_seed_decides_nothing_but_what_is_counted(matrix):
-    found = judge(*on(world_frame(seeds=(0,)), matrix)).rows
-    decided = found[found["verdict"] != "undecided"]
-    assert set(decided["unit"]) == {"million parameters"}
-    assert set(found.loc[found["verdict"] == "undecided", "seeds"]) <= {0, 1}
 
 
 def test_other_epochs_and_the_order_of_rows_change_nothing(matrix, claims):
@@ -136,13 +126,15 @@ def test_other_epochs_and_the_order_of_rows_change_nothing(matrix, claims):
     mixed = mixed.sample(frac=1, random_state=0)
     columns = ["claim", "verdict", "effect"]
     pd.testing.assert_frame_equal(
-        *(judge(*on(one, matrix), claims).rows[columns] for one in (mixed, frame))
+        *(
+            judge(measured(one, matrix), papers_plan(), claims).rows[columns]
+            for one in (mixed, frame)
+        )
     )
 
 
-def test_a_stand_in_is_marked(demo):
-    found = judge(*on(pd.DataFrame(columns=COLUMNS), demo)).rows
-    found = found[found["places_in_config"] > 0]
+def test_a_stand_in_is_marked(unmeasured):
+    found = unmeasured[unmeasured["places_in_config"] > 0]
     assert len(found) > 45
     assert found["stand_in"].all()
     assert found["data"].str.contains(r"Digits.* for (?:CIFAR|SVHN|ImageNet)").all()
@@ -167,8 +159,8 @@ def test_the_claims_read_just_the_cells_that_they_need(matrix, demo):
     assert claim_cells(demo)
 
 
-def test_every_claim_has_a_place_in_the_demo_or_is_said_not_to_be_there(demo):
-    found = judge(*on(pd.DataFrame(columns=COLUMNS), demo)).rows.set_index("claim")
+def test_every_claim_has_a_place_in_the_demo_or_is_said_not_to_be_there(unmeasured):
+    found = unmeasured.set_index("claim")
     assert found.loc["large_ratios_random", "places_in_config"] > 0
     absent = found.index[found["reason"] == "not in this config"]
     print(f"without places in the demo: {', '.join(absent)}")

@@ -5,18 +5,20 @@ values of that world (:func:`tests.claims.judging.holds`): an equivalence bears 
 an existence bears most shuffles.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from tests.claims.judging import holds, verdict
+from tests.claims.judging import holds, mean, verdict
 from tests.claims.world import changed
 from workflow.artifacts.claims import verdicts
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.numbers import COUNTS
+from workflow.artifacts.claims.numbers import COUNTS, Numbers
 from workflow.artifacts.claims.tree import Leaf
 from workflow.artifacts.claims.verdicts import WORDS
 
-_, CONTRADICTED, UNDECIDED, WITHOUT = WORDS
+SUPPORTED, CONTRADICTED, UNDECIDED, WITHOUT = WORDS
 CLAIMS = {claim.id: claim for claim in read_claims().claims}
 #: Words that no world of equals bears out.
 DIFFERENCES = {"better", "notably_better", "much_larger"}
@@ -36,16 +38,6 @@ def subject(leaf):
     return first - {k for w, a in leaf.terms if w < 0 for k in a.keys} or first
 
 
-def value_of(world, address):
-    """The exact value of an address, mean over seeds; easy images are the same in every attack."""
-    means = (np.mean([value_of_key(world, key) for key in keys]) for keys in address.groups)
-    return min(means, default=address.constant)
-
-
-def value_of_key(world, key):
-    return np.mean([row["value"] for rows in world.rows[key].values() for row in rows])
-
-
 def moved(world, leaves, way=None):
     """Subjects moved up or down, or out of their bounds: an accuracy to one end of its scale."""
     ends = {}
@@ -53,7 +45,7 @@ def moved(world, leaves, way=None):
         by = way or (-FAR if np.isfinite(leaf.at_least) else FAR)
         for key in subject(leaf):
             accuracy = key.measure in ("robust", "natural")
-            ends[key] = 50.0 + by / 4 if accuracy else value_of_key(world, key) + by
+            ends[key] = 50.0 + by / 4 if accuracy else mean(world, key) + by
     return changed(world, ends)
 
 
@@ -62,12 +54,12 @@ def universal(tree):
     return isinstance(tree, Leaf) or (tree.share == 1 and all(map(universal, tree.children)))
 
 
-def partial(tree):
+def groups_in_part(tree):
     """The groups of which a share must come out that is neither one nor all."""
     if not isinstance(tree, Leaf):
         yield from [tree] if 0 < tree.share < 1 else []
         for child in tree.children:
-            yield from partial(child)
+            yield from groups_in_part(child)
 
 
 # -- worlds that may contradict a claim ----------------------------------------------------
@@ -98,7 +90,7 @@ def one_place(tree, world):
 
 def half_of_places(tree, world):
     """More exceptions than 'mostly' allows."""
-    places = [child for one in partial(tree.tree) for child in one.children[::2]]
+    places = [child for one in groups_in_part(tree.tree) for child in one.children[::2]]
     leaves = [one if isinstance(one, Leaf) else one.children[0] for one in places]
     return moved(world, leaves) if leaves else None
 
@@ -112,7 +104,7 @@ def equal(tree, world):
 def shuffled(tree, world):
     """Numbers dealt anew to the claim's models."""
     keys = sorted(tree.keys, key=repr)
-    values = np.random.default_rng(1).permutation([value_of_key(world, k) for k in keys])
+    values = np.random.default_rng(1).permutation([mean(world, k) for k in keys])
     return changed(world, dict(zip(keys, values, strict=True)))
 
 
@@ -126,7 +118,7 @@ def test_no_claim_survives_what_contradicts_it(claim, trees, papers_world):
     tree, killed, survivors = trees[claim], [], {}
     for mutate in MUTATIONS:
         mutant = mutate(tree, papers_world)
-        if mutant is None or holds(tree.tree, lambda address: value_of(mutant, address)):  # noqa: B023
+        if mutant is None or holds(tree.tree, partial(mean, mutant)):
             continue
         row = verdict(claim, mutant)
         allowed = {CONTRADICTED} if mutate in EXTREME else {CONTRADICTED, UNDECIDED}
@@ -152,10 +144,9 @@ def no_cells(tree, world):
 
 def one_seed(tree, world):
     """A single seed; what is counted needs no second, and sources of another seed are gone."""
-    if all(k.measure in COUNTS for k in tree.keys):
-        return None
-    rows = {k: {s: r for s, r in by.items() if s == 0} for k, by in world.rows.items()}
-    return {k: by for k, by in rows.items() if k.source_seed != "other"}, {UNDECIDED, WITHOUT}
+    counted = all(key.measure in COUNTS for key in tree.keys)
+    rows = {k: {0: by[0]} for k, by in world.rows.items() if k.source_seed != "other"}
+    return rows, {SUPPORTED} if counted else {UNDECIDED, WITHOUT}
 
 
 def short_of_cells(tree, world):
@@ -170,5 +161,5 @@ def test_no_claim_is_supported_by_too_few_cells(claim, trees, papers_world):
     for starve in (no_cells, one_seed, short_of_cells):
         if starved := starve(trees[claim], papers_world):
             rows, allowed = starved
-            row = verdict(claim, type(papers_world)(rows, papers_world.matrix))
+            row = verdict(claim, Numbers(rows, papers_world.matrix))
             assert row["verdict"] in allowed, starve.__name__

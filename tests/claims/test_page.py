@@ -7,7 +7,6 @@ import pytest
 
 from tests.e2e.conftest import demo_with_made_up_cells
 from workflow.artifacts.claims import make_claims, verdicts
-from workflow.artifacts.claims.page import without_links
 from workflow.artifacts.claims.verdicts import WORDS
 from workflow.artifacts.numbers.frame import COLUMNS
 
@@ -19,7 +18,7 @@ def test_the_files_are_made_from_all_and_from_no_cells(
     monkeypatch.setattr(verdicts, "read_cells", lambda cells: pd.DataFrame(columns=COLUMNS))
     if share == "all":
         monkeypatch.setattr(verdicts, "judge", lambda *_: papers_verdicts)
-    make_claims([], matrix, tmp_path / "claims")
+    make_claims([], matrix, tmp_path / "claims", tmp_path / "page.html", remark="Partial: 1 < 2")
     written = pd.read_csv(tmp_path / "claims.csv")
     assert list(written["claim"]) == [claim.id for claim in claims.claims]
     if share == "all":
@@ -37,7 +36,8 @@ def test_the_files_are_made_from_all_and_from_no_cells(
     assert "nan" not in page.replace("finance", "")
     assert not re.search(r"https?:", page)  # needs nothing from elsewhere
     assert 'href="figures/fig1.png"' in page
-    assert "href=" not in without_links(page)
+    assert "<p>Partial: 1 &lt; 2.</p>" in page
+    assert (tmp_path / "page.html").read_text() == re.sub(r"</?a\b.*?>", "", page)
     # No effect leaves the picture.
     ends = [float(x) for x in re.findall(r'(?:cx|x1|x2|x)="(-?[\d.]+)%"', page)]
     assert min(ends, default=0) >= 0

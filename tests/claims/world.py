@@ -208,6 +208,17 @@ def changed(numbers: Numbers, values, deviation=0.1) -> Numbers:
     return Numbers(rows, numbers.matrix)
 
 
+def with_outcomes(numbers: Numbers, outcomes) -> Numbers:
+    """A world in which the first attack of some keys leaves just these images right."""
+    rows = dict(numbers.rows)
+    for key, right in outcomes.items():
+        attacked = {"value": 100 * right.mean(), "outcomes": pack_outcomes(right)["outcomes"]}
+        rows[key] = {
+            seed: [first | attacked, *others] for seed, (first, *others) in rows[key].items()
+        }
+    return Numbers(rows, numbers.matrix)
+
+
 def _changed_row(row, key, value):
     counted = key.measure in ("parameters", "parameters_kept")
     return {**row, "value": value} if counted else measured_row(row, value)

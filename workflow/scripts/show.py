@@ -35,15 +35,12 @@ def artifact() -> None:
 
 def claims() -> None:
     """The verdicts on all claims, and their page."""
-    from rst_core.storage import write_text
     from workflow.artifacts.claims import claim_cells, make_claims
-    from workflow.artifacts.claims.page import without_links
 
     shown = Shown(job.config)
     cells = claim_cells(shown.matrix)
-    make_claims(shown.files(cells), shown.matrix, Path(job.output.csv).with_suffix(""))
-    page = Path(job.output.page)
-    write_text(page, without_links(Path(job.output.html).read_text(encoding="utf-8")))
+    page, stem = Path(job.output.page), Path(job.output.csv).with_suffix("")
+    make_claims(shown.files(cells), shown.matrix, stem, page)
     shown.stamp(page, cells, [job.output.csv, job.output.places, job.output.html])
 
 
@@ -51,11 +48,11 @@ def protocol() -> None:
     """The page on how the numbers were made."""
     from rst_core.storage import write_text
     from workflow.artifacts.report.page import PROTOCOL, from_markdown, page
-    from workflow.artifacts.report.protocol import protocol, read_made
+    from workflow.artifacts.report.protocol import protocol
 
     shown = Shown(job.config)
     cells = shown.matrix.all_cells()
-    text = protocol(shown.matrix, read_made(shown.files(cells)))
+    text = protocol(shown.matrix, shown.files(cells))
     write_text(Path(job.output[0]), page(PROTOCOL, from_markdown(text)))
     shown.stamp(Path(job.output[0]), cells)
 

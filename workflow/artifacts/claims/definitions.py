@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -14,7 +14,8 @@ from rst_core.vocabulary import Init, Pattern, SearchMethod
 from workflow.config import ModelKind, TargetGroup
 
 CLAIMS = Path(__file__).resolve().parents[2] / "paper" / "claims.yaml"
-FORMS = ("of", "all", "any", "every", "consistently", "mostly", "some")
+Form = Literal["of", "all", "any", "every", "consistently", "mostly", "some"]
+FORMS = get_args(Form)
 #: What only tickets have.
 _OF_TICKETS = {"keep_ratio", "pattern", "switch", "candidates"}
 
@@ -97,7 +98,7 @@ class Test(_Entry):
     a key: ``all: TESTS``, or ``every: PLACES`` beside ``test: TEST``.
     """
 
-    form: Literal["of", "all", "any", "every", "consistently", "mostly", "some"]
+    form: Form
     at: Axes = Axes()
     of: Sides = ()
     minus: Sides = ()
@@ -117,11 +118,11 @@ class Test(_Entry):
         (form,) = forms
         if form == "of":
             return raw | {"form": form}
-        rest = {key: value for key, value in raw.items() if key != form}
+        rest = {key: value for key, value in raw.items() if key != form} | {"form": form}
         if form in ("all", "any"):
-            return rest | {"form": form, "tests": raw[form]}
-        below = {"places": raw[form], "tests": [rest.pop("test", None)]}
-        return rest | {"form": form} | below
+            return rest | {"tests": raw[form]}
+        below = [rest.pop("test", None)]
+        return rest | {"places": raw[form], "tests": below}
 
     @model_validator(mode="after")
     def _possible(self) -> Test:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,16 +108,19 @@ class Numbers:
     matrix: Matrix
     _combined: dict[tuple[Address, int], Sample] = field(default_factory=dict)
 
+    @cached_property
+    def _roles(self) -> dict[str, dict[str, str]]:
+        roles = self.matrix.config.roles
+        datasets = dict.fromkeys(("dataset", "pretrained_on"), roles.datasets)
+        return datasets | {"network": roles.networks}
+
     def played(self, axis: str, role: Any) -> Any:
         """What plays a role in the config, such as a stand-in; anything else as it is."""
-        roles = self.matrix.config.roles
-        names = {"dataset": roles.datasets, "pretrained_on": roles.datasets}
-        return (names | {"network": roles.networks}).get(axis, {}).get(role, role)
+        return self._roles.get(axis, {}).get(role, role)
 
     def by_seed(self, key: Key) -> Mapping[int, list[dict[str, Any]]]:
         """The rows of a key with roles."""
-        axes = ("dataset", "network", "pretrained_on")
-        names = {axis: self.played(axis, getattr(key, axis)) for axis in axes}
+        names = {axis: self.played(axis, getattr(key, axis)) for axis in self._roles}
         return self.rows.get(key._replace(**names), {})
 
     def has(self, keys: Iterable[Key]) -> bool:

@@ -39,18 +39,27 @@ _STAND_IN = (
 
 
 def html(
-    rows: pd.DataFrame, places: pd.DataFrame, claims: Claims, matrix: Matrix, base: str = ""
+    rows: pd.DataFrame,
+    places: pd.DataFrame,
+    claims: Claims,
+    matrix: Matrix,
+    base: str = "",
+    remark: str = "",
 ) -> str:
     """The page; quotations and details fold out.
 
     Args:
         rows: one row a statement, as in the file of verdicts.
         places: one row a comparison.
+        claims: with the words that they use.
+        matrix: the config's.
         base: where the folders of figures and tables lie, from the page.
+        remark: what else it says at its head.
     """
     counts = rows["verdict"].value_counts()
     known = rows.astype(object).where(rows.notna(), None).to_dict("records")
     return _PAGE % {
+        "remark": f"<p>{escape(remark)}.</p>\n" if remark else "",
         "count": "".join(
             f'<li class="{w.split()[0]}">{s} {counts.get(w, 0)} {w}</li>'
             for w, s in SYMBOLS.items()

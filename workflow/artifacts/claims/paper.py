@@ -8,6 +8,7 @@ statements allow are linear programs.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Container, Iterator
 from functools import cache
@@ -50,10 +51,10 @@ def facts() -> Iterator[Fact]:
     for name in _TABLES:
         for row, column, low, high in _printed(name):
             yield ((1.0, address(**_axes(row, column))),), low, high
-    for name, (row, column, low, high) in ((n, p) for n in ("fig7", "table7") for p in _printed(n)):
+    for row, column, low, high in itertools.chain(_printed("fig7"), _printed("table7")):
         axes = _transfer_axes(row, column)
         yield ((1.0, address(**axes)),), low, high
-        if name == "fig7" and row == column:  # the same, in a row of other seeds
+        if row == column:  # the same, in a row of other seeds
             yield ((1.0, address(**axes | {"targets": "other_seeds"})),), low, high
     ends = []
     for row, column, low, high in _printed("text"):
@@ -119,7 +120,7 @@ def weights(terms: Terms) -> tuple[dict[Key, float], float]:
         for key in address.keys:
             found[key] = found.get(key, 0.0) + weight / len(address.keys)
     linear = all(len(address.groups) <= 1 for _, address in terms)
-    constant = sum(weight * (address.constant or 0.0) for weight, address in terms)
+    constant = sum(weight * address.constant for weight, address in terms)
     return {k: w for k, w in found.items() if abs(w) > 1e-12} if linear else {}, constant
 
 
@@ -128,7 +129,8 @@ class System:
 
     def __init__(self, facts: list[Fact]) -> None:
         rows = [(weights(terms)[0], low, high) for terms, low, high in facts]
-        for key in {k for row in rows for k in row[0] if k.measure == "robust"}:
+        known = dict.fromkeys(key for row in rows for key in row[0])
+        for key in [key for key in known if key.measure == "robust"]:
             # No attack leaves more than the natural accuracy.
             natural = Key.of(key._asdict() | {"measure": "natural"})
             rows.append(({natural: 1.0, key: -1.0}, 0.0, 100.0))

@@ -40,7 +40,7 @@ class Estimates:
 
     Attributes:
         value: the difference, mean over seeds.
-        variance: over the seeds' differences.
+        variance: over the seeds' differences; of runs, runs by comparisons.
         seeds: how many.
         images_error: standard error over test images; 0 for what is counted, not measured.
         loads: of :func:`loads_of`, comparisons by models.
@@ -65,19 +65,22 @@ def moderated(variance: Vector, dof: Vector, loads: Vector) -> tuple[Vector, Vec
     """Variances over seeds, drawn towards the claim's own by as much as they are alike.
 
     Returns:
-        Variances and their degrees of freedom; NaN where ``dof`` is below 1.
+        Variances and their degrees of freedom, shaped as ``variance``: one run's, or runs by
+        comparisons; NaN where ``dof`` is below 1.
     """
-    posterior, freedom = np.full((2, len(dof)), np.nan)
-    known = np.flatnonzero((dof >= 1) & np.isfinite(variance))
+    posterior, freedom = np.full((2, *variance.shape), np.nan)
+    known = np.flatnonzero((dof >= 1) & np.isfinite(np.atleast_2d(variance)).all(0))
     if len(known):
-        d, w = dof[known], loads[known]
+        found, d, w = variance[..., known], dof[known], loads[known]
         scale = np.maximum((w**2).sum(1), 1e-12)
-        prior, prior_dof = _prior(variance[known] / scale, d)
-        share = 1.0 if prior_dof == inf else prior_dof / (prior_dof + d)
+        priors = np.apply_along_axis(_prior, -1, found / scale, d)
+        prior, prior_dof = priors[..., :1], priors[..., 1:]
+        with np.errstate(invalid="ignore"):
+            share = np.where(np.isinf(prior_dof), 1.0, prior_dof / (prior_dof + d))
         correlation = (w @ w.T) / np.sqrt(np.outer(scale, scale))
         together = d.mean() * len(d) ** 2 / (correlation**2).sum()
-        posterior[known] = share * prior * scale + (1 - share) * variance[known]
-        freedom[known] = np.minimum(prior_dof + d, np.maximum(d, together))
+        posterior[..., known] = share * prior * scale + (1 - share) * found
+        freedom[..., known] = np.minimum(prior_dof + d, np.maximum(d, together))
     return posterior, freedom
 
 
@@ -111,10 +114,9 @@ def loads_of(leaves: Sequence[Leaf]) -> Vector:
     """
     sides: list[list[tuple[float, Hashable]]] = []
     for leaf in leaves:
-        terms = [(weight, address) for weight, address in leaf.terms if address.keys]
-        models = [(weight, address.models) for weight, address in terms]
+        models = [(weight, address.models) for weight, address in leaf.measured]
         distinct = len({one for _, one in models}) == len(models)
-        sides.append([*models] if distinct else [*terms])
+        sides.append([*models] if distinct else [*leaf.measured])
     columns = {one: i for i, one in enumerate(dict.fromkeys(c for side in sides for _, c in side))}
     loads = np.zeros((len(leaves), len(columns)))
     for leaf, side in zip(leaves, sides, strict=True):
@@ -123,16 +125,22 @@ def loads_of(leaves: Sequence[Leaf]) -> Vector:
     return loads
 
 
+def seeds_of(leaf: Leaf, numbers: Numbers, plan: Numbers) -> list[int]:
+    """The seeds of which all planned rows of a comparison are there."""
+    counts = [(numbers.counts(a), plan.counts(a)) for _, a in leaf.measured]
+    return sorted(
+        set.intersection(
+            *({seed for seed in all_ if has.get(seed, 0) >= all_[seed]} for has, all_ in counts)
+        )
+    )
+
+
 def _estimate(leaf: Leaf, numbers: Numbers, plan: Numbers) -> tuple[float, ...]:
     """Value, variance, number of seeds that have all planned rows, and error over images."""
-    terms = [(w, a) for w, a in leaf.terms if a.keys]
-    counts = [(numbers.counts(a), plan.counts(a)) for _, a in terms]
-    seeds = set.intersection(
-        *({s for s in all_ if has.get(s, 0) >= all_[s]} for has, all_ in counts)
-    )
+    seeds = seeds_of(leaf, numbers, plan)
     if not seeds:
         return np.nan, np.nan, 0, np.nan
-    samples = [[(w, numbers.sample(a, seed)) for w, a in terms] for seed in sorted(seeds)]
+    samples = [[(w, numbers.sample(a, seed)) for w, a in leaf.measured] for seed in seeds]
     total = min(len(s.images) for one in samples for _, s in one)
     by_seed = np.array([sum(w * s.images[:total] for w, s in one) for one in samples])
     values = by_seed.mean(1)
@@ -254,17 +262,14 @@ def detectable(claim: Compiled, found: Estimates, level: float) -> float | None:
     random, shape = np.random.default_rng(0), (int(found.seeds.min()), found.loads.shape[1])
     variance, _ = moderated(found.variance, found.seeds - 1, found.loads)
     unit = found.loads / np.maximum(np.linalg.norm(found.loads, axis=1, keepdims=True), 1e-12)
-    runs = []
-    for _ in range(RUNS):
-        seeds = random.normal(size=shape) @ unit.T * np.sqrt(variance)
-        images = random.normal(size=shape[1]) @ unit.T * found.images_error
-        runs.append(
-            (seeds.mean(0) + images, *replace(found, variance=seeds.var(0, ddof=1)).errors())
-        )
-    off, error, dof = np.array(runs).swapaxes(0, 1)
+    luck = [(random.normal(size=shape), random.normal(size=shape[1])) for _ in range(RUNS)]
+    of_seeds, of_images = (np.array(part) @ unit.T for part in zip(*luck, strict=True))
+    seeds = of_seeds * np.sqrt(variance)
+    off = seeds.mean(1) + of_images * found.images_error
+    errors = replace(found, variance=seeds.var(1, ddof=1)).errors()
 
     def enough(effect: float) -> bool:
-        p = _inside(aimed(claim.leaves, effect) + off, (error, dof), *bounds_of(claim.leaves))
+        p = _inside(aimed(claim.leaves, effect) + off, errors, *bounds_of(claim.leaves))
         return bool(np.mean(conjunction(tree, p, support=True).p <= level) >= POWER)
 
     return _smallest(enough)

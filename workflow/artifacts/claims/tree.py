@@ -49,6 +49,11 @@ class Leaf(NamedTuple):
     stated: Bounds
 
     @property
+    def measured(self) -> Terms:
+        """Its terms without constants."""
+        return tuple((weight, address) for weight, address in self.terms if address.keys)
+
+    @property
     def equivalence(self) -> bool:
         """Whether the bounds are a margin around zero."""
         return self.at_least == -self.at_most

@@ -23,6 +23,7 @@ from workflow.artifacts.claims.statistics import (
     detectable,
     estimates,
     evidence,
+    seeds_of,
     smallest_margin,
 )
 from workflow.artifacts.claims.tree import Leaf, compiled
@@ -68,7 +69,7 @@ class Judged:
     def row(self, verdict: str, level: float) -> dict[str, Any]:
         """What the file and the page say of it."""
         rows = (row for k in self.tree.keys for r in self.numbers.by_seed(k).values() for row in r)
-        planned_seeds = estimates(self.tree.leaves, self.plan, self.plan).seeds
+        planned_seeds = [len(seeds_of(leaf, self.plan, self.plan)) for leaf in self.tree.leaves]
         about = {
             "claim": self.claim.id,
             "verdict": verdict,
@@ -76,7 +77,7 @@ class Judged:
             "places": max(len(self.complete.leaves), len(self.tree.leaves)),
             "places_in_config": len(self.tree.leaves),
             "places_measured": int(np.isfinite(self.found.value).sum()),
-            "seeds_planned": int(min(planned_seeds, default=0)),
+            "seeds_planned": min(planned_seeds, default=0),
             "paper": self.own.word,
             "paper_on": f"{self.own.known} of {len(self.complete.leaves)} comparisons",
             "flags": carried_flags({str(row["flags"]) for row in rows if row.get("flags")}) or None,
@@ -180,15 +181,28 @@ def claim_cells(matrix: Matrix) -> list[Cell]:
     return [cell for cell in matrix.all_cells() if cell.path in needed]
 
 
-def make_claims(cells: Iterable[Path], matrix: Matrix, stem: Path, base: str = "") -> None:
-    """Write ``<stem>.csv``, ``<stem>_places.csv`` and ``<stem>.html``.
+def make_claims(
+    cells: Iterable[Path],
+    matrix: Matrix,
+    stem: Path,
+    target: Path,
+    base: str = "",
+    remark: str = "",
+) -> None:
+    """Write ``<stem>.csv``, ``<stem>_places.csv`` and ``<stem>.html``, and the page of a report.
 
     Args:
-        base: where the folders of figures and tables lie, from the page.
+        cells: files of the claims' cells.
+        matrix: the config's.
+        stem: path without a suffix.
+        target: the report's page, from which figures and tables cannot be reached.
+        base: where the folders of figures and tables lie, from ``<stem>.html``.
+        remark: what else the pages say at their head.
     """
     claims = read_claims()
     verdicts = judge(measured(read_cells(cells), matrix), planned(matrix), claims)
     write_text(stem.with_suffix(".csv"), verdicts.rows.to_csv(index=False))
     write_text(stem.with_name(f"{stem.name}_places.csv"), verdicts.places.to_csv(index=False))
-    page_text = page.html(verdicts.rows, verdicts.places, claims, matrix, base)
-    write_text(stem.with_suffix(".html"), page_text)
+    text = page.html(verdicts.rows, verdicts.places, claims, matrix, base, remark)
+    write_text(stem.with_suffix(".html"), text)
+    write_text(target, page.without_links(text))

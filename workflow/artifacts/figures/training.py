@@ -63,12 +63,11 @@ def build(experiment: str, curves: Curves, matrix: Matrix) -> pd.DataFrame:
         if cell not in curves:
             continue
         kept = chosen(curves[cell], selection)
-        role = _role(cell.model.network.dataset, matrix)
         common = {
             "experiment": experiment,
             **model_columns(model_axes(cell.model)),
             "selection": selection.value,
-            "data": data_label(matrix, role),
+            "data": data_label(matrix, _role(cell.model.network.dataset, matrix)),
             "cell": cell.path,
         }
         rows += [common | asdict(one) | {"chosen": one is kept} for one in curves[cell]]
@@ -79,29 +78,31 @@ def _role(dataset: str, matrix: Matrix) -> str:
     return next(role for role, name in matrix.config.roles.datasets.items() if name == dataset)
 
 
-def draw(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
+def draw(experiment: str, data: pd.DataFrame, matrix: Matrix) -> Figure:
     """The picture of :func:`build`'s data."""
     style.begin()
-    planned = pd.DataFrame(
-        [model_columns(model_axes(cell.model)) for cell in trained(matrix, experiment)]
-    )
+    cells = trained(matrix, experiment)
+    planned = pd.DataFrame([model_columns(model_axes(cell.model)) for cell in cells])
     kinds = _kinds(planned).drop_duplicates().to_dict("records")
     ratios = sorted(planned["keep_ratio"].dropna().unique())
     titles = [_title(kind, matrix) for kind in kinds]
-    picture, axes = _lay_out(titles, bool(ratios), _note(experiment, data, matrix, remark))
+    picture, axes = _lay_out(titles, bool(ratios), _note(cells, data, matrix))
     for row, kind, title in zip(axes, kinds, titles, strict=True):
         mine = data[(_kinds(data) == pd.Series(kind)).all(axis=1)]
         row[0].set_title(title, loc="left", x=-0.3)
         for ax, column in zip(row, _PANELS, strict=True):
             _panel(ax, column, mine, kind)
-    for column, label in zip(axes.T, _PANELS.values(), strict=True):
-        _share_scale(column)
-        for ax in column:
-            if label == _PANELS["lr"] and ax.has_data():
+    for column, name in zip(axes.T, _PANELS, strict=True):
+        drawn = [ax for ax in column if ax.has_data()]
+        _share_scale(drawn)
+        for ax in drawn:
+            ax.set_ylabel(_PANELS[name])
+            if name == "lr":
                 ax.set_ylim(bottom=0)
-            ax.set_ylabel(label if ax.has_data() else "")
-        column[-1].set_xlabel("epoch" if column[-1].has_data() else "")
-    _legend(picture, axes[-1][0], ratios)
+        if column[-1] in drawn:
+            column[-1].set_xlabel("epoch")
+    if ratios:
+        _legend(picture, axes[-1][0], ratios)
     return picture
 
 
@@ -119,8 +120,7 @@ def _lay_out(titles: list[str], legend: bool, note: str) -> tuple[Figure, Any]:
         "bottom": (below + _TICKS) / height, "top": 1 - above / height,
         "hspace": (above + _TICKS) / _PANEL,
     }  # fmt: skip
-    axes = picture.subplots(len(titles), len(_PANELS), squeeze=False, gridspec_kw=places)
-    return picture, axes
+    return picture, picture.subplots(len(titles), len(_PANELS), squeeze=False, gridspec_kw=places)
 
 
 def _kinds(frame: pd.DataFrame) -> pd.DataFrame:
@@ -130,11 +130,9 @@ def _kinds(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _title(kind: Kind, matrix: Matrix) -> str:
     """What a row is of, in a line; the paper's defaults are not said [4.1]."""
-    usual = {Init.SIGNED_KAIMING_CONSTANT, Pattern.ELEMENT, SearchMethod.PGD7}
-    parts = [style.LOOKS[str(kind["model"])].label]
-    for axis in ("init", "pattern", "method"):
-        if kind[axis] and kind[axis] not in usual:
-            parts.append(style.LOOKS[str(kind[axis])].label)
+    usual = {"", Init.SIGNED_KAIMING_CONSTANT, Pattern.ELEMENT, SearchMethod.PGD7}
+    words = [kind[axis] for axis in ("model", "init", "pattern", "method")]
+    parts = [style.LOOKS[str(word)].label for word in words if word not in usual]
     if kind["score_init"] == ScoreInit.WEIGHT_FAN:
         parts.append("scores by the weight's fan")
     if kind["pretrained_on"]:
@@ -149,25 +147,22 @@ def _title(kind: Kind, matrix: Matrix) -> str:
 
 
 def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
-    if not len(rows):
-        style.absent(ax, "no models yet")
-        return
     if rows[column].isna().all():
-        style.absent(ax, "trained naturally")
+        style.absent(ax, "no models yet" if rows.empty else "trained naturally")
         return
-    hue = _hue(kind)
     lines = rows.sort_values(["keep_ratio", "cell", "epoch"]).groupby("cell", sort=False)
     thin = lines.ngroups > 12
     for _, line in lines:
-        colour = _shade(hue, line["keep_ratio"].iloc[0])
+        colour = _shade(_hue(kind), line["keep_ratio"].iloc[0])
         ax.plot(
             line["epoch"], line[column].astype(float), color=colour, lw=0.5 if thin else 0.8,
             marker="." if len(line) == 1 else "",
             drawstyle="steps-mid" if column == "lr" else "default",
         )  # fmt: skip
         if column.startswith("validation"):
-            best = line[line["chosen"]].astype({column: float})
-            ax.plot(best["epoch"], best[column], "o", ms=1.8 if thin else 2.8, color=colour)
+            best = line[line["chosen"]]
+            size = 1.8 if thin else 2.8
+            ax.plot(best["epoch"], best[column].astype(float), "o", ms=size, color=colour)
     last = int(rows["epoch"].max())
     ax.set_xlim(1 - 0.02 * last, last * 1.02)
     ax.set_xticks(sorted({1, (last + 1) // 2, last}))
@@ -175,12 +170,10 @@ def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
 
 def _hue(kind: Kind) -> str:
     """RSTs that differ from the paper's default have the colour of what they differ in."""
-    if kind["model"] == "rst":
-        for axis in ("method", "pattern", "init"):
-            colour = style.LOOKS[str(kind[axis])].colour
-            if colour != style.LOOKS["rst"].colour:
-                return colour
-    return style.LOOKS[str(kind["model"])].colour
+    axes = ("method", "pattern", "init") if kind["model"] == "rst" else ("model",)
+    colours = [style.LOOKS[str(kind[axis])].colour for axis in axes]
+    default = style.LOOKS["rst"].colour
+    return next((colour for colour in colours if colour != default), default)
 
 
 def _shade(hue: str, keep_ratio: float) -> str:
@@ -195,25 +188,22 @@ def _shade(hue: str, keep_ratio: float) -> str:
     return to_hex((red, green, blue))
 
 
-def _share_scale(column: Sequence[Axes]) -> None:
-    """One scale for all panels of a column, so that rows compare.
+def _share_scale(drawn: Sequence[Axes]) -> None:
+    """One scale for the panels of a column, so that rows compare.
 
     Its margin is of all their values: a panel's own, where they hardly differ, is none on the
     common scale, and its curve would lie on the frame.
     """
-    drawn = [ax for ax in column if ax.has_data()]
     limits = [limit for ax in drawn for limit in ax.get_ylim()]
     values = [value for ax in drawn for value in ax.dataLim.intervaly]
-    margin = _MARGIN * (max(values) - min(values)) if values else 0.0
     for ax in drawn:
+        margin = _MARGIN * (max(values) - min(values))
         ax.set_ylim(min(*limits, min(values) - margin), max(*limits, max(values) + margin))
         ax.locator_params(axis="y", nbins=4)
 
 
 def _legend(picture: Figure, last: Axes, ratios: list[float]) -> None:
     """Which shade is which remaining ratio, in a line under the panels."""
-    if not ratios:
-        return
     head = Line2D([], [], ls="", label="remaining ratio (%):")
     handles = [Line2D([], [], color=_shade("0.25", one), label=f"{100 * one:g}") for one in ratios]
     bottom = last.get_position().y0 - (_TICKS + _EPOCH) / picture.get_figheight()
@@ -224,14 +214,12 @@ def _legend(picture: Figure, last: Axes, ratios: list[float]) -> None:
     )  # fmt: skip
 
 
-def _note(experiment: str, data: pd.DataFrame, matrix: Matrix, remark: str) -> str:
-    cells = trained(matrix, experiment)
+def _note(cells: Sequence[TrainingCell], data: pd.DataFrame, matrix: Matrix) -> str:
     datasets = dict.fromkeys(cell.model.network.dataset for cell in cells)
     steps = sorted({matrix.training_settings(name).validation_steps for name in datasets})
     absent = len(cells) - data["cell"].nunique()
     seeds = {cell.model.network.seed for cell in cells}  # an experiment may name its own
     notes = [
-        remark,
         "accuracies on held-out training images, robust under PGD-"
         f"{' or '.join(map(str, steps))} at the ε of training",
         "loss on the images that were trained on",

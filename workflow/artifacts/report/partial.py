@@ -6,8 +6,9 @@ left out by name, or not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from typing import Any
 from rst_core.identity import Cell
 from rst_core.storage import write_text
 from workflow.artifacts.claims import claim_cells, make_claims
-from workflow.artifacts.claims.page import without_links
 from workflow.artifacts.figures.training_parts import ALL, trained_cells
 from workflow.artifacts.make import write_figure, write_table
 from workflow.artifacts.numbers.frame import as_frame, read_rows
@@ -25,58 +25,49 @@ from workflow.artifacts.report.page import (
     PROGRESS,
     PROTOCOL,
     from_markdown,
-    label,
     page,
+    page_name,
     training_overview,
     write_page,
 )
-from workflow.artifacts.report.protocol import protocol, read_made
+from workflow.artifacts.report.protocol import protocol
 from workflow.artifacts.report.training import read_curves, write_training
 from workflow.keys import Keys, State
 from workflow.matrix import Matrix
 from workflow.text import table
 
+#: Rows of the tidy frame by the cell's path.
+Rows = dict[str, list[dict[str, Any]]]
 
-@dataclass(frozen=True)
-class Existing:
-    """What could be read of the cells that were asked for.
+
+@dataclass
+class Progress:
+    """How far a run is.
 
     Attributes:
-        rows: rows of the tidy frame, by the cell's path.
-        damaged: a sentence for each file that is there and cannot be read, or is stale.
+        existing: how many cells there are, of all that are ``needed``.
+        problems: a sentence for each file that is left out, and each artifact that is not drawn.
+        drawn: title of an artifact, how many of its cells exist, and how many it needs.
     """
 
-    rows: Mapping[str, list[dict[str, Any]]]
-    damaged: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One artifact, or the claims: how many cells exist, and why it could not be drawn, if so."""
-
-    title: str
     existing: int
     needed: int
-    failure: str = ""
+    problems: list[str]
+    drawn: list[tuple[str, int, int]] = field(default_factory=list)
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is."""
-
-    drawn: tuple[Drawn, ...]
-    existing: int
-    needed: int
-    damaged: tuple[str, ...]
+    @contextmanager
+    def drawing(self, title: str, existing: Sized, needed: Sized) -> Iterator[str]:
+        """Count an artifact and give its remark; that it cannot be drawn is no reason to stop."""
+        self.drawn.append((title, len(existing), len(needed)))
+        try:
+            yield f"Partial: {len(existing)} of {len(needed)} cells"
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            self.problems.append(f"{title} could not be drawn: {failure}")
 
     def sentences(self) -> list[str]:
         """What a person should be told."""
-        failed = [d for d in self.drawn if d.failure]
-        return [
-            f"drawn from {self.existing} of {self.needed} cells",
-            *(f"left out: {sentence}" for sentence in self.damaged),
-            *(f"{d.title} could not be drawn: {d.failure}" for d in failed),
-        ]
+        return [f"drawn from {self.existing} of {self.needed} cells", *self.problems]
 
     def markdown(self) -> str:
         """The page about it."""
@@ -84,17 +75,18 @@ class Progress:
         first, *problems = self.sentences()
         lines = ["## Progress", "", f"On {now}: {first}. What is missing is shown as missing.", ""]
         lines += [f"- **{problem}**" for problem in problems]
-        rows = [[d.title, d.existing, d.needed] for d in self.drawn]
-        return "\n".join([*lines, "", table(["artifact", "cells that exist", "of"], rows), ""])
+        counts = table(["artifact", "cells that exist", "of"], self.drawn)
+        return "\n".join([*lines, "", counts, ""])
 
 
-def read_existing(matrix: Matrix, keys: Keys, root: Path) -> Existing:
-    """Read the files of all cells that are fresh; ``root`` is the folder that holds results."""
-    rows, damaged = {}, []
+def read_existing(matrix: Matrix, keys: Keys, root: Path) -> tuple[Rows, list[str]]:
+    """The rows of all fresh cells below ``root``, and a sentence for each that is left out."""
+    rows: Rows = {}
+    left_out = []
     for cell in matrix.all_cells():
         path, verdict = matrix.file(cell), keys.verdict(cell)
         if verdict.state is State.STALE:
-            damaged.append(f"{path} is stale: {verdict.reason}")
+            left_out.append(f"left out: {path} is stale: {verdict.reason}")
             continue
         try:
             if found := read_rows(root / path):
@@ -102,8 +94,8 @@ def read_existing(matrix: Matrix, keys: Keys, root: Path) -> Existing:
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            damaged.append(str(error))
-    return Existing(rows, tuple(damaged))
+            left_out.append(f"left out: {error}")
+    return rows, left_out
 
 
 def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) -> Progress:
@@ -117,80 +109,43 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
         target: folder of the partial results.
         root: the folder that holds ``results``.
     """
-    needed = len(matrix.all_cells())
-    existing = read_existing(matrix, keys, root)
-    maker = _Maker(matrix, existing, target, root)
-    drawn = (
-        maker.claims(),
-        *(maker.artifact(table, "tables", write_table) for table in TABLES.values()),
-        *(maker.artifact(figure, "figures", write_figure) for figure in FIGURES.values()),
-    )
-    drawn = (*drawn, maker.training(keys))
-    progress = Progress(drawn, len(existing.rows), needed, existing.damaged)
-    made = read_made(root / path for path in existing.rows)
-    maker.page(PROGRESS, progress.markdown())
-    maker.page(PROTOCOL, protocol(matrix, made, root))
+    rows, left_out = read_existing(matrix, keys, root)
+    progress = Progress(len(rows), len(matrix.all_cells()), left_out)
+    pages = target / "pages"
+
+    def found(cells: Sequence[Cell]) -> list[str]:
+        return [path for cell in cells if (path := matrix.file(cell)) in rows]
+
+    needed = claim_cells(matrix)
+    existing = found(needed)
+    with progress.drawing(CLAIMS, existing, needed) as remark:
+        files, stem = [root / path for path in existing], target / "claims" / "claims"
+        make_claims(files, matrix, stem, pages / f"{CLAIMS}.html", "../", remark)
+
+    for name, artifact in (TABLES | FIGURES).items():
+        needed = artifact.cells(matrix)
+        existing = found(needed)
+        stem = target / ("tables" if name in TABLES else "figures") / name
+        with progress.drawing(artifact.heading, existing, needed) as remark:
+            cells = as_frame(row for path in existing for row in rows[path])
+            if name in TABLES:
+                write_table(TABLES[name], cells, matrix, stem, remark)
+            else:
+                write_figure(FIGURES[name], cells, matrix, stem, remark)
+            files = sorted(stem.parent.glob(f"{name}.*"))
+            write_page(artifact, files, pages / page_name(artifact))
+
+    trained = trained_cells(matrix)
+    fresh = (cell for cell in trained if keys.state(cell) is State.FRESH)
+    curves, without = read_curves(fresh, lambda cell: root / matrix.file(cell))
+    overview, folder = training_overview(ALL), target / "training"
+    with progress.drawing(overview, curves, trained):
+        write_training(ALL, curves, without, matrix, folder, pages / f"{overview}.html", pages)
+
+    texts = {
+        PROGRESS: progress.markdown(),
+        PROTOCOL: protocol(matrix, [root / path for path in rows], root),
+    }
+    for name, text in texts.items():
+        write_text(pages / f"{name}.html", page(name, from_markdown(text)))
     return progress
-
-
-@dataclass(frozen=True)
-class _Maker:
-    matrix: Matrix
-    existing: Existing
-    target: Path
-    root: Path
-
-    def artifact(self, artifact: Any, folder: str, write: Callable[..., None]) -> Drawn:
-        def make(found: list[str], remark: str) -> None:
-            cells = as_frame(row for path in found for row in self.existing.rows[path])
-            stem = self.target / folder / artifact.name
-            write(artifact, cells, self.matrix, stem, remark)
-            files = sorted(stem.parent.glob(f"{artifact.name}.*"))
-            write_page(artifact, files, self._page(label(artifact)))
-
-        return self._attempt(artifact.heading, artifact.cells(self.matrix), make)
-
-    def claims(self) -> Drawn:
-        def make(found: list[str], remark: str) -> None:
-            stem = self.target / "claims" / "claims"
-            make_claims([self.root / path for path in found], self.matrix, stem, base="../")
-            text = without_links(stem.with_suffix(".html").read_text(encoding="utf-8"))
-            body = "<body>\n"
-            write_text(self._page(CLAIMS), text.replace(body, f"{body}<p>{remark}.</p>\n", 1))
-
-        return self._attempt(CLAIMS, claim_cells(self.matrix), make)
-
-    def training(self, keys: Keys) -> Drawn:
-        """The curves of finished models."""
-        cells = trained_cells(self.matrix)
-        fresh = (cell for cell in cells if keys.state(cell) is State.FRESH)
-        curves, left_out = read_curves(fresh, lambda cell: self.root / self.matrix.file(cell))
-        label, folder = training_overview(ALL), self.target / "training"
-        folder.mkdir(parents=True, exist_ok=True)
-        failure = ""
-        try:
-            page = self._page(label)
-            write_training(
-                ALL, curves, left_out, self.matrix, folder, page, page.parent, partial=True
-            )
-        except Exception as error:  # as of any other artifact
-            failure = f"{type(error).__name__}: {error}"
-        return Drawn(label, len(curves), len(cells), failure)
-
-    def page(self, name: str, markdown: str) -> None:
-        write_text(self._page(name), page(name, from_markdown(markdown)))
-
-    def _page(self, name: str) -> Path:
-        return self.target / "pages" / f"{name}.html"
-
-    def _attempt(
-        self, title: str, cells: Iterable[Cell], make: Callable[[list[str], str], None]
-    ) -> Drawn:
-        paths = [self.matrix.file(cell) for cell in cells]
-        found = [path for path in paths if path in self.existing.rows]
-        failure = ""
-        try:
-            make(found, f"Partial: {len(found)} of {len(paths)} cells")
-        except Exception as error:  # a builder's defect: said, and no reason to lose the rest
-            failure = f"{type(error).__name__}: {error}"
-        return Drawn(title, len(found), len(paths), failure)

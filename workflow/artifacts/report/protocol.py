@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rst_core.data.manifest import read_manifest
-from rst_core.storage import FileError, read_header
+from rst_core.storage import read_header
 from rst_core.vocabulary import Selection
 from workflow.config import Config
 from workflow.matrix import Matrix
@@ -33,40 +33,28 @@ def config_digest(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def read_made(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Provenance of the cells that exist; one that cannot be read says nothing."""
+def _provenance(files: Iterable[Path], read: Callable[[Path], Any]) -> list[dict[str, Any]]:
+    """Of those files that exist; one that cannot be read says nothing."""
     found = []
-    for path in paths:
+    for path in files:
         try:
-            record = json.loads(path.read_bytes())
-            found.append(dict(record["provenance"]))
+            found.append(dict(read(path)["provenance"]))
         except (OSError, ValueError, LookupError, TypeError):
             continue
     return found
 
 
-def read_models(matrix: Matrix, root: Path) -> list[dict[str, Any]]:
-    """Provenance of the models under all cells, as far as they are there and can be read."""
-    bases = (base for cell in matrix.all_cells() for base in matrix.made_of(cell))
-    found = []
-    for base in dict.fromkeys(matrix.loaded(bases)):
-        try:
-            header = read_header(root / matrix.file(base), "Model")
-            found.append(dict(header["provenance"]))
-        except (OSError, FileError, LookupError, TypeError):
-            continue
-    return found
-
-
-def protocol(matrix: Matrix, made: Sequence[dict[str, Any]], root: Path = Path()) -> str:
+def protocol(matrix: Matrix, cells: Iterable[Path], root: Path = Path()) -> str:
     """The page, as Markdown.
 
     Args:
         matrix: the config's.
-        made: provenance of the cells, see :func:`read_made`.
-        root: the folder that holds ``results``, where datasets' manifests are looked for.
+        cells: their files, from which code and machines are read.
+        root: the folder that holds ``results``, where manifests and models are looked for.
     """
     config = matrix.config
+    bases = (base for cell in matrix.all_cells() for base in matrix.made_of(cell))
+    models = [root / matrix.file(base) for base in dict.fromkeys(matrix.loaded(bases))]
     parts = [
         "## Protocol",
         _stand_ins(config),
@@ -86,7 +74,10 @@ def protocol(matrix: Matrix, made: Sequence[dict[str, Any]], root: Path = Path()
         "### Attacks",
         _attacks(config),
         "### Code and machines",
-        _made(made, read_models(matrix, root)),
+        _made(
+            _provenance(cells, lambda path: json.loads(path.read_bytes())),
+            _provenance(models, lambda path: read_header(path, "Model")),
+        ),
         f"Config digest (defaults filled in): `{config_digest(config)}`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -108,7 +99,8 @@ def _data(matrix: Matrix, root: Path) -> str:
     for role, name in config.roles.datasets.items():
         entry = config.datasets[name]
         images = entry.images
-        counts = _counts(root / matrix.manifest(name))
+        manifest = root / matrix.manifest(name)
+        counts = read_manifest(manifest).images if manifest.is_file() else {}
         stand_in = f"**stand-in for {entry.stand_in_for}**" if entry.stand_in_for else "itself"
         rows.append(
             [
@@ -126,37 +118,32 @@ def _data(matrix: Matrix, root: Path) -> str:
     return table([*header, "test images", "classes", "side"], rows)
 
 
-def _counts(manifest: Path) -> dict[str, int]:
-    return read_manifest(manifest).images if manifest.is_file() else {}
-
-
 def _networks(config: Config) -> str:
     rows = []
     for role, name in config.roles.networks.items():
-        entry = config.networks[name]
-        build = asdict(entry.build)
-        rows.append([role, f"{entry.label} (`{name}`)", *map(str, build.values())])
-    return table(["role", "played by", *asdict(entry.build)], rows)
+        build = asdict(config.networks[name].build)
+        rows.append([role, f"{config.networks[name].label} (`{name}`)", *build.values()])
+    return table(["role", "played by", *build], rows)
 
 
 def _training(config: Config) -> str:
     used = {config.datasets[name].training for name in config.roles.datasets.values()}
-    settings = {name: asdict(config.training[name]) for name in config.training if name in used}
-    keys = list(next(iter(settings.values())))
-    rows = [[key, *(_shown(s[key]) for s in settings.values())] for key in keys]
+    settings = {name: asdict(one) for name, one in config.training.items() if name in used}
+    values = zip(*(map(_shown, one.values()) for one in settings.values()), strict=True)
+    names = next(iter(settings.values()))
+    rows = [[name, *shown] for name, shown in zip(names, values, strict=True)]
     return table(["setting", *settings], rows)
 
 
 def _attacks(config: Config) -> str:
-    measured = [
+    measured = {
         entry.attack
         for e in config.experiments.values()
         for entry in (*e.evaluate, *e.transfer, *e.adaptive)
-    ]
+    }
     rows = []
-    for name in config.attacks:
+    for name, entry in config.attacks.items():
         if name in measured:
-            entry = config.attacks[name]
             described = entry.model_dump(mode="json", exclude={"label"}, exclude_defaults=True)
             told = ", ".join(f"{key} {_shown(value)}" for key, value in described.items())
             rows.append([f"{entry.label} (`{name}`)", told])
@@ -167,29 +154,25 @@ def _made(made: Sequence[dict[str, Any]], models: Sequence[dict[str, Any]]) -> s
     if not made:
         return "No cells yet."
     hours = sum(p.get("wall_seconds", 0) for p in made) / 3600
-    rows = [
-        [head, "; ".join(f"{value} ({n} cells)" for value, n in _tally(made, key))]
-        for head, key in (
-            ("git commit (`+changes`: edited since)", "revision"),
-            ("rst_core", "rst_core"),
-            ("torch", "torch"),
-            ("Python", "python"),
-            ("device", "device"),
-            ("CPU", "cpu"),
-            ("its instructions", "cpu_capability"),
-        )
-    ]
-    revisions = "; ".join(f"{value} ({n} models)" for value, n in _tally(models, "revision"))
-    rows.insert(1, ["git commit of the models", revisions or "not there any more"])
     times = sorted(p[key] for p in made for key in ("started", "finished") if key in p)
-    if times:
-        rows.append(["first start, last end", f"{times[0]}, {times[-1]}"])
-    rows.append(["time of all cells together", f"{hours:.2f} h, without search and training"])
+    rows = [
+        ["git commit (`+changes`: edited since)", _tally(made, "revision", "cells")],
+        ["git commit of the models", _tally(models, "revision", "models") or "not there any more"],
+        ["rst_core", _tally(made, "rst_core", "cells")],
+        ["torch", _tally(made, "torch", "cells")],
+        ["Python", _tally(made, "python", "cells")],
+        ["device", _tally(made, "device", "cells")],
+        ["CPU", _tally(made, "cpu", "cells")],
+        ["its instructions", _tally(made, "cpu_capability", "cells")],
+        *([["first start, last end", f"{times[0]}, {times[-1]}"]] if times else []),
+        ["time of all cells together", f"{hours:.2f} h, without search and training"],
+    ]
     return table(["what", f"in {len(made)} cells"], rows)
 
 
-def _tally(made: Sequence[dict[str, Any]], key: str) -> list[tuple[str, int]]:
-    return Counter(str(p.get(key, "unknown")) for p in made).most_common()
+def _tally(provenance: Sequence[dict[str, Any]], key: str, of: str) -> str:
+    counts = Counter(str(one.get(key, "unknown")) for one in provenance).most_common()
+    return "; ".join(f"{value} ({count} {of})" for value, count in counts)
 
 
 def _shown(value: object) -> str:

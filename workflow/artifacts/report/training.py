@@ -40,9 +40,8 @@ def write_training(
     folder: Path,
     target: Path,
     pages: Path,
-    partial: bool = False,
 ) -> None:
-    """Write figure, data and page of each experiment, and an overview.
+    """Write figure, data and page of each experiment that has a curve, and an overview.
 
     The pictures stand in a page for each experiment: a report shows its pages in frames, and
     Chromium shows none of more than 2 MB.
@@ -55,29 +54,28 @@ def write_training(
         folder: where figures and data go.
         target: the overview.
         pages: where pages go.
-        partial: whether models are still to be trained, which the figures then say.
     """
-    body = [f"<p><b>left out: {escape(sentence)}</b></p>" for sentence in left_out]
+    for where in (folder, pages):
+        where.mkdir(parents=True, exist_ok=True)
     lines = []
     for experiment in experiments(matrix, name):
-        cells = trained(matrix, experiment)
         data = training.build(experiment, curves, matrix)
-        count = data["cell"].nunique()
         marked = " (on stand-in data)" if data["data"].str.contains("stand-in for").any() else ""
-        lines.append(f"<li>{experiment}{marked}: {count} of {len(cells)} models</li>")
-        if partial and not count:
+        count = f"{data['cell'].nunique()} of {len(trained(matrix, experiment))} models"
+        lines.append(f"<li>{experiment}{marked}: {count}</li>")
+        if data.empty:
             continue
-        remark = f"Partial: {count} of {len(cells)} models" if partial else ""
         picture = folder / f"{experiment}.png"
-        style.save(training.draw(experiment, data, matrix, remark), picture, tight=False)
+        style.save(training.draw(experiment, data, matrix), picture, tight=False)
         write_text(picture.with_suffix(".csv"), data.to_csv(index=False))
         title = training_label(experiment)
         shown = (
             f"<h1>{title}{marked}</h1>\n"
             f'<div class="figure"><img style="{_WIDE}" src="{data_uri(picture)}" '
             f'alt="{title}"></div>\n'
-            f'<p class="files">{count} of {len(cells)} models; data: {folder / experiment}.csv</p>'
+            f'<p class="files">{count}; data: {picture.with_suffix(".csv")}</p>'
         )
         write_text(pages / f"{title}.html", page(title, shown))
-    body = [f"<h1>{training_overview(name)}</h1>", *body, "<ul>", *lines, "</ul>"]
+    problems = [f"<p><b>left out: {escape(sentence)}</b></p>" for sentence in left_out]
+    body = [f"<h1>{training_overview(name)}</h1>", *problems, "<ul>", *lines, "</ul>"]
     write_text(target, page(training_overview(name), "\n".join(body)))
