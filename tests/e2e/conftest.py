@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,19 @@ from typing import Any
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from tests.artifacts.made_up_cells import write_cell, write_dataset
 from tests.conftest import ROOT
 from tests.workflow.test_config import extended
 from workflow.config import read_config
 from workflow.matrix import Matrix
+
+
+def _experiment(**more: list[Any]) -> dict[str, list[Any]]:
+    axes = {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]}
+    return axes | more
+
 
 TINY: dict[str, Any] = {
     "seeds": [0],
@@ -50,30 +58,17 @@ TINY: dict[str, Any] = {
     },
     "attacks": {"pgd20": {"steps": 2}, "bandits_untiled": {"tiles": 8}},
     "transfer_targets": [0.2, 0.5],
-    "experiments": {"dense": {"networks": ["resnet18"], "datasets": ["cifar10"]}}
-    | {
-        name: {"networks": ["resnet18"], "datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]}
-        for name in ("existence", "transfer", "r2s")
-    }
-    # The other panels of Figure 1, played by the same tickets.
-    | {
-        name: {"datasets": ["cifar10"], "keep_ratios": [0.2, 0.5]} | only
-        for name, only in (
-            ("inits", {"inits": ["signed_kaiming_constant"]}),
-            ("patterns", {"patterns": ["element"]}),
-            ("methods", {"methods": ["pgd7"]}),
-        )
-    }
-    | {
-        name: {
-            "networks": ["resnet18"],
-            "datasets": ["cifar10"],
-            "keep_ratios": [0.2, 0.5],
-            "candidate_sets": [],
-            "adaptive": [],
-            "adaptive_transfer": [],
-        }
-        for name in ("r2s_stress", "r2s_stress_seeds")
+    "experiments": {
+        "dense": {"networks": ["resnet18"], "datasets": ["cifar10"]},
+        "existence": _experiment(),
+        "transfer": _experiment(),
+        "r2s": _experiment(),
+        # The other panels of Figure 1, played by the same tickets.
+        "inits": _experiment(inits=["signed_kaiming_constant"]),
+        "patterns": _experiment(patterns=["element"]),
+        "methods": _experiment(methods=["pgd7"]),
+        "r2s_stress": _experiment(candidate_sets=[], adaptive=[], adaptive_transfer=[]),
+        "r2s_stress_seeds": _experiment(candidate_sets=[], adaptive=[], adaptive_transfer=[]),
     },
 }
 CELLS = "results/cells/digits/tiny/signed_kaiming_constant-seed0"
@@ -84,6 +79,14 @@ FIGURES = ("results/figures/fig1.png", "results/figures/fig7.png")
 ARTIFACTS = ("results/tables/table3.csv", *FIGURES)
 #: Training curves of these two searches.
 TRAINING = "results/training/transfer"
+SLURM = ("--profile", "slurm")
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    """The tiny matrix with some of its keys changed."""
+    config = copy.deepcopy(TINY)
+    update_config(config, changes)
+    return config
 
 
 @dataclass(frozen=True)
@@ -106,18 +109,28 @@ class Project:
             check=False,
         )
 
-    def planned(self, *words: str) -> dict[str, int]:
-        """Jobs of a dry run, by rule; empty if there is nothing to do."""
+    def dry_run(self, *words: str) -> tuple[dict[str, int], str]:
+        """Jobs by rule, nothing if there is nothing to do, and all that was said."""
         found = self.run(*words, "--dry-run")
-        assert found.returncode == 0, found.stdout + found.stderr
-        assert len((found.stdout + found.stderr).splitlines()) <= 100, "a person reads it"
-        jobs = {}
-        for line in (found.stdout + found.stderr).splitlines():
-            name, _, count = line.rpartition(" ")
-            if count.isdigit() and " " not in name.strip():
-                jobs[name.strip()] = int(count)
+        said = found.stdout + found.stderr
+        assert found.returncode == 0, said
+        jobs = {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE)}
         jobs.pop("total", None)
+        return jobs, said
+
+    def planned(self, *words: str) -> dict[str, int]:
+        """Jobs of a dry run as a person reads it."""
+        jobs, said = self.dry_run(*words)
+        assert len(said.splitlines()) <= 100
         return jobs
+
+    def refuses(self, *words: str) -> str:
+        """What a run says that fails before any job."""
+        found = self.run(*words)
+        said = found.stdout + found.stderr
+        assert found.returncode != 0, said
+        assert "Traceback (most recent call last)" not in said
+        return said
 
     def files(self, pattern: str) -> set[str]:
         return {str(p.relative_to(self.folder)) for p in self.folder.glob(pattern) if p.is_file()}
@@ -155,25 +168,20 @@ def project(tmp_path) -> Project:
 def finished(tmp_path_factory) -> Project:
     """A copy in which ``ARTIFACTS`` and ``TRAINING`` are made. Tests that change it copy it.
 
-    One cell is made first and by itself; ``of_one_cell.json`` lists the files that this left, and
-    ``said.txt`` has what Snakemake said of all the others.
+    ``said.txt`` has what Snakemake said.
     The processes of pytest-xdist share the copy: whichever asks first makes it.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = folder / "of_one_cell.json"
-        if not (folder / ARTIFACTS[0]).is_file():
+        said = folder / "said.txt"
+        if not said.is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            project = copy_project(folder)
-            for targets in ([ONE_CELL], [*ARTIFACTS, TRAINING]):
-                found = project.run(*targets)
-                assert found.returncode == 0, found.stdout + found.stderr
-                if not made.exists():
-                    made.write_text(json.dumps(sorted(project.files("results/cells/**/*.*"))))
-            (folder / "said.txt").write_text(found.stdout + found.stderr)
+            found = copy_project(folder).run(*ARTIFACTS, TRAINING)
+            assert found.returncode == 0, found.stdout + found.stderr
+            said.write_text(found.stdout + found.stderr)
     return Project(folder)
 
 

@@ -9,21 +9,27 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import ARTIFACTS, ONE_CELL, Project, copy_project
+from tests.e2e.conftest import ARTIFACTS, CELLS, ONE_CELL, Project, copy_project
 
 pytestmark = pytest.mark.e2e
 
 
-def test_results_may_be_a_link_to_another_disk(changeable, tmp_path_factory):
-    disk = tmp_path_factory.mktemp("disk") / "results of mine"
-    shutil.move(changeable.folder / "results", disk)
-    (changeable.folder / "results").symlink_to(disk)
-    assert changeable.planned(*ARTIFACTS) == {}, "what was moved is as it was"
-    (disk / ONE_CELL.removeprefix("results/")).unlink()
-    found = changeable.run(ONE_CELL)
+def test_a_project_at_a_path_with_a_space_works_on_results_on_another_disk(finished, tmp_path):
+    project, disk = Project(tmp_path / "with a space"), tmp_path / "results of mine"
+    shutil.copytree(finished.folder, project.folder)
+    shutil.move(project.folder / "results", disk)
+    (project.folder / "results").symlink_to(disk)
+    assert project.planned(*ARTIFACTS) == {}, "what was moved is as it was"
+    attack = project.folder / ONE_CELL.replace("0.2", "0.5")
+    others = [attack, *project.folder.glob(f"{CELLS}/*/*/*.pt")]
+    before = [path.read_bytes() for path in others]
+    (project.folder / ONE_CELL).unlink()
+    found = project.run(ARTIFACTS[1], "--forceall")
     assert found.returncode == 0, found.stdout + found.stderr
     assert (disk / ONE_CELL.removeprefix("results/")).is_file()
-    assert (changeable.folder / "results").is_symlink()
+    assert (project.folder / "results").is_symlink()
+    assert len(before) == 7
+    assert [path.read_bytes() for path in others] == before, "finished cells are left alone"
 
 
 def test_with_directory_the_results_lie_there_made_by_the_projects_config(
@@ -39,27 +45,11 @@ def test_with_directory_the_results_lie_there_made_by_the_projects_config(
     assert not (project.folder / "results").exists()
 
 
-def test_a_project_whose_path_has_a_space_works_with_an_environment_elsewhere(finished, tmp_path):
-    folder = tmp_path / "with a space"
-    shutil.copytree(finished.folder, folder)
-    (folder / ONE_CELL).unlink()
-    found = Project(folder).run(*ARTIFACTS)
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert (folder / ONE_CELL).is_file()
-
-
-def test_an_environment_whose_path_has_a_space_is_refused_before_any_job(project):
+def test_an_environment_whose_path_has_a_space_is_refused_before_any_job(project, monkeypatch):
     environment = project.folder / "with a space"
     environment.symlink_to(sys.prefix)
-    command = [environment / "bin/python", "-m", "snakemake", *ARTIFACTS, "--cores", "1"]
-    ended = subprocess.run(
-        [*command, "--configfile", "tiny.yaml"],
-        cwd=project.folder, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    said = ended.stdout + ended.stderr
-    assert ended.returncode != 0
-    assert "whose path has a space" in said
-    assert "Traceback" not in said
+    monkeypatch.setattr(sys, "executable", str(environment / "bin/python"))
+    assert "whose path has a space" in project.refuses(*ARTIFACTS)
     assert not project.files("results/**/*")
 
 

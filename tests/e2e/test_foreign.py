@@ -1,7 +1,5 @@
 """Somebody else's checkpoints through the real Snakemake: no search, a table."""
 
-import copy
-
 import pandas as pd
 import pytest
 import torch
@@ -9,7 +7,7 @@ import torch
 import rst_core
 from rst_core.models.networks import prunable_weights
 from rst_core.vocabulary import Architecture, Pattern
-from tests.e2e.conftest import TINY, copy_project
+from tests.e2e.conftest import copy_project, tiny
 from tests.models.test_foreign import network, released_checkpoint
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -33,10 +31,7 @@ def checkpoint():
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     project = copy_project(tmp_path_factory.mktemp("project"))
-    delta = copy.deepcopy(TINY)
-    delta["networks"]["tiny"]["build"]["architecture"] = ARCHITECTURE.value
-    delta["attacks"] |= {"eot_pgd20": {"steps": 2}}
-    delta["foreign"] = {
+    foreign = {
         "dense": {
             "model": f"{NETWORK}/dense-adversarial-pgd7-eps8",
             "file": "theirs/dense.pt",
@@ -49,22 +44,28 @@ def project(tmp_path_factory):
     torch.save(model.state_dict(), folder / "dense.pt")
     for keep in ("0.2", "0.5"):
         released_checkpoint(folder / f"{keep}.pth", model, ARCHITECTURE, Pattern.ELEMENT)
-        delta["foreign"][f"ticket{keep[-1]}"] = {
+        foreign[f"ticket{keep[-1]}"] = {
             "model": f"{NETWORK}/rst-keep{keep}-element-pgd7-eps8",
             "file": f"theirs/{keep}.pth",
             "layout": "released",
         }
-    project.config(delta)
+    project.config(
+        tiny(
+            networks={"tiny": {"build": {"architecture": ARCHITECTURE.value}}},
+            attacks={"eot_pgd20": {"steps": 2}},
+            foreign=foreign,
+        )
+    )
     return project
 
 
 def test_attacks_transfer_rows_and_r2s_of_foreign_models_make_a_table(project, monkeypatch):
     table, cell = "results/tables/table3.csv", f"results/cells/{SET}"
-    planned = project.planned(table, cell)
-    assert planned["foreign"] == 3
-    assert not {"search", "train", "finetune"} & planned.keys()
-    done = project.run(table, cell, "--quiet", "all")
+    done = project.run(table, cell)
     assert done.returncode == 0, done.stderr
+    logs = project.files("results/logs/digits/**/*.log")
+    assert sum("/import_" in log for log in logs) == 3
+    assert not any(log.endswith(("search.log", "train.log")) for log in logs)
     shown = pd.read_csv(project.folder / table)
     images = rst_core.load_test_images(project.folder / "results/data/digits.json")
     theirs = checkpoint()
@@ -72,8 +73,6 @@ def test_attacks_transfer_rows_and_r2s_of_foreign_models_make_a_table(project, m
     made = shown[shown["mean"].notna() & (shown.measure == "natural")].set_index("series")
     assert set(made.index) == {"dense_adversarial", "r2s"}
     assert made.loc["dense_adversarial", "mean"] == pytest.approx(expected)
-    assert project.planned(table, cell) == {}
-
     monkeypatch.chdir(project.folder)
     dense = rst_core.load(f"{NETWORK}/dense-adversarial-pgd7-eps8")
     for name, weight in prunable_weights(dense).items():
@@ -86,21 +85,13 @@ def test_another_checkpoint_of_the_same_name_is_imported_again(project):
     before = file.read_bytes()
     released_checkpoint(file, model, ARCHITECTURE, Pattern.ELEMENT, seed=7)
     ticket = f"results/cells/{NETWORK}/rst-keep0.5-element-pgd7-eps8/best_val/ticket.pt"
-    again = project.run(ticket, "--dry-run")
-    assert "imported with sha256" in again.stderr
+    assert "imported with sha256" in project.dry_run(ticket)[1]
     file.unlink()
-    refused = project.run(ticket, "--dry-run")
-    assert refused.returncode != 0
-    assert "its file theirs/0.5.pth does not exist" in refused.stdout + refused.stderr
+    assert "its file theirs/0.5.pth does not exist" in project.refuses(ticket)
     file.write_bytes(before)
-    assert project.planned(ticket) == {}
+    assert project.planned("results/tables/table3.csv", f"results/cells/{SET}") == {}
 
 
 def test_a_model_that_is_neither_foreign_nor_made_here_is_refused(project):
-    for model in (
-        "dense-natural/best_val/weights.pt",
-        "rst-keep0.3-element-pgd7-eps8/best_val/ticket.pt",
-    ):
-        refused = project.run(f"results/cells/{NETWORK}/{model}", "--dry-run")
-        assert refused.returncode != 0
-        assert "holds foreign models only" in refused.stdout + refused.stderr
+    said = project.refuses(f"results/cells/{NETWORK}/dense-natural/best_val/weights.pt")
+    assert "holds foreign models only" in said

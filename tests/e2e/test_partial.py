@@ -6,16 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pandas as pd
 import pytest
 
+from rst_core.identity import Evaluation, TransferRow
 from rst_core.storage import write_text
 from tests.conftest import ROOT
-from tests.e2e.conftest import Project, demo_with_made_up_cells
-from tests.workflow.test_config import extended
-from workflow.artifacts.registry import TABLES
+from tests.e2e.conftest import SLURM, Project, demo_with_made_up_cells
+from tests.workflow.test_config import PAPER, extended
+from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
@@ -55,80 +55,63 @@ def stopped_snakemake(project: Project, target: str) -> Iterator[None]:
                 os.killpg(other.pid, signal.SIGKILL)
 
 
-@dataclass
-class Drawn:
-    """A complete table; then, of two of its cells, one gone and one damaged; partial results.
-
-    Attributes:
-        complete: files of the complete table, before.
-        cells: paths of the table's cells: the first was gone, the second damaged.
-        texts: what these two hold.
-        told: what ``partial`` said.
-        locks: of another Snakemake that worked all the while, before and after.
-    """
-
-    project: Project
-    complete: Contents
-    cells: list[str]
-    texts: list[str]
-    told: str
-    locks: tuple[Contents, Contents]
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Project:
+    return demo_with_made_up_cells(tmp_path_factory.mktemp("partial"))
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory) -> Drawn:
-    demo = demo_with_made_up_cells(tmp_path_factory.mktemp("partial"))
-    assert demo.run(TABLE).returncode == 0
-    complete = contents(demo, "results/demo/tables")
+def cells() -> list[str]:
+    """The table's."""
     matrix = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
-    cells = [matrix.file(cell) for cell in TABLES["table3"].cells(matrix)]
+    return [matrix.file(cell) for cell in TABLES["table3"].cells(matrix)]
+
+
+def test_the_demos_results_stand_for_nothing_in_the_papers_matrix(demo):
+    delta = (demo.folder / "tiny.yaml").read_text()
+    demo.config({"seeds": [0]})
+    jobs = demo.planned("results/figures/fig7.png", "results/tables/table3.csv", *SLURM)
+    (demo.folder / "tiny.yaml").write_text(delta)
+    assert {"data", "search", "attack", "transfer", "table", "figure"} <= jobs.keys()
+    matrix = Matrix(read_config(PAPER | {"seeds": [0]}))
+    shown = {c for a in (FIGURES["fig7"], TABLES["table3"]) for c in a.cells(matrix)}
+    assert jobs["transfer"] == sum(isinstance(cell, TransferRow) for cell in shown)
+    assert jobs["attack"] == sum(isinstance(cell, Evaluation) for cell in shown)
+
+
+def test_results_that_exist_are_shown_beside_another_snakemake_and_nothing_else_changes(
+    demo, cells
+):
+    """Of a complete table's cells, one is gone and one damaged."""
+    assert "1 of 1 jobs" in demo.run(TABLE).stderr
+    complete = contents(demo, "results/demo/tables")
     gone, damaged = (demo.folder / path for path in cells[:2])
     texts = [path.read_text() for path in (gone, damaged)]
     gone.unlink()
     write_text(damaged, '{"cell": ')
     with stopped_snakemake(demo, FIGURE):
-        before = contents(demo, ".snakemake/locks")
-        found = demo.run("partial", "--nolock")
-        assert found.returncode == 0, found.stdout + found.stderr
-        locks = before, contents(demo, ".snakemake/locks")
-    return Drawn(demo, complete, cells, texts, found.stderr, locks)
+        locks = contents(demo, ".snakemake/locks")
+        found = demo.run("partial", "cells_csv", "--nolock")
+        assert len(locks) == 2
+        assert contents(demo, ".snakemake/locks") == locks
+    assert (demo.folder / FIGURE).is_file(), "the other one ended well"
 
-
-def test_partial_results_say_what_is_left_out(drawn):
-    assert f"left out: {drawn.cells[1]} is stale: damaged" in drawn.told
-    assert "could not be drawn" not in drawn.told
-    count = len(drawn.cells)
-    curves = drawn.project.folder / "results/demo/partial/pages/Training overview of all.html"
-    assert "<li>existence: 0 of " in curves.read_text(), "cells without their models"
-    page = (drawn.project.folder / PAGE).read_text()
-    assert f"Partial: {count - 2} of {count} cells" in page
-
-
-def test_the_numbers_that_exist_are_in_cells_csv_and_none_is_computed_for_it(drawn):
-    demo = drawn.project
-    found = demo.run("cells_csv")
     assert found.returncode == 0, found.stdout + found.stderr
+    assert f"left out: {cells[1]} is stale: damaged" in found.stderr
+    assert "could not be drawn" not in found.stderr
+    curves = demo.folder / "results/demo/partial/pages/Training overview of all.html"
+    assert "<li>existence: 0 of " in curves.read_text(), "cells without their models"
+    page = (demo.folder / PAGE).read_text()
+    assert f"Partial: {len(cells) - 2} of {len(cells)} cells" in page
     rows = pd.read_csv(demo.folder / "results/demo/cells.csv")
     written = {f"results/demo/cells/{cell}" for cell in rows["cell"]}
-    assert set(drawn.cells[2:]) <= written
-    assert not written & set(drawn.cells[:2]), "one is gone, one damaged"
+    assert set(cells[2:]) <= written
+    assert not written & set(cells[:2])
     assert f"has the numbers of {len(written)} of " in found.stderr
-    assert demo.planned("cells_csv") == {"cells_csv": 1}
 
-
-def test_partial_results_are_made_whenever_asked_and_nothing_else_is(drawn):
-    demo = drawn.project
-    assert demo.planned("partial") == {"partial": 1}, "made again whenever asked"
-    gone, damaged = (demo.folder / path for path in drawn.cells[:2])
-    assert not gone.exists()
-    for path, text in zip((gone, damaged), drawn.texts, strict=True):
+    assert demo.planned("partial", "cells_csv") == {"partial": 1, "cells_csv": 1}
+    assert not gone.exists(), "none is computed for it"
+    for path, text in zip((gone, damaged), texts, strict=True):
         write_text(path, text)
     assert demo.planned(TABLE) == {}
-    assert contents(demo, "results/demo/tables") == drawn.complete
-
-
-def test_partial_results_while_another_snakemake_works_here(drawn):
-    before, after = drawn.locks
-    assert len(before) == 2
-    assert after == before
-    assert (drawn.project.folder / FIGURE).is_file(), "the other one ended well"
+    assert contents(demo, "results/demo/tables") == complete

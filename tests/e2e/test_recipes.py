@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import TINY, Project
+from tests.e2e.conftest import TINY, Project, tiny
 
 pytestmark = pytest.mark.e2e
 
@@ -64,28 +64,25 @@ def add_figure(artifacts: Path) -> None:
     )
 
 
-def add_dataset(delta: dict) -> None:
-    digits = copy.deepcopy(delta["datasets"]["digits"])
-    digits["images"] |= {"variant": "street"}
-    delta["datasets"]["street"] = digits | {"label": "Street", "stand_in_for": "SVHN"}
-    delta["roles"]["datasets"]["svhn"] = "street"
-
-
 def test_an_attack_an_init_a_dataset_and_a_figure_are_added_as_contributing_says(project: Project):
     add_attack(project.folder / "rst_core")
     add_init(project.folder / "rst_core")
     add_figure(project.folder / "workflow/artifacts")
-    delta = copy.deepcopy(TINY)
-    add_dataset(delta)
-    delta["training"]["tiny"] |= {"epochs": 1, "decay_epochs": []}
-    delta["attacks"]["signs"] = {"label": "signs", "method": "signs", "norm": "linf"}
+    street = copy.deepcopy(TINY["datasets"]["digits"]) | {"label": "Street", "stand_in_for": "SVHN"}
+    street["images"] |= {"variant": "street"}
     new = {"models": ["rst"], "datasets": ["svhn"], "keep_ratios": [0.5]}
-    delta["experiments"]["new"] = new | {"evaluate": [{"attack": "pgd20"}]}
-    delta["experiments"]["mine"] = new | {
-        "inits": ["orthogonal"],
-        "evaluate": [{"attack": "signs"}],
-    }
-    project.config(delta)
+    project.config(
+        tiny(
+            datasets={"street": street},
+            roles={"datasets": {"svhn": "street"}},
+            training={"tiny": {"epochs": 1, "decay_epochs": []}},
+            attacks={"signs": {"label": "signs", "method": "signs", "norm": "linf"}},
+            experiments={
+                "new": new | {"evaluate": [{"attack": "pgd20"}]},
+                "mine": new | {"inits": ["orthogonal"], "evaluate": [{"attack": "signs"}]},
+            },
+        )
+    )
     assert project.planned("results/figures/fig99.png")["figure"] == 1
     found = project.run("cells_mine")
     assert found.returncode == 0, found.stdout + found.stderr

@@ -9,6 +9,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.conftest import demo_with_made_up_cells
 from workflow.artifacts.claims.definitions import read_claims
@@ -20,14 +23,6 @@ SHOWN = ["claims", "protocol"]
 SHOWN += [f"results/demo/pages/{name}" for name in ("table3", "table4", "fig7", "fig12")]
 STYLE = ("--report-stylesheet", "workflow/report/style.css")  # as in the profiles
 SECONDS = 20
-
-
-def absent(what: str) -> None:
-    """Skip for want of a browser; CI installs one, so there its absence is a failure."""
-    reason = f"{what} is not installed; the report is looked at in Debian's chromium by selenium"
-    if os.environ.get("CI", "false").lower() not in ("", "0", "false"):
-        pytest.fail(f"{reason}, which CI must have")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +38,12 @@ def report(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser():
-    try:
-        from selenium import webdriver
-    except ImportError:
-        absent("selenium")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
-        absent("chromium" if driver else "chromedriver")
+        # CI installs them, so there their absence is a failure.
+        in_ci = os.environ.get("CI", "false").lower() not in ("", "0", "false")
+        absent = pytest.fail if in_ci else pytest.skip
+        absent("the report is looked at in Debian's chromium by chromedriver: one is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1500,1000"):
@@ -82,42 +76,36 @@ def opened(browser, report):
 
 
 def visible(browser, xpath):
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support import expected_conditions
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    condition = expected_conditions.visibility_of_element_located((By.XPATH, xpath))
+    condition = expected_conditions.visibility_of_element_located(("xpath", xpath))
     return WebDriverWait(browser, SECONDS).until(condition, f"nothing at {xpath}")
 
 
 def entries(browser) -> list[str]:
     """Titles in the list on the left."""
-    from selenium.webdriver.common.by import By
+    return [e.text for e in browser.find_elements("xpath", "//nav//tbody/tr/td[1]")]
 
-    return [e.text for e in browser.find_elements(By.XPATH, "//nav//tbody/tr/td[1]")]
+
+def search(browser, words: str, title: str) -> None:
+    """Search and wait for a page of that title."""
+    visible(browser, "//input[@placeholder='Search...']").send_keys(f"{words}\n")
+    visible(browser, f"//nav//td[contains(., '{title}')]")
+
+
+def category(browser, name: str) -> list[str]:
+    """Open a category of the menu on the left; titles of its pages."""
+    visible(browser, f"//nav//a[contains(., '{name}')]").click()
+    visible(browser, "//nav//tbody/tr")
+    return entries(browser)
 
 
 def show(browser, row: int) -> None:
     """Click the eye of a list's entry and go into the page that it shows."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    frames = browser.find_elements(By.TAG_NAME, "iframe")
+    frames = browser.find_elements("xpath", "//iframe")
     visible(browser, f"(//nav//tbody/tr)[{row + 1}]//a[1]").click()
     if frames:
-        WebDriverWait(browser, SECONDS).until(lambda b: _gone(frames[0]))
+        WebDriverWait(browser, SECONDS).until(expected_conditions.staleness_of(frames[0]))
     browser.switch_to.frame(visible(browser, "//iframe"))
     visible(browser, "//h1")
-
-
-def _gone(element) -> bool:
-    from selenium.common.exceptions import StaleElementReferenceException
-
-    try:
-        element.is_enabled()
-    except StaleElementReferenceException:
-        return True
-    return False
 
 
 def test_the_start_page_says_what_this_is_and_on_what_data(opened):
@@ -149,26 +137,8 @@ def test_the_start_page_has_the_verdicts_and_table_3(opened):
 
 @pytest.mark.parametrize("words", ["R2S", "Auto-Attack"])
 def test_a_search_finds_pages_by_words_of_their_titles(opened, words):
-    visible(opened, "//input[@placeholder='Search...']").send_keys(f"{words}\n")
-    visible(opened, "//nav//td[contains(., 'Table 4')]")
+    search(opened, words, "Table 4")
     assert all(words in title for title in entries(opened))
-
-
-def test_a_table_sorts_by_the_numbers_of_a_column(opened):
-    visible(opened, "//input[@placeholder='Search...']").send_keys("Table 3\n")
-    visible(opened, "//nav//td[contains(., 'Table 3')]")
-    show(opened, 0)
-    head = visible(opened, "//th[2]")
-
-    def shown():
-        texts = [cell.text for cell in opened.find_elements("xpath", "//tbody/tr/td[2]")]
-        return [float(t.split()[0]) for t in texts if t[:1].isdigit()]
-
-    assert len(shown()) >= 2
-    head.click()
-    assert shown() == sorted(shown(), reverse=True)
-    head.click()
-    assert shown() == sorted(shown())
 
 
 @pytest.fixture
@@ -191,8 +161,7 @@ def test_on_a_phone_menu_and_page_stand_one_above_the_other(phone, opened):
     assert menu["width"] == 390
     assert menu["y"] + menu["height"] <= head["y"]
     assert head["width"] > 300
-    visible(opened, "//nav//a[contains(., '2 Tables')]").click()
-    visible(opened, "//nav//tbody/tr")
+    category(opened, "2 Tables")
     assert wide() == 390
     show(opened, 0)
     assert wide() <= 390
@@ -204,10 +173,8 @@ def test_a_link_of_the_start_page_opens_its_category(opened):
     visible(opened, "//nav//td[contains(., 'Table 3')]")
 
 
-def test_a_search_finds_table_3_and_shows_it(opened):
-    search = visible(opened, "//input[@placeholder='Search...']")
-    search.send_keys("Table 3\n")
-    visible(opened, "//nav//td[contains(., 'Table 3')]")
+def test_a_search_finds_table_3_and_shows_it_sorted_by_the_numbers_of_a_column(opened):
+    search(opened, "Table 3", "Table 3")
     assert len(entries(opened)) == 1
     show(opened, 0)
     assert visible(opened, "//h1").text == "Table 3: R2S under PGD-20 (on stand-in data)"
@@ -215,12 +182,21 @@ def test_a_search_finds_table_3_and_shows_it(opened):
     assert "R2S" in table
     assert "stand-in for CIFAR-10" in table
     assert visible(opened, "//a[.='table3.csv']").get_attribute("href").startswith("data:text/csv")
+    head = visible(opened, "//th[2]")
+
+    def shown():
+        texts = [cell.text for cell in opened.find_elements("xpath", "//tbody/tr/td[2]")]
+        return [float(t.split()[0]) for t in texts if t[:1].isdigit()]
+
+    assert len(shown()) >= 2
+    head.click()
+    assert shown() == sorted(shown(), reverse=True)
+    head.click()
+    assert shown() == sorted(shown())
 
 
 def test_every_figure_is_a_picture_and_a_click_enlarges_it(opened):
-    visible(opened, "//nav//a[contains(., '3 Figures')]").click()
-    visible(opened, "//nav//tbody/tr")
-    titles = entries(opened)
+    titles = category(opened, "3 Figures")
     assert len(titles) >= 2
     # What is not in the paper has no number.
     papers = [title for title in titles if title.startswith("Figure")]
@@ -240,9 +216,7 @@ def test_every_figure_is_a_picture_and_a_click_enlarges_it(opened):
 
 
 def test_every_table_is_text_in_its_page(opened):
-    visible(opened, "//nav//a[contains(., '2 Tables')]").click()
-    visible(opened, "//nav//tbody/tr")
-    for row, title in enumerate(entries(opened)):
+    for row, title in enumerate(category(opened, "2 Tables")):
         show(opened, row)
         assert visible(opened, "//h1").text.split(":")[0].split(" (")[0] in title
         assert visible(opened, "//table").text
@@ -255,7 +229,7 @@ def test_every_table_is_text_in_its_page(opened):
 
 
 def test_the_claims_are_first_and_show(opened):
-    visible(opened, "//nav//a[contains(., '1 Claims')]").click()
+    category(opened, "1 Claims")
     show(opened, 0)
     text = visible(opened, "//body").text
     assert "Made on stand-ins" in text
@@ -264,7 +238,7 @@ def test_the_claims_are_first_and_show(opened):
 
 
 def test_the_protocol_names_code_data_and_device(opened):
-    visible(opened, "//nav//a[contains(., '4 Protocol')]").click()
+    category(opened, "4 Protocol")
     show(opened, 0)
     text = visible(opened, "//body").text
     for said in ("stand-in for CIFAR-10", "validation images", "git commit", "device", "digest"):

@@ -1,49 +1,36 @@
 """Results that are not what the config asks for are made again, whatever Snakemake remembers."""
 
-import copy
 import json
 import os
 import shutil
+import tarfile
+from collections import Counter
 
 import pytest
 from PIL import Image
 
-from rst_core.identity import Evaluation, TransferRow
+from rst_core.records import unpack_outcomes
+from tests.conftest import SHARED_DATA
 from tests.e2e.conftest import (
     ARTIFACTS,
     CELLS,
     ONE_CELL,
+    SLURM,
     TINY,
     TRAINING,
     Project,
     copy_project,
-    demo_with_made_up_cells,
+    tiny,
 )
-from tests.workflow.test_config import PAPER
-from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.config import read_config
-from workflow.matrix import Matrix
+from tests.slurm.demo import overlaps, provenances
 
 pytestmark = pytest.mark.e2e
 
 #: Everything that figures 1 and 7 and table 3 of the tiny matrix need.
 ALL = {"search": 2, "train": 1, "attack": 3, "transfer": 2, "table": 1, "figure": 2}
-
-
-def changed(key: str, value: object) -> dict:
-    delta = copy.deepcopy(TINY)
-    *parents, last = key.split(".")
-    place = delta
-    for part in parents:
-        place = place[part]
-    place[last] = value
-    return delta
-
-
-def plan(project: Project, *targets: str) -> str:
-    found = project.run(*targets, "--dry-run", "--quiet", "rules")
-    assert found.returncode == 0, found.stderr
-    return found.stdout + found.stderr
+FIGURE = ARTIFACTS[2]
+WORKSTATION = ("--profile", "workstation")
+OTHER_LR = {"tiny": {"lr": 0.05}}
 
 
 @pytest.fixture
@@ -54,161 +41,208 @@ def copied(finished, tmp_path) -> Project:
     return project
 
 
+def test_nothing_is_left_to_do(finished):
+    assert finished.planned(*ARTIFACTS, TRAINING, ONE_CELL) == {}
+
+
 def test_copied_and_touched_results_are_made_by_nobody_again(copied):
-    assert copied.planned(*ARTIFACTS) == {}
     for path in sorted(copied.folder.glob("results/**/*.*"), reverse=True):
         os.utime(path)
     assert copied.planned(*ARTIFACTS) == {}
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "reason"),
+    ("modules", "changes", "profile"),
     [
-        ("training.tiny.lr", 0.05, "4  searched with lr 0.1, the config says 0.05"),
-        (
-            "datasets.digits.images.validation_images",
-            800,
-            "searched with validation_images 900, the config says 800",
-        ),
-        ("datasets.digits.images.variant", "street", "searched with variant plain, the config"),
+        (("workflow/artifacts/style.py", "workflow/machine.py"), {}, SLURM),
+        (("rst_core/training/loop.py", "rst_core/measures/expected.py"), {}, WORKSTATION),
+        ((), {"networks": {"tiny": {"label": "renamed"}}, "training": {"svhn": {"lr": 0.02}}}, ()),
     ],
 )
-def test_copied_results_of_another_config_are_all_stale_and_it_says_why(copied, key, value, reason):
-    copied.config(changed(key, value))
-    assert copied.planned(*ARTIFACTS) == ALL
-    assert reason in plan(copied, *ARTIFACTS)
-    # Whatever is asked for, also where a manifest of the other images is there already.
-    planned = copied.planned("results/figures/fig7.png", TRAINING)
-    assert (planned["transfer"], planned["training_curves"]) == (2, 1)
+def test_other_code_names_and_settings_of_others_draw_all_again_and_compute_nothing(
+    changeable, modules, changes, profile
+):
+    # As git checkout does: sources newer than everything, in any order.
+    for path in changeable.folder.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts:
+            path.touch()
+    for age, path in enumerate(sorted((changeable.folder / "results").rglob("*.*"))):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    for module in modules:
+        with (changeable.folder / module).open("a") as file:
+            file.write("\n# edited\n")
+    changeable.config(tiny(**changes))
+    assert changeable.planned(*ARTIFACTS, *profile) == {"table": 1, "figure": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "words", "jobs"),
+    [
+        (
+            {"training": OTHER_LR},
+            "4  searched with lr 0.1, the config says 0.05",
+            (*ARTIFACTS, *SLURM),
+            ALL,
+        ),
+        (
+            {"datasets": {"digits": {"images": {"validation_images": 800}}}},
+            "searched with validation_images 900, the config says 800",
+            ARTIFACTS,
+            ALL,
+        ),
+        (
+            {"datasets": {"digits": {"images": {"variant": "street"}}}},
+            "searched with variant plain, the config",
+            (FIGURE, TRAINING),
+            {"search": 2, "transfer": 2, "figure": 1, "training_curves": 1},
+        ),
+    ],
+)
+def test_copied_results_of_another_config_are_all_stale_and_it_says_why(
+    copied, changes, reason, words, jobs
+):
+    copied.config(tiny(**changes))
+    planned, said = copied.dry_run(*words)
+    assert planned == jobs
+    assert reason in said
 
 
 def test_after_a_run_another_matrix_is_made_by_the_first_command_and_nothing_of_the_old(changeable):
-    figure = changeable.folder / "results/figures/fig7.csv"
-    before, other = figure.read_text(), changed("training.tiny.lr", 0.05)
-    other["attacks"]["pgd20"]["steps"] = 3
-    other["datasets"]["digits"]["images"] |= {"variant": "street", "validation_images": 800}
-    changeable.config(other)
+    """On a workstation with two GPUs, of which no two jobs have the same at once."""
+    folder = changeable.folder
+    figure = folder / FIGURE.replace("png", "csv")
+    before = figure.read_text()
+    images = {"variant": "street", "validation_images": 800}
+    other = {"datasets": {"digits": {"images": images}}, "attacks": {"pgd20": {"steps": 3}}}
+    changeable.config(tiny(training=OTHER_LR, **other))
     # The manifest alone, made first, hides nothing.
     assert changeable.run("results/data/digits.json").returncode == 0
-    assert changeable.planned(*ARTIFACTS) == ALL
-    found = changeable.run("results/figures/fig7.png")
+    found = changeable.run(FIGURE, *WORKSTATION, "--resources", "gpu=2")
     assert found.returncode == 0, found.stderr
     assert figure.read_text() != before
-    rows = [json.loads(path.read_text()) for path in changeable.folder.glob(f"{CELLS}/*/*/tran*")]
+    rows = [json.loads(path.read_text()) for path in folder.glob(f"{CELLS}/*/*/tran*")]
     assert [row["settings"]["attack"]["steps"] for row in rows] == [3, 3]
-    images = json.loads((changeable.folder / "results/data/digits.json").read_text())
-    assert {row["dataset_digest"] for row in rows} == {images["digest"]}
-    assert changeable.planned("results/figures/fig7.png") == {}
+    manifest = json.loads((folder / "results/data/digits.json").read_text())
+    assert {row["dataset_digest"] for row in rows} == {manifest["digest"]}
+    gpus = Counter(made["cuda_visible_devices"] for made in provenances(folder).values())
+    assert gpus.keys() == {"0", "1", None}
+    assert gpus["0"] + gpus["1"] == 4, "two searches and two rows"
+    assert not [line for line in overlaps(folder) if " were on GPU " in line]
+    assert changeable.planned(FIGURE) == {}
     # Back again, what was made in between is no more of the old matrix than the other way round.
     changeable.config(TINY)
-    assert changeable.planned("results/figures/fig7.png")["transfer"] == 2
+    assert changeable.planned(FIGURE) == {"search": 2, "transfer": 2, "figure": 1}
 
 
-def test_the_demos_results_stand_for_nothing_in_the_papers_matrix(tmp_path):
-    demo = demo_with_made_up_cells(tmp_path)
-    assert demo.planned("results/demo/figures/fig7.png") == {"figure": 1}
-    demo.config({"seeds": [0]})
-    jobs = demo.planned(
-        "results/figures/fig7.png", "results/tables/table3.csv", "--profile", "slurm"
-    )
-    assert {"data", "search", "attack", "transfer", "table", "figure"} <= jobs.keys()
-    matrix = Matrix(read_config(PAPER | {"seeds": [0]}))
-    shown = {c for a in (FIGURES["fig7"], TABLES["table3"]) for c in a.cells(matrix)}
-    assert jobs["transfer"] == sum(isinstance(cell, TransferRow) for cell in shown)
-    assert jobs["attack"] == sum(isinstance(cell, Evaluation) for cell in shown)
+def test_one_more_keep_ratio_searches_one_more_ticket(changeable):
+    changeable.config(tiny(experiments={"existence": {"keep_ratios": [0.1, 0.2, 0.5]}}))
+    jobs = changeable.planned("results/figures/fig1.png")
+    assert jobs == {"search": 1, "attack": 1, "figure": 1}
 
 
 def test_another_run_in_the_same_folder_shares_nothing(changeable):
-    changeable.config(changed("run", "other"))
+    changeable.config(tiny(run="other"))
     elsewhere = [path.replace("results/", "results/other/") for path in ARTIFACTS]
-    assert changeable.planned(*elsewhere) == ALL
-    assert "are stale" not in plan(changeable, *elsewhere)
-    changeable.config(TINY)
-    assert changeable.planned(*ARTIFACTS) == {}
+    jobs, said = changeable.dry_run(*elsewhere)
+    assert jobs == ALL
+    assert "are stale" not in said
 
 
-def test_a_damaged_cell_is_made_again_with_what_shows_it(changeable):
-    cell = changeable.folder / ONE_CELL
-    cell.write_text(cell.read_text().replace('"correct": ', '"correct": 9', 1))
-    assert changeable.planned(*ARTIFACTS) == {"attack": 1, "figure": 1}
-
-
-def test_artifacts_that_were_changed_by_hand_are_in_no_report_and_made_again(changeable):
-    for name in (
-        "tables/table3.csv",
-        "pages/fig7/Figure 7 - adversarial transferability between RSTs.html",
+def test_what_is_damaged_or_changed_by_hand_or_without_its_page_is_made_again(changeable):
+    results = changeable.folder / "results"
+    for path, old, new in (
+        (changeable.folder / ONE_CELL, '"correct": ', '"correct": 9'),
+        (results / "tables/table3.csv", "1", "2"),
     ):
-        path = changeable.folder / "results" / name
-        path.write_text(path.read_text().replace("1", "2"))
-    found = changeable.run("results/tables/table3.csv", "--report", "report.html")
-    assert found.returncode != 0
-    assert "stale and in no report: changed, or a file made with it was" in found.stderr
-    assert changeable.planned(*ARTIFACTS) == {"table": 1, "figure": 1}
-
-
-def test_a_figure_without_its_page_is_drawn_again(copied):
-    shutil.rmtree(copied.folder / "results/pages")
-    assert copied.planned("results/figures/fig7.png") == {"figure": 1}
+        path.write_text(path.read_text().replace(old, new, 1))
+    shutil.rmtree(results / "pages/fig7")
+    jobs, said = changeable.dry_run(*ARTIFACTS)
+    assert jobs == {"attack": 1, "table": 1, "figure": 2}
+    assert "changed, or a file made with it was, since it was drawn (results/pages/table3" in said
 
 
 def test_no_report_shows_a_stale_page(copied):
-    copied.config(changed("training.tiny.lr", 0.05))
-    found = copied.run("results/figures/fig7.png", "--report", "report.html")
-    assert found.returncode != 0
-    assert "stale and in no report: " in found.stdout + found.stderr
+    copied.config(tiny(training=OTHER_LR))
+    said = copied.refuses(FIGURE, "--report", "report.html")
+    assert "stale and in no report: " in said
     assert not (copied.folder / "report.html").exists()
 
 
-def test_changed_science_code_draws_everything_again_and_computes_nothing(changeable):
-    source = changeable.folder / "rst_core/measures/expected.py"
-    source.write_text(source.read_text() + "\n# another formula\n")
-    assert changeable.planned(*ARTIFACTS) == {"table": 1, "figure": 2}
+ON_IMAGES = CELLS.replace("results", "results/drawn") + "/rst-keep0.2-element-pgd7-eps8"
+IMAGES = {"train": 300, "test": 60}
+
+
+def draw(folder, shade: int) -> None:
+    for split, count in IMAGES.items():
+        for number in range(count):
+            path = folder / split / f"class{number % 10}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (number % 256, shade, 0)).save(path)
+
+
+def extract(archive, folder) -> None:
+    """Real images, as many."""
+    wanted = IMAGES.copy()
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            split = member.name.split("/")[0]
+            if member.isfile() and wanted.get(split, 0) > 0:
+                wanted[split] -= 1
+                tar.extract(member, folder, filter="data")
+            if not any(wanted.values()):
+                break
+
+
+def on_folder(path: str) -> dict:
+    images = {"source": "folder", "path": path, "image_size": 32, "flip": True}
+    return tiny(
+        run="drawn",
+        datasets={"digits": {"images": images | {"validation_images": 50}}},
+        training={"tiny": {"epochs": 1, "decay_epochs": []}},
+    )
 
 
 @pytest.fixture(scope="module")
 def on_images(tmp_path_factory) -> Project:
-    """One ticket and its attack on a folder of images."""
+    """One attack on a folder of images: real CIFAR images, if they are beside this checkout."""
     project = copy_project(tmp_path_factory.mktemp("images"))
-    draw(project, "images", 0)
-    project.config(image_config("images"))
-    found = project.run(ON_IMAGES)
+    archive = SHARED_DATA / "cifar10_lossless_6k.tar.xz"
+    if archive.is_file():
+        extract(archive, project.folder / "images")
+    else:
+        draw(project.folder / "images", 0)
+    project.config(on_folder("images"))
+    found = project.run(f"{ON_IMAGES}/best_val/pgd20-eps8.json")
     assert found.returncode == 0, found.stderr
     return project
 
 
-ON_IMAGES = CELLS.replace("results", "results/drawn") + (
-    "/rst-keep0.2-element-pgd7-eps8/best_val/pgd20-eps8.json"
-)
-
-
-def image_config(path: str) -> dict:
-    delta = copy.deepcopy(TINY) | {"run": "drawn"}
-    delta["datasets"]["digits"]["images"] |= {
-        "source": "folder", "path": path, "classes": 2, "validation_images": 4,
-    }  # fmt: skip
-    return delta
-
-
-def draw(project: Project, folder: str, shade: int) -> None:
-    for split in ("train", "test"):
-        for number in range(16):
-            path = project.folder / folder / split / "ab"[number % 2] / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (8, 8), (10 * number, shade, 0)).save(path)
+def test_one_cell_by_its_path_makes_that_cell_and_only_what_it_needs(on_images):
+    attack = f"{ON_IMAGES}/best_val/pgd20-eps8.json"
+    models = {f"{ON_IMAGES}/{selection}/ticket.pt" for selection in ("best_val", "last")}
+    made = {attack, f"{ON_IMAGES}/metrics.jsonl"} | models
+    assert on_images.files("results/**/cells/**/*.*") == made
+    record = json.loads((on_images.folder / attack).read_text())
+    assert len(unpack_outcomes(record["results"][0]["robust"])) == 60
+    assert record["settings"]["attack"]["steps"] == 2
+    manifest = json.loads((on_images.folder / "results/drawn/data/digits.json").read_text())
+    assert manifest["images"] == {"train": 250, "validation": 50, "test": 60}
 
 
 def test_other_images_make_everything_on_them_stale_and_touched_ones_nothing(on_images):
-    assert on_images.planned(ON_IMAGES) == {}
-    for path in on_images.folder.glob("images/**/*.png"):
+    attack, folder = f"{ON_IMAGES}/best_val/pgd20-eps8.json", on_images.folder
+    for path in folder.glob("images/**/*.png"):
         os.utime(path, (1, 1))
-    assert on_images.planned(ON_IMAGES) == {}
-    shutil.copytree(on_images.folder / "images", on_images.folder / "elsewhere")
-    on_images.config(image_config("elsewhere"))
-    assert on_images.planned(ON_IMAGES) == {}
-    draw(on_images, "others", 200)
-    on_images.config(image_config("others"))
-    assert on_images.planned(ON_IMAGES) == {"search": 1, "attack": 1}
-    assert "made on other images" in plan(on_images, ON_IMAGES)
-    draw(on_images, "images", 100)
-    on_images.config(image_config("images"))
-    assert on_images.planned(ON_IMAGES) == {"search": 1, "attack": 1}
+    assert on_images.planned(attack) == {}
+    shutil.copytree(folder / "images", folder / "elsewhere", copy_function=shutil.copy)
+    draw(folder / "others", 200)
+    Image.new("RGB", (32, 32), (100, 100, 0)).save(next(folder.glob("images/**/*.png")))
+    for path, jobs in (
+        ("elsewhere", {}),
+        ("others", {"search": 1, "attack": 1}),
+        ("images", {"search": 1, "attack": 1}),
+    ):
+        on_images.config(on_folder(path))
+        planned, said = on_images.dry_run(attack)
+        assert planned == jobs, path
+        assert ("made on other images" in said) == bool(jobs)

@@ -1,35 +1,16 @@
 """The real Snakemake on real images."""
 
-import copy
-import json
 import re
-import shutil
-import tarfile
 
 import pandas as pd
 import pytest
+import yaml
 
-from rst_core.records import unpack_outcomes
-from tests.conftest import ROOT, SHARED_DATA
-from tests.e2e.conftest import ARTIFACTS, CELLS, ONE_CELL, TINY, TRAINING
+from tests.e2e.conftest import CELLS, SLURM, TINY, TRAINING, tiny
 
 pytestmark = pytest.mark.e2e
 
 TICKET = "rst-keep0.2-element-pgd7-eps8"
-
-
-def test_one_cell_by_its_path_makes_that_cell_and_only_what_it_needs(finished):
-    assert set(json.loads((finished.folder / "of_one_cell.json").read_text())) == {
-        ONE_CELL,
-        f"{CELLS}/{TICKET}/best_val/ticket.pt",
-        f"{CELLS}/{TICKET}/last/ticket.pt",
-        f"{CELLS}/{TICKET}/metrics.jsonl",
-    }
-    record = json.loads((finished.folder / ONE_CELL).read_text())
-    outcomes = unpack_outcomes(record["results"][0]["robust"])
-    assert len(outcomes) == 360
-    assert record["settings"]["attack"]["steps"] == 2
-    assert finished.planned(ONE_CELL) == {}
 
 
 def test_a_run_says_a_short_line_a_job_with_its_numbers(finished):
@@ -84,94 +65,42 @@ def test_the_training_curves_are_those_beside_the_models(finished):
     assert (finished.folder / TRAINING / "transfer.png").is_file()
 
 
-def test_nothing_is_left_to_do_and_a_touched_file_changes_nothing(finished):
-    assert finished.planned(*ARTIFACTS, TRAINING) == {}
-    (finished.folder / CELLS / TICKET / "best_val" / "ticket.pt").touch()
-    assert finished.planned(*ARTIFACTS) == {}
-
-
-def test_changing_a_plot_never_retrains_anything(changeable):
-    style = changeable.folder / "workflow/artifacts/style.py"
-    style.write_text(style.read_text() + "\n# another look\n")
-    delta = copy.deepcopy(TINY)
-    delta["networks"]["tiny"]["label"] = "renamed"
-    changeable.config(delta)
-    jobs = changeable.planned(*ARTIFACTS)
-    assert jobs == {"table": 1, "figure": 2}
-
-
-def test_changing_an_attack_reruns_attacks_and_no_search(changeable):
-    delta = copy.deepcopy(TINY)
-    delta["attacks"]["pgd20"]["steps"] = 3
-    changeable.config(delta)
-    jobs = changeable.planned(*ARTIFACTS)
-    assert jobs["attack"] == 3
-    assert jobs["transfer"] == 2
-    assert not {"search", "train", "data"} & set(jobs)
-
-
-def test_changing_the_training_reruns_it_and_another_datasets_does_not(changeable):
-    delta = copy.deepcopy(TINY)
-    delta["training"]["svhn"] = {"lr": 0.02}
-    changeable.config(delta)
-    assert changeable.planned(*ARTIFACTS) == {"table": 1, "figure": 2}  # any change draws all
-    delta["training"]["tiny"]["lr"] = 0.05
-    changeable.config(delta)
-    jobs = changeable.planned(*ARTIFACTS)
-    assert (jobs["search"], jobs["train"]) == (2, 1)
-
-
-def test_one_more_keep_ratio_searches_one_more_ticket(changeable):
-    delta = copy.deepcopy(TINY)
-    delta["experiments"]["existence"]["keep_ratios"] = [0.1, 0.2, 0.5]
-    changeable.config(delta)
-    jobs = changeable.planned("results/figures/fig1.png")
-    assert jobs == {"search": 1, "attack": 1, "figure": 1}
-
-
 @pytest.mark.parametrize(
-    ("key", "value", "message"),
+    ("config", "words", "messages"),
     [
-        ("sedes", [0], "sedes is an unknown key; allowed is"),
         (
-            "experiments.transfer.keep_ratios",
-            [1.5],
-            "keep_ratios is 1.5; allowed is a number above 0, up to 1",
+            yaml.safe_dump(tiny(sedes=[0], experiments={"transfer": {"keep_ratios": [1.5]}})),
+            ["all_tables"],
+            [
+                "sedes is an unknown key; allowed is",
+                "keep_ratios is 1.5; allowed is a number above 0, up to 1",
+            ],
         ),
-        ("roles.networks.resnet18", "vgg", "roles.networks.resnet18 is 'vgg'; allowed is one of"),
         (
-            "datasets.digits.images",
-            {**TINY["datasets"]["digits"]["images"], "source": "folder", "path": "nowhere"},
-            "datasets.digits.images.path is 'nowhere', but 'nowhere/train' does not exist",
+            yaml.safe_dump(
+                tiny(datasets={"digits": {"images": {"source": "folder", "path": "nowhere"}}})
+            ),
+            ["all_tables"],
+            ["datasets.digits.images.path is 'nowhere', but 'nowhere/train' does not exist"],
+        ),
+        (f"{yaml.safe_dump(TINY)}seeds: [1]\n", ["all_tables"], ["tiny.yaml: seeds is in lines"]),
+        (
+            yaml.safe_dump(TINY),
+            ["all_tables", *SLURM, "--config", "machine=nowhere.yaml"],
+            ["machine is 'nowhere.yaml', which cannot be read"],
+        ),
+        (
+            yaml.safe_dump(TINY),
+            [f"{CELLS.replace('tiny', 'vgg')}/{TICKET}/best_val/ticket.pt", "--dry-run"],
+            ["'vgg' is not in networks"],
         ),
     ],
 )
-def test_bad_input_is_one_clear_sentence_before_any_job(project, key, value, message):
-    delta = copy.deepcopy(TINY)
-    *parents, last = key.split(".")
-    place = delta
-    for part in parents:
-        place = place[part]
-    place[last] = value
-    project.config(delta)
-    found = project.run("all_tables")
-    assert found.returncode != 0
-    assert message in found.stderr
-    assert "Traceback" not in found.stderr
+def test_bad_input_is_one_clear_sentence_each_before_any_job(project, config, words, messages):
+    (project.folder / "tiny.yaml").write_text(config)
+    said = project.refuses(*words)
+    assert all(message in said for message in messages)
     assert project.files("results/**/*.json") == set()
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        (f"{CELLS}/{TICKET}/best_val/pgd9-eps8.json", "'pgd9' is not in attacks"),
-        (f"{CELLS.replace('tiny', 'vgg')}/{TICKET}/best_val/ticket.pt", "'vgg' is not in networks"),
-    ],
-)
-def test_a_cell_that_cannot_be_made_says_why(project, target, message):
-    found = project.run(target, "--dry-run")
-    assert found.returncode != 0
-    assert message in found.stdout + found.stderr
 
 
 def test_the_whole_papers_matrix_plans_with_every_kind_of_cell(project):
@@ -181,49 +110,3 @@ def test_the_whole_papers_matrix_plans_with_every_kind_of_cell(project):
         assert jobs[kind] > 0, kind
     assert jobs["features"] > 0
     assert jobs["search"] > 1000
-
-
-def test_real_cifar_images_through_an_image_folder(project):
-    archive = SHARED_DATA / "cifar10_lossless_6k.tar.xz"
-    if not archive.is_file():
-        pytest.skip(f"no real CIFAR images beside this checkout ({archive.name})")
-    wanted = {"train": 300, "test": 60}
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            split = member.name.split("/")[0]
-            if member.isfile() and wanted.get(split, 0) > 0:
-                wanted[split] -= 1
-                tar.extract(member, project.folder / "data/cifar", filter="data")
-            if not any(wanted.values()):
-                break
-    delta = copy.deepcopy(TINY)
-    images = {"source": "folder", "path": "data/cifar", "image_size": 32, "flip": True}
-    delta["datasets"]["digits"]["images"] |= {**images, "validation_images": 50}
-    delta["training"]["tiny"] |= {"epochs": 1, "decay_epochs": []}
-    project.config(delta)
-    found = project.run(ONE_CELL)
-    assert found.returncode == 0, found.stderr
-    manifest = json.loads((project.folder / "results/data/digits.json").read_text())
-    assert manifest["images"] == {"train": 250, "validation": 50, "test": 60}
-    assert (
-        json.loads((project.folder / ONE_CELL).read_text())["results"][0]["robust"]["total"] == 60
-    )
-    # The same images from another place are the same cell.
-    shutil.move(project.folder / "data/cifar", project.folder / "moved")
-    delta["datasets"]["digits"]["images"]["path"] = "moved"
-    project.config(delta)
-    assert set(project.planned(ONE_CELL)) <= {"data"}
-
-
-def test_the_copy_is_the_project(project):
-    for name in ("Snakefile", "config.yaml"):
-        assert (project.folder / name).read_text() == (ROOT / name).read_text()
-
-
-def test_a_key_that_stands_twice_is_refused_before_any_job(project):
-    text = (project.folder / "tiny.yaml").read_text()
-    (project.folder / "tiny.yaml").write_text(f"{text}seeds: [1]\n")
-    found = project.run("all_tables")
-    assert found.returncode != 0
-    assert "tiny.yaml: seeds is in lines" in found.stderr
-    assert "Traceback" not in found.stderr

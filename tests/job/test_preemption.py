@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,17 +91,36 @@ def test_a_second_job_waits_and_takes_what_the_first_has_made(results, tmp_path)
     assert "epoch 1" not in said
 
 
-def test_a_second_job_takes_over_from_a_killed_one(results, tmp_path):
-    first = rst(tmp_path, "--epochs", "4")
-    read_until(first, "epoch 1,")
-    first.kill()
-    first.wait()
-    second = rst(tmp_path, "--epochs", "4")
+def test_a_second_job_takes_over_from_a_killed_one_and_makes_the_uninterrupted_ticket(
+    results, tmp_path
+):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    shutil.copy("data.json", whole)
+    # Epochs enough that even a starved test kills long before the end.
+    uninterrupted = rst(whole, "--epochs", "8")
+    said = uninterrupted.communicate()[1]
+    assert uninterrupted.returncode == 0, said
+    for epoch in (1, 2):
+        first = rst(tmp_path, "--epochs", "8")
+        read_until(first, f"epoch {epoch},")
+        first.kill()
+        first.wait()
+        assert not list((tmp_path / TICKET).rglob("ticket.pt"))
+    second = rst(tmp_path, "--epochs", "8")
     _, said = second.communicate()
     assert second.returncode == 0
     assert f"taken over from process {first.pid} on" in said
     assert "continuing after epoch" in said
     assert not list(tmp_path.rglob("checkpoints"))
+    assert not list(tmp_path.rglob("*.part"))
+    for selection in ("best_val", "last"):
+        one, other = (
+            load_tensors(folder / TICKET / selection / "ticket.pt", "Model")[1]
+            for folder in (whole, tmp_path)
+        )
+        assert torch.equal(one["masks"]["data"], other["masks"]["data"])
+        assert torch.equal(one["batch_norm"], other["batch_norm"])
 
 
 def test_a_waiting_job_ends_at_sigterm(results, tmp_path):
