@@ -24,8 +24,6 @@ def known_keys(matrix: Matrix, root: Path) -> Keys:
     return Keys(matrix, lambda name: IMAGES, root)
 
 
-
-
 @pytest.fixture
 def only_table_3(monkeypatch):
     """One artifact, no claims: what holds for it holds for all."""
