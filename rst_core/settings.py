@@ -177,7 +177,7 @@ class AttackSpec:
         for key in _METHOD_FIELDS:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
             if key not in applied:
-                require(value == default, key, value, f"nothing: {self.method} has no such thing")
+                _unused(key, value, default, f"{self.method} takes no {key}")
             elif key == "combine":
                 allowed = f"one of {', '.join(Combination)}: {self.method} needs it"
                 require(value is not None, key, value, allowed)
@@ -223,6 +223,14 @@ _NORMS: dict[AttackMethod, tuple[Norm, ...]] = {
     AttackMethod.AUTO_ATTACK_EXPECTED: (Norm.LINF,),
     AttackMethod.SQUARE: (Norm.LINF,),
 }
+
+
+def _unused(key: str, value: object, default: object, reason: str) -> None:
+    """Raise ``ValueError`` for a value that would be accepted and do nothing."""
+    if value != default:
+        found = list(value) if isinstance(value, tuple) else value
+        do = "give it empty" if isinstance(value, tuple) else "leave it out"
+        raise ValueError(f"{key} is {found!r}, but {reason}; {do}")
 
 
 def check_fits(spec: AttackSpec, image_size: int) -> None:
@@ -306,6 +314,13 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        step = self.schedule is Schedule.STEP
+        unused = "warmup_epochs" if step else "decay_epochs"
+        value = getattr(self, unused)
+        _unused(unused, value, type(value)(), f"schedule {self.schedule} takes no {unused}")
+        if not self.decay_epochs:
+            default = type(self).decay_factor
+            _unused("decay_factor", self.decay_factor, default, "there are no decay_epochs")
         require(
             all(e < self.epochs for e in self.decay_epochs)
             and list(self.decay_epochs) == sorted(set(self.decay_epochs)),
@@ -315,14 +330,6 @@ class TrainingSettings:
         )
         warmup = self.warmup_epochs
         require(warmup < self.epochs, "warmup_epochs", warmup, f"0 to {self.epochs - 1}")
-        # What a schedule does not have would be accepted and do nothing.
-        step = self.schedule is Schedule.STEP
-        unused = "warmup_epochs" if step else "decay_epochs"
-        value = getattr(self, unused)
-        require(not value, unused, value, f"nothing: schedule {self.schedule} has no such thing")
-        factor, default = self.decay_factor, type(self).decay_factor
-        allowed = f"nothing else than {default}: there are no decay_epochs"
-        require(bool(self.decay_epochs) or factor == default, "decay_factor", factor, allowed)
 
 
 def learning_rate(settings: TrainingSettings, epoch: int) -> float:

@@ -71,7 +71,20 @@ def test_cosine_falls_from_the_initial_rate_to_almost_zero_after_its_warm_up():
     ],
 )
 def test_a_bad_training_setting_names_key_value_and_what_is_allowed(change, key):
-    with pytest.raises(ValueError, match=rf"^{key} is .*; allowed is "):
+    with pytest.raises(ValueError, match=rf"^{key} is .*; (allowed is|leave it out|give it empty)"):
+        TrainingSettings(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"warmup_epochs": 5}, "is 5, but schedule step takes no warmup_epochs; leave it out"),
+        ({"schedule": Schedule.COSINE}, r"is \[80, 120\], but schedule cosine .*; give it empty"),
+        ({"decay_epochs": (), "decay_factor": 0.5}, "is 0.5, but there are no decay_epochs"),
+    ],
+)
+def test_a_training_setting_that_would_do_nothing_is_refused_with_the_reason(change, message):
+    with pytest.raises(ValueError, match=message):
         TrainingSettings(**change)
 
 
@@ -170,17 +183,17 @@ def test_flags_give_back_all_kinds_of_settings(settings):
         ("pgd", {"restarts": 2, "random_start": False}, "restarts is 2; allowed is 1 without rand"),
         ("eot", {"restarts": 2, "random_start": False}, "restarts is 2; allowed is 1 without rand"),
         ("bandits", {"step_size": 0.0}, "step_size is 0.0; allowed is a positive number"),
-        ("pgd", {"tiles": 4}, "tiles is 4; allowed is nothing: pgd has no such thing"),
+        ("pgd", {"tiles": 4}, "tiles is 4, but pgd takes no tiles; leave it out"),
         ("pgd", {"images": 0}, "images is 0; allowed is a number from 1 to 10,000,000"),
         ("cw_l2", {"eps": 0.5}, "eps is 0.5; allowed is none: cw_l2 has no ball"),
         ("cw_l2", {"constant": None}, "constant is None; allowed is a positive number"),
         ("cw_l2", {"norm": Norm.LINF}, "allowed is l2 for cw_l2"),
-        ("cw_inf", {"restarts": 2}, "restarts is 2; allowed is nothing: cw_inf has"),
-        ("cw_inf", {"stop_at_success": False}, "stop_at_success is False; allowed is nothing"),
-        ("auto_attack", {"steps": 5}, "steps is 5; allowed is nothing: auto_attack has"),
+        ("cw_inf", {"restarts": 2}, "restarts is 2, but cw_inf takes no restarts"),
+        ("cw_inf", {"stop_at_success": False}, "stop_at_success is False, but cw_inf takes no"),
+        ("auto_attack", {"steps": 5}, "steps is 5, but auto_attack takes no steps"),
         ("bandits", {"norm": Norm.L2}, "allowed is linf for bandits"),
         ("apgd", {"combine": None}, "combine is None; allowed is one of losses, logits"),
-        ("square", {"combine": "worst"}, "allowed is nothing: square has no such thing"),
+        ("square", {"combine": "worst"}, "but square takes no combine"),
         ("auto_attack_expected", {"norm": Norm.L2}, "allowed is linf for auto_attack_expected"),
         ("bandits", {"tiles": 0}, "tiles is 0; allowed is a number from 1 to 4,096"),
     ],

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -34,7 +36,6 @@ from rst_core.settings import (
 )
 from rst_core.vocabulary import (
     AttackMethod,
-    Combination,
     Init,
     Norm,
     Pattern,
@@ -157,12 +158,30 @@ class NetworkEntry(_Section):
     build: NetworkSettings = Field(description="architecture and width")
 
 
-def _like(name: str, default: Any = None) -> Any:
-    """A key that is a field of the attack's settings, with its help and range."""
-    return Field(default, **bounds(AttackSpec, name))
+def _like(name: str, **changed: Any) -> Any:
+    """A key that is a field of the attack's settings, with its help, range and default."""
+    given: dict[str, Any] = {"default": AttackSpec.__dataclass_fields__[name].default}
+    return Field(**given | bounds(AttackSpec, name) | changed)
 
 
-class AttackEntry(_Section):
+def _parameters() -> dict[str, Any]:
+    """The keys of an attack that are fields of its settings, with their type, help and range.
+
+    A cell gives the name, eps and seed; the step may be a fraction of eps.
+    """
+    own = {"name", "method", "norm", "eps", "step_size", "seed"}
+    types = get_type_hints(AttackSpec)
+    return {
+        setting.name: (types[setting.name], _like(setting.name))
+        for setting in fields(AttackSpec)
+        if setting.name not in own
+    }
+
+
+_Parameters = create_model("_Parameters", __base__=_Section, **_parameters())
+
+
+class AttackEntry(_Parameters):  # type: ignore[misc, valid-type]  # made of AttackSpec's fields
     """An attack: everything but eps and seed. The step is absolute, or a fraction of eps.
 
     A parameter that the method does not have is an error, as it is in
@@ -172,22 +191,10 @@ class AttackEntry(_Section):
     label: Label
     method: AttackMethod
     norm: Norm = Field(description="of eps, step_size and step_per_eps")
-    steps: int = _like("steps", 1)
-    step_size: float | None = _like("step_size")
+    step_size: float | None = _like("step_size", default=None)
     step_per_eps: Annotated[float, Field(**Range(SIZE.low, 10).bounds)] | None = Field(
         None, description="step as a fraction of eps"
     )
-    random_start: bool = _like("random_start", False)
-    restarts: int = _like("restarts", 1)
-    stop_at_success: bool = _like("stop_at_success", True)
-    images: int | None = _like("images")
-    learning_rate: float | None = _like("learning_rate")
-    search_steps: int | None = _like("search_steps")
-    constant: float | None = _like("constant")
-    probe: float | None = _like("probe")
-    exploration: float | None = _like("exploration")
-    tiles: int | None = _like("tiles")
-    combine: Combination | None = _like("combine")
 
     @model_validator(mode="after")
     def _complete(self) -> AttackEntry:

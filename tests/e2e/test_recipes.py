@@ -12,14 +12,15 @@ from tests.e2e.conftest import TINY, Project, tiny
 
 pytestmark = pytest.mark.e2e
 
-_ATTACK = '''"""Moves every pixel by eps in a random direction."""
+_ATTACK = '''"""Moves a share of the pixels by eps in a random direction."""
 
 import torch
 
 
-def signs(model, images, labels, spec, rng):
-    noise = torch.rand(images.shape, generator=rng).to(images.device) - 0.5
-    return (images + spec.eps / 255 * noise.sign()).clamp(0, 1)
+def noise(model, images, labels, spec, rng):
+    drawn = torch.rand(images.shape, generator=rng).to(images.device)
+    moved = (drawn < spec.share) * torch.where(drawn < spec.share / 2, -1, 1)
+    return (images + spec.eps / 255 * moved).clamp(0, 1)
 '''
 
 
@@ -31,16 +32,19 @@ def insert(file: Path, after: str, text: str) -> None:
 
 
 def add_attack(core: Path) -> None:
-    insert(core / "vocabulary.py", 'PGD = "pgd"', '    SIGNS = "signs"')
+    insert(core / "vocabulary.py", 'PGD = "pgd"', '    NOISE = "noise"')
+    settings = core / "settings.py"
+    share = 'option("noise: share of pixels that move", None, Range(0, 1))'
+    insert(settings, "None, IMAGES)", f"    share: float | None = {share}")
     insert(
-        core / "settings.py",
+        settings,
         "AttackMethod.PGD: _GRADIENT_STEPS,",
-        "    AttackMethod.SIGNS: frozenset(),",
+        '    AttackMethod.NOISE: frozenset({"share"}),',
     )
-    (core / "attacks/signs.py").write_text(_ATTACK)
+    (core / "attacks/noise.py").write_text(_ATTACK)
     registry = core / "attacks/__init__.py"
-    insert(registry, "AttackMethod.PGD: pgd,", "    AttackMethod.SIGNS: signs,")
-    insert(registry, "from torch import Tensor", "from rst_core.attacks.signs import signs")
+    insert(registry, "AttackMethod.PGD: pgd,", "    AttackMethod.NOISE: noise,")
+    insert(registry, "from torch import Tensor", "from rst_core.attacks.noise import noise")
 
 
 def add_init(core: Path) -> None:
@@ -76,16 +80,20 @@ def test_an_attack_an_init_a_dataset_and_a_figure_are_added_as_contributing_says
             datasets={"street": street},
             roles={"datasets": {"svhn": "street"}},
             training={"tiny": {"epochs": 1, "decay_epochs": []}},
-            attacks={"signs": {"label": "signs", "method": "signs", "norm": "linf"}},
+            attacks={"noise": {"label": "Noise", "method": "noise", "norm": "linf", "share": 0.5}},
             experiments={
                 "new": new | {"evaluate": [{"attack": "pgd20"}]},
-                "mine": new | {"inits": ["orthogonal"], "evaluate": [{"attack": "signs"}]},
+                "mine": new | {"inits": ["orthogonal"], "evaluate": [{"attack": "noise"}]},
+                "inits": {"inits": ["orthogonal"], "keep_ratios": [0.5]},
             },
         )
     )
     assert project.planned("results/figures/fig99.png")["figure"] == 1
-    found = project.run("cells_mine")
+    found = project.run("cells_mine", "results/figures/fig1.png")
     assert found.returncode == 0, found.stdout + found.stderr
-    (file,) = project.files("results/cells/street/tiny/orthogonal-seed0/**/signs-eps8.json")
-    axes = json.loads((project.folder / file).read_text())["axes"]
-    assert (axes["dataset"], axes["init"], axes["attack"]) == ("street", "orthogonal", "signs")
+    (file,) = project.files("results/cells/street/tiny/orthogonal-seed0/**/noise-eps8.json")
+    cell = json.loads((project.folder / file).read_text())
+    axes = cell["axes"]
+    assert (axes["dataset"], axes["init"], axes["attack"]) == ("street", "orthogonal", "noise")
+    assert cell["settings"]["attack"]["share"] == 0.5
+    assert "orthogonal" in (project.folder / "results/figures/fig1.csv").read_text()

@@ -98,7 +98,11 @@ def test_the_schema_is_up_to_date():
         ("datasets.cifar10.training", "imagenet9", "'imagenet9'; allowed is one of cifar, svhn"),
         ("attacks.pgd20.step_size", None, "exactly one of the two"),
         ("attacks.auto_attack.step_size", 2, "none of the two is allowed for auto_attack"),
-        ("attacks.auto_attack.steps", 3, "steps is 3; allowed is nothing: auto_attack has"),
+        (
+            "attacks.auto_attack.steps",
+            3,
+            "attacks.auto_attack.steps is 3, but auto_attack takes no steps",
+        ),
         ("attacks.bandits.tiles", None, "attacks.bandits.tiles is None; allowed is a positive"),
         ("experiments.attacks.evaluate", [{"attack": "cw_l2"}], "for cw_l2; allowed is 'none'"),
         (

@@ -61,6 +61,15 @@ LOOKS: dict[str, Look] = {
     "dense_adversarial": Look("0.25", "8", "adversarial dense"),
 }
 
+#: Of what has no look of its own, such as an initialisation that the paper does not have.
+_PLAIN = Look("black", "*", "")
+
+
+def look(word: str) -> Look:
+    """How a series is drawn: as :data:`LOOKS` says, or as a black star called by its own name."""
+    return LOOKS.get(word) or _PLAIN._replace(label=word.replace("_", " "))
+
+
 #: Width of the paper's text, in inches: pictures are drawn at the size they are printed at.
 TEXT_WIDTH = 5.5
 #: The smallest letters, in points.

@@ -140,11 +140,11 @@ def _of(data: pd.DataFrame, panel: Panel) -> pd.DataFrame:
 def _look(panel: Panel, series: Series, matrix: Matrix) -> style.Look:
     """By the network where a panel compares networks, else by the series."""
     if len(panel.networks) == 1:
-        return style.LOOKS[series.name]
+        return style.look(series.name)
     label = network_label(matrix, series.network)
     if series in panel.dense:
-        return style.LOOKS[series.name]._replace(label=f"{label} (dense)")
-    return style.LOOKS[series.network]._replace(label=f"RST @ {label}")
+        return style.look(series.name)._replace(label=f"{label} (dense)")
+    return style.look(series.network)._replace(label=f"RST @ {label}")
 
 
 def _dashes(panel: Panel, series: Series) -> str:

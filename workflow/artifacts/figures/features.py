@@ -35,7 +35,7 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     (panel,) = figure.panels
     picture, ax = plt.subplots(figsize=(3.2, 2.9), layout="constrained")
     for series in panel.series:
-        look = style.LOOKS[series.name]
+        look = style.look(series.name)
         rows = data[data["series"] == series.name].sort_values("noise_eps")
         x, y, spread = (rows[c].astype(float) for c in ("noise_eps", "mean", "spread"))
         ax.plot(x, y, marker=look.marker, color=look.colour, label=look.label)

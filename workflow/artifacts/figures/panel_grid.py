@@ -146,7 +146,7 @@ def _other_methods(figure: PanelFigure, matrix: Matrix) -> list[str]:
     """With what the models are searched and trained where it is not the paper's PGD-7 [4.1]."""
     series = (s for panel in figure.panels for s in (*panel.series, *panel.dense))
     methods = {s.searched(matrix) for s in series if s.method is None} - {SearchMethod.PGD7}
-    return [f"searched and trained with {style.LOOKS[m.value].label}" for m in sorted(methods)]
+    return [f"searched and trained with {style.look(m.value).label}" for m in sorted(methods)]
 
 
 def bands(data: pd.DataFrame) -> list[str]:

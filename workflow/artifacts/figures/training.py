@@ -132,7 +132,7 @@ def _title(kind: Kind, matrix: Matrix) -> str:
     """What a row is of, in a line; the paper's defaults are not said [4.1]."""
     usual = {"", Init.SIGNED_KAIMING_CONSTANT, Pattern.ELEMENT, SearchMethod.PGD7}
     words = [kind[axis] for axis in ("model", "init", "pattern", "method")]
-    parts = [style.LOOKS[str(word)].label for word in words if word not in usual]
+    parts = [style.look(str(word)).label for word in words if word not in usual]
     if kind["score_init"] == ScoreInit.WEIGHT_FAN:
         parts.append("scores by the weight's fan")
     if kind["pretrained_on"]:
@@ -171,8 +171,8 @@ def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
 def _hue(kind: Kind) -> str:
     """RSTs that differ from the paper's default have the colour of what they differ in."""
     axes = ("method", "pattern", "init") if kind["model"] == "rst" else ("model",)
-    colours = [style.LOOKS[str(kind[axis])].colour for axis in axes]
-    default = style.LOOKS["rst"].colour
+    colours = [style.look(str(kind[axis])).colour for axis in axes]
+    default = style.look("rst").colour
     return next((colour for colour in colours if colour != default), default)
 
 
