@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.tree import PAGE, line_of, tree
 
 
 def imported(path: Path) -> set[str]:
@@ -42,12 +43,11 @@ def test_the_package_imports_nothing_of_the_workflow():
         assert not {name for name in imported(path) if name.split(".")[0] == "workflow"}, path
 
 
-def test_every_module_and_rule_file_is_on_the_map():
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    files = [*modules("rst_core"), *modules("workflow"), *(ROOT / "workflow/rules").glob("*.smk")]
-    missing = {
-        str(path.relative_to(ROOT))
-        for path in files
-        if path.name not in ("__init__.py", "__main__.py") and f"`{path.name}`" not in text
-    }
-    assert not missing, "add a line for each to docs/architecture.md"
+def test_the_map_has_the_line_of_every_file():
+    assert tree() in PAGE.read_text(encoding="utf-8"), "run: .venv/bin/python -m tests.tree"
+
+
+def test_every_module_says_in_its_first_line_what_it_is():
+    for folder in ("rst_core", "workflow", "benchmarks", "measurements"):
+        for path in modules(folder):
+            assert line_of(path) or not path.read_text().strip(), path

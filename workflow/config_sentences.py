@@ -88,8 +88,8 @@ def _allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
         case {"maxLength": most}:
             least = ", not empty," if "minLength" in node else ""
             return f"{kind}{least} of at most {most} letters"
-    within = _range(node)
-    return f"{kind} {within}" if within else kind
+        case _:
+            return f"{kind} {_range(node)}".rstrip()
 
 
 def _range(node: dict[str, Any]) -> str:

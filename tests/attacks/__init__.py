@@ -1,0 +1,1 @@
+"""Attacks against closed answers on linear and tiny models."""

@@ -1,0 +1,1 @@
+"""The claims: statistics, verdicts, coverage, and worlds in which the truth is known."""

@@ -1,0 +1,1 @@
+"""Precision, determinism, several processes."""

@@ -1,0 +1,1 @@
+"""What must not change: tickets' bits, attacks' outcomes, artifacts' CSV, the paper's decisions."""

@@ -1,0 +1,1 @@
+"""Making one cell: command line, checkpoints, leases, signals."""

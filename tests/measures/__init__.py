@@ -1,0 +1,1 @@
+"""Evaluation, feature distance, R2S's expectation, suspicion."""

@@ -1,0 +1,1 @@
+"""Masks, networks, inits, model files, foreign checkpoints, R2S."""

@@ -1,0 +1,1 @@
+"""What targets cost, and how far they are."""

@@ -1,0 +1,1 @@
+"""A SLURM of its own, and what a cluster does to jobs: make test-slurm."""

@@ -1,0 +1,1 @@
+"""The training loop: steps against formulas, schedules, resuming."""

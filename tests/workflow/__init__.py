@@ -1,0 +1,1 @@
+"""Config, matrix, keys, machine, progress, failures, the executor."""

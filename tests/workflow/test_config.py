@@ -101,7 +101,7 @@ def test_the_schema_is_up_to_date():
         (
             "attacks.auto_attack.steps",
             3,
-            "attacks.auto_attack.steps is 3, but auto_attack takes no steps",
+            "steps is 3, but auto_attack takes no steps",
         ),
         ("attacks.bandits.tiles", None, "attacks.bandits.tiles is None; allowed is a positive"),
         ("experiments.attacks.evaluate", [{"attack": "cw_l2"}], "for cw_l2; allowed is 'none'"),

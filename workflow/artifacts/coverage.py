@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rst_core.identity import Cell
-from workflow.artifacts.artifact import Artifact, cells_of
+from workflow.artifacts.artifact import METHOD_AXES, Artifact, cells_of
 from workflow.config import Experiment, Measurement
 from workflow.matrix import Matrix
 
-#: Axes of which every artifact shows all values: it says nowhere which ones it chose.
-METHOD_AXES = ("inits", "patterns", "score_inits", "methods", "eps")
 #: What is measured on each model; may be empty. An attack has a value for each of its sizes.
 MEASURED = ("evaluate", "transfer", "adaptive", "adaptive_transfer", "feature_distance")
 AXES = ("models", "networks", "datasets", *METHOD_AXES, "keep_ratios", "candidate_sets", *MEASURED)

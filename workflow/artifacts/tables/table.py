@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from rst_core.forms import format_number
-from workflow.artifacts.artifact import Artifact, Part, narrowed
+from workflow.artifacts.artifact import METHOD_AXES, Artifact, Part, narrowed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.config import Experiment, Measurement
 from workflow.matrix import Matrix
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 #: Columns that count something, and are on no dataset.
 COUNTS = ("parameters_m", "network_parameters_m", "sparsity_percent")
 
-#: Axes of an experiment whose first value a block shows, unless it varies them.
-METHOD_AXES = ("inits", "eps", "patterns", "score_inits", "methods")
 #: Ways of attacking, which are columns.
 ATTACKS = ("evaluate", "transfer", "adaptive")
 
