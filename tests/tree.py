@@ -1,4 +1,4 @@
-"""A line on each file in docs/architecture.md, from its own first line: ``python -m tests.tree``."""
+"""A line on each file in docs/architecture.md, from the file itself: ``python -m tests.tree``."""
 
 from __future__ import annotations
 
