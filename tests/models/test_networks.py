@@ -2,14 +2,17 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from rst_core.models.networks import (
+    PreActBlock,
     build_classifier,
     classifier_weight_name,
     draw_weights,
     parameter_count,
     prunable_weights,
 )
+from rst_core.models.postact import PostActBlock
 from rst_core.settings import NetworkSettings
 from rst_core.vocabulary import Architecture, Init
 from tests.conftest import narrow_classifier
@@ -95,3 +98,74 @@ def test_normalisation_is_the_first_layer():
     images = torch.rand(2, 3, 8, 8)
     normalised = (images - 0.3) / 0.37
     assert torch.allclose(model(images), model.network(normalised), atol=1e-5)
+
+
+def normalised(x):
+    """Batch norm without affine parameters, in training."""
+    return (x - x.mean((0, 2, 3), True)) / (x.var((0, 2, 3), False, True) + 1e-5).sqrt()
+
+
+@pytest.mark.parametrize(("channels", "stride"), [(4, 1), (8, 1), (4, 2), (8, 2)])
+@pytest.mark.parametrize("block", [PreActBlock, PostActBlock])
+def test_a_block_is_the_formula_of_its_paper(block, channels, stride):
+    """He et al. 2016, whose projection sees the pre-activated input; and He et al. 2015."""
+    built = block(4, channels, stride).train()
+    x = torch.randn(5, 4, 6, 6) + 0.5
+    first, second = built.conv1.weight, built.conv2.weight
+    projects = stride != 1 or channels != 4
+    assert (built.shortcut is not None and len(list(built.shortcut.parameters())) == 1) == projects
+    if block is PreActBlock:
+        inner = F.relu(normalised(x))
+        skip = F.conv2d(inner, built.shortcut.weight, stride=stride) if projects else x
+        inner = F.conv2d(inner, first, stride=stride, padding=1)
+        expected = skip + F.conv2d(F.relu(normalised(inner)), second, padding=1)
+    else:
+        inner = F.relu(normalised(F.conv2d(x, first, stride=stride, padding=1)))
+        skip = x
+        if projects:
+            skip = normalised(F.conv2d(x, built.shortcut[0].weight, stride=stride))
+        expected = F.relu(normalised(F.conv2d(inner, second, padding=1)) + skip)
+    assert torch.allclose(built(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", list(Architecture))
+def test_running_statistics_after_a_step_are_a_tenth_of_the_batchs(architecture):
+    """PyTorch's default momentum of 0.1, which the released code has too."""
+    width = 1 / 16 if architecture.value.startswith(("preact", "postact", "wide")) else 1
+    model = of(architecture, width)
+    draw_weights(model, Init.KAIMING_NORMAL, 0)
+    seen = {}
+
+    def note(module, inputs, _):  # at once: torchvision's activations are in place
+        (x,) = inputs
+        seen[module] = x.mean((0, 2, 3)), x.var((0, 2, 3)), x[:, 0].numel()
+
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.register_forward_hook(note)
+    model.train()(torch.rand(4, 3, 32, 32))
+    assert len(norms) == len(seen)
+    for norm, (mean, variance, count) in seen.items():
+        assert not norm.affine
+        assert torch.allclose(norm.running_mean, 0.1 * mean, atol=1e-4)
+        if count > 4:
+            assert torch.allclose(norm.running_var, 0.9 + 0.1 * variance, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sides"),
+    [
+        (Architecture.PREACT_RESNET18, [32, 32, 16, 16, 8, 8, 4, 4]),
+        (Architecture.POSTACT_RESNET18, [32, 32, 16, 16, 8, 8, 4, 4]),
+        (Architecture.WIDE_RESNET34, [32] * 5 + [16] * 5 + [8] * 5),
+    ],
+)
+def test_stages_halve_the_image_where_the_papers_do(architecture, sides):
+    """He et al. 2016 and Zagoruyko and Komodakis 2016, Table 1; no parameter count says it."""
+    model = of(architecture, 1 / 16)
+    found = []
+    for module in model.modules():
+        if isinstance(module, PreActBlock | PostActBlock):
+            module.register_forward_hook(lambda _, inputs, out: found.append(out.shape[-1]))
+    model.eval()(torch.rand(1, 3, 32, 32))
+    assert found == sides

@@ -168,6 +168,48 @@ def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(run, few_digits
     assert "test_robust" not in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("selection", "attack", "chosen"),
+    [
+        (Selection.BEST_VAL, PGD7, 2),
+        (Selection.BEST_VAL, None, 4),
+        (Selection.BEST_TEST, PGD7, 3),
+        (Selection.BEST_TEST, None, 1),
+        (Selection.LAST, PGD7, 5),
+    ],
+)
+def test_the_first_of_the_best_epochs_is_kept_by_its_own_split_and_goal(
+    run, few_digits, monkeypatch, selection, attack, chosen
+):
+    """Robust accuracy where training is adversarial, else natural; equals do not replace it."""
+    told = {  # of epochs 1 to 5
+        "validation_robust": [20, 30, 25, 30, 10],
+        "validation_natural": [50, 40, 60, 70, 70],
+        "test_robust": [20, 21, 40, 40, 22],
+        "test_natural": [90, 80, 70, 60, 90],
+    }
+
+    def measure(trainee, images, of_run, split, name):
+        assert images is getattr(few_digits, split)
+        epoch = int(name.partition(" after epoch ")[2].split()[0])
+        return {key: of[epoch - 1] for key, of in told.items() if key.startswith(split)}
+
+    monkeypatch.setattr("rst_core.training.loop._measure", measure)
+    settings = dataclasses.replace(BRIEF, epochs=5)
+    run = dataclasses.replace(run, settings=settings, attack=attack, selections=(selection,))
+    states = []
+
+    class Remembering(InMemory):
+        def beat(self, progress, state, *, due=False):
+            super().beat(progress, state, due=due)
+            if due:
+                states.append(trainee.contents())
+
+    trainee = dense()
+    kept = train(trainee, few_digits, run, Remembering())
+    assert_equal(kept[selection], states[chosen - 1])
+
+
 def test_the_test_images_are_looked_at_only_for_the_papers_protocol(run, few_digits):
     poisoned = dataclasses.replace(few_digits, test=few_digits.test.first(0))
     train(search(), poisoned, run)
