@@ -1,6 +1,7 @@
 """The figures: the paper's panels and series, the right numbers in them, and pictures to read."""
 
 import itertools
+import math
 import re
 from functools import cache
 
@@ -17,6 +18,7 @@ from tests.workflow.test_config import PAPER, extended
 from workflow.artifacts import style
 from workflow.artifacts.figures import r2s_stress
 from workflow.artifacts.figures.panels import PanelFigure
+from workflow.artifacts.numbers.summary import paper_values
 from workflow.artifacts.registry import FIGURES as ALL
 from workflow.artifacts.registry import TABLES
 from workflow.config import read_config
@@ -520,6 +522,15 @@ def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
     assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is lost in the text
     assert "lost in the text" in [text.get_text() for text in paper.texts]
     assert {"43.9", "71.3"} < {text.get_text() for text in paper.texts}
+    known = paper_values("fig7")
+    ratios = sorted({column for _, column in known}, key=float)
+    drawn_of_paper = np.asarray(paper.collections[0].get_array(), float).reshape(8, 8)
+    for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
+        expected = known.get((made, judged), math.nan)
+        assert drawn_of_paper[i, j] == pytest.approx(expected, nan_ok=True)
+    assert [t.get_text() for t in paper.get_xticklabels()] == [
+        f"{100 * float(k):g}" for k in ratios
+    ]
     assert ours.collections[0].get_clim() == paper.collections[0].get_clim()
     assert len(named(drawn("fig13").axes)) == 2
 

@@ -450,6 +450,36 @@ def test_latex_is_whole(name, which, request):
         assert line.endswith(r"\\")
 
 
+@pytest.mark.parametrize("name", ["table3", "table6", "table7", "sec47"])
+def test_markdown_and_latex_have_every_number_at_its_place(name, paper):
+    """Cell by cell, after the labels of its row: no column and no row has moved."""
+    data = built(name, paper)
+    data = data.assign(mean=np.arange(len(data)) + 0.25, spread=0.5, flags="")
+    grid = shown(name, paper, data)
+
+    def cells(line, separator, end):
+        return [one.strip() for one in line.strip().removesuffix(end).split(separator)]
+
+    page = [line for line in markdown(grid, "T", "C").splitlines() if line.startswith("|")]
+    head, _, *rows = (cells(line.removeprefix("|"), "|", "|") for line in page)
+    source = latex(grid, name, "T", "C").split("\\midrule\n", 1)[1].split("\\bottomrule")[0]
+    lines = [
+        cells(x, " & ", r"\\") for x in source.splitlines() if not x.startswith((r"\m", r"\c"))
+    ]
+    stub = len(grid.stub)
+    assert [one.split(", ")[-1] for one in head[stub:]] == [
+        c[-1].replace("\n", " ") for c in grid.columns
+    ]
+    for labels, entries, row, line in zip(grid.rows, grid.entries, rows, lines, strict=True):
+        assert row[stub - 1] == labels[-1]
+        assert line[stub - 1] == tex(labels[-1])
+        for entry, shown_, set_ in zip(entries, row[stub:], line[stub:], strict=True):
+            ours, theirs = (entry.ours, entry.paper) if entry else ("", "")
+            assert shown_ == ours + (f" ({theirs})" if theirs else "")
+            both = rf"\shortstack{{{tex(ours)}\\({theirs})}}"
+            assert set_ == (both if theirs else tex(ours))
+
+
 def test_text_is_escaped_for_latex():
     assert tex(r"50% of a_b & \c") == r"50\% of a\_b \& \textbackslash{}c"
     assert tex("ε ± –†") == r"$\epsilon$ $\pm$ --$\dagger$"

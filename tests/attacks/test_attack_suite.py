@@ -172,7 +172,9 @@ def test_dropping_fallen_images_changes_no_outcome_of_bandits():
     assert torch.allclose(kept[1::2], dropped[1::2], atol=1e-6)
 
 
-@pytest.mark.parametrize("change", [{}, {"exploration": 0.5}, {"probe": 0.3, "learning_rate": 500.0}])
+@pytest.mark.parametrize(
+    "change", [{}, {"exploration": 0.5}, {"probe": 0.3, "learning_rate": 500.0}]
+)
 def test_a_step_of_the_prior_is_that_of_the_authors_code(change):
     """bandits-td, written out: two queries, a finite difference, exponentiated gradient."""
     model, images, labels = few_images()

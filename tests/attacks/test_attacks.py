@@ -224,6 +224,24 @@ def test_more_steps_restarts_and_eps_only_help_the_attacker(model, batch):
     assert survivors(steps=20, restarts=4) <= survivors(steps=20)
 
 
+def test_of_several_restarts_a_standing_image_gets_the_one_of_the_largest_loss(model, batch):
+    images, _ = batch
+    with torch.no_grad():
+        labels = model(images).argmax(1)
+    spec = dataclasses.replace(PGD, eps=1.0, steps=1, step_size=0.1, restarts=4)
+    found = run_attack(model, images, labels, spec, rng(6))
+    single, generator = dataclasses.replace(spec, restarts=1), rng(6)
+    tried = torch.stack([run_attack(model, images, labels, single, generator) for _ in range(4)])
+    with torch.no_grad():
+        logits = torch.stack([model(x) for x in tried])
+        losses = torch.stack([F.cross_entropy(one, labels, reduction="none") for one in logits])
+    standing = (logits.argmax(-1) == labels).all(0)
+    assert standing.sum() > 12
+    assert len(set(losses.argmax(0).tolist())) > 1
+    best = tried[losses.argmax(0), torch.arange(len(images))]
+    assert torch.allclose(found[standing], best[standing], atol=1e-6)
+
+
 def test_the_generator_determines_the_result(model, batch):
     images, labels = batch
     first = run_attack(model, images, labels, PGD, rng(7))

@@ -74,6 +74,8 @@ def test_inits_have_their_textbook_deviation(init, deviation):
     fan_in, fan_out = weight[0].numel(), weight[:, 0].numel()
     assert weight.std().item() == pytest.approx(deviation(fan_in, fan_out), rel=0.05)
     assert weight.mean().item() == pytest.approx(0, abs=0.01)
+    kurtosis = (weight / weight.std()).pow(4).mean().item()
+    assert kurtosis == pytest.approx(1.8 if init is Init.KAIMING_UNIFORM else 3, rel=0.1)
 
 
 def test_the_seed_determines_the_weights_and_datasets_share_all_but_the_head():

@@ -210,6 +210,44 @@ def test_the_first_of_the_best_epochs_is_kept_by_its_own_split_and_goal(
     assert_equal(kept[selection], states[chosen - 1])
 
 
+def test_steps_have_the_settings_rate_momentum_and_decay(run, few_digits, monkeypatch):
+    """What the optimiser had at each of three steps an epoch, not what a line says of it."""
+    seen = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):
+            (group,) = self.param_groups
+            seen.append(tuple(group[key] for key in ("lr", "momentum", "weight_decay")))
+            assert not group["nesterov"]
+            assert group["dampening"] == 0
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "SGD", Watched)
+    settings = dataclasses.replace(
+        BRIEF, epochs=4, lr=0.2, decay_epochs=(1, 3), momentum=0.7, weight_decay=1e-3
+    )
+    run = dataclasses.replace(run, attack=None, settings=settings)
+    train(dense(), few_digits, run)
+    rates = [rate for rate, *rest in seen if rest == [0.7, 1e-3]]
+    assert rates == pytest.approx([0.2] * 3 + [0.02] * 6 + [0.002] * 3)
+
+
+def test_every_epoch_and_every_seed_starts_its_attacks_elsewhere(run, few_digits, monkeypatch):
+    first_draws = []
+
+    def attack(model, images, labels, spec, rng, share):
+        first_draws.append(float(torch.rand((), generator=rng)))
+        return images
+
+    monkeypatch.setattr("rst_core.training.loop.pgd", attack)
+    monkeypatch.setattr("rst_core.training.loop._measure", lambda *_: {"validation_robust": 1.0})
+    for seed in (0, 1, 0):
+        train(dense(), few_digits, dataclasses.replace(run, seed=seed))
+    assert len(first_draws) == 3 * 9, "three steps in each of three epochs"
+    assert first_draws[:9] == first_draws[18:]
+    assert len(set(first_draws[:18])) == 18
+
+
 def test_the_test_images_are_looked_at_only_for_the_papers_protocol(run, few_digits):
     poisoned = dataclasses.replace(few_digits, test=few_digits.test.first(0))
     train(search(), poisoned, run)
