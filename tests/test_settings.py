@@ -39,6 +39,9 @@ def test_cosine_falls_from_the_initial_rate_to_almost_zero_after_its_warm_up():
     assert rates[5] == 0.256
     assert rates[5:] == sorted(rates[5:], reverse=True)
     assert 0 < rates[-1] < 0.001
+    no_warm_up = dataclasses.replace(settings, warmup_epochs=0)
+    shares = [learning_rate(no_warm_up, e) / 0.256 for e in (0, 25, 50, 75)]
+    assert shares == pytest.approx([1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,11 @@ def test_search_methods_are_the_papers():
     fgsm_rs = training_attack(SearchMethod.FGSM_RS, 4)
     assert (fgsm_rs.steps, fgsm_rs.step_size, fgsm_rs.random_start) == (1, 5, True)
     assert not any(training_attack(m, 8).stop_at_success for m in SearchMethod)
-    assert validation_attack(8, 20).step_size == 2
+    for eps, step in ((8, 2), (16, 4), (2, 0.5)):
+        chosen_by = validation_attack(eps, 20)
+        assert (chosen_by.eps, chosen_by.steps, chosen_by.step_size) == (eps, 20, step)
+        assert chosen_by.random_start
+    assert training_attack(SearchMethod.PGD7, 16).step_size == 2, "as in the released code"
 
 
 positive = st.floats(1e-3, 200, allow_nan=False)

@@ -1,6 +1,7 @@
 """The figures: the paper's panels and series, the right numbers in them, and pictures to read."""
 
 import itertools
+import math
 import re
 from functools import cache
 
@@ -15,6 +16,7 @@ from tests.artifacts.made_up import made_up
 from workflow.artifacts import style
 from workflow.artifacts.figures import r2s_stress
 from workflow.artifacts.figures.panels import PanelFigure
+from workflow.artifacts.numbers.summary import paper_values
 from workflow.artifacts.registry import FIGURES as ALL
 from workflow.artifacts.registry import TABLES
 from workflow.matrix import Matrix
@@ -133,6 +135,115 @@ def note(picture):
 def named(axes):
     """Axes of a picture by their titles; legends' have none."""
     return {ax.get_title(): ax for ax in axes if ax.get_title()}
+
+
+#: What each series is called in legends; the paper's words [4.1, 4.4 to 4.6, 5.1, 5.2, 6.3].
+WORDS = {
+    "rst": "RST",
+    "resnet18": "RST @ ResNet18",
+    "wideresnet32": "RST @ WideResNet32",
+    "signed_kaiming_constant": "signed Kaiming constant",
+    "kaiming_normal": "Kaiming normal",
+    "xavier_normal": "Xavier normal",
+    "kaiming_uniform": "Kaiming uniform",
+    "element": "element",
+    "row": "row",
+    "kernel": "kernel",
+    "channel": "channel",
+    "pgd7": "PGD-7",
+    "fgsm": "FGSM",
+    "fgsm_rs": "FGSM-RS",
+    "finetuned_inherited": "fine-tuned RST, inherited",
+    "finetuned_reinitialised": "fine-tuned RST, re-initialised",
+    "rtt_natural": "natural RTT",
+    "rtt_adversarial": "adversarial RTT",
+    "rtt_transferred": "transferred RTT",
+    "untrained": "random weights",
+    "dense_natural": "natural dense",
+    "dense_adversarial": "adversarial dense",
+}
+
+
+def test_a_legend_calls_things_what_they_are():
+    assert {name: look.label for name, look in style.LOOKS.items()} == WORDS
+
+
+@pytest.mark.parametrize("name", [*CURVES, "fig4"])
+def test_every_curve_is_its_series_and_its_legend_says_so(name, built, drawn):
+    """The line that the legend's words point to runs through the means of what they name."""
+    data, picture = built(name), drawn(name)
+    axes = named(picture.axes)
+    x = "noise_eps" if name == "fig4" else "keep_ratio"
+    legends = [ax.get_legend() for ax in picture.axes if ax.get_legend()]
+    handles = [handle for legend in legends for handle in legend.legend_handles]
+    for panel in FIGURES[name].panels:
+        start = f"({panel.letter})" if panel.letter else ""
+        for ax in (ax for title, ax in axes.items() if title.startswith(start)):
+            for series in panel.series:
+                compared = len(panel.networks) > 1
+                words = f"RST @ {WORDS[series.network][6:]}" if compared else WORDS[series.name]
+                (look,) = {
+                    (h.get_color(), h.get_marker()) for h in handles if h.get_label() == words
+                }
+                own = data[(data["panel"] == panel.letter) & (data["series"] == series.name)]
+                own = own[own["network_role"] == series.network].sort_values(x)
+                (line,) = [
+                    line for line in ax.get_lines()
+                    if (line.get_color(), line.get_marker()) == look and line.get_linestyle() == "-"
+                ]  # fmt: skip
+                assert list(line.get_xdata()) == pytest.approx(list(own[x]))
+                assert list(line.get_ydata()) == pytest.approx(list(own["mean"]))
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_axes_say_what_they_show_in_percent(name, built, drawn):
+    axes = named(drawn(name).axes)
+    for panel in FIGURES[name].panels:
+        start = f"({panel.letter})" if panel.letter else ""
+        shown = [ax for title, ax in axes.items() if title.startswith(start)]
+        assert {ax.get_xlabel() for ax in shown} == {"remaining ratio (%)"}
+        ylabels = {ax.get_ylabel() for ax in shown} - {""}
+        assert ylabels <= {f"{panel.measure} accuracy (%)"}
+        for ax in shown:
+            assert ax.get_xscale() == "log"
+            ticks, labels = ax.get_xticks(), [t.get_text() for t in ax.get_xticklabels()]
+            assert labels == [f"{100 * k:g}" for k in ticks]
+    first = next(iter(axes.values()))
+    assert first.get_ylabel() == f"{FIGURES[name].panels[0].measure} accuracy (%)"
+
+
+def test_the_distances_axes_are_noise_and_distance(drawn):
+    (ax,) = named(drawn("fig4").axes).values()
+    assert ax.get_xlabel() == "magnitude of the noise ε (1/255)"
+    assert ax.get_ylabel() == "normalised distance of features"
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "4", "8", "12", "16"]
+    assert ax.get_ylim()[0] == 0
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig12", "fig13"])
+def test_a_heatmaps_colours_rise_with_its_numbers_from_the_least_to_the_most(name, drawn):
+    for ax in named(drawn(name).axes).values():
+        (mesh,) = ax.collections
+        numbers = np.asarray(mesh.get_array(), float)
+        shown = numbers[~np.isnan(numbers)]
+        low, high = mesh.get_clim()
+        assert low <= shown.min()
+        assert shown.max() <= high
+        if name != "fig7":  # whose two matrices share one scale
+            assert (low, high) == pytest.approx((shown.min(), shown.max()))
+        dark, light = (np.mean(mesh.cmap(mesh.norm(number))[:3]) for number in (low, high))
+        assert dark < light
+        assert (mesh.colorbar.vmin, mesh.colorbar.vmax) == (low, high)
+        for text in ax.texts:
+            if (value := text.get_text()).replace(".", "").isdigit():
+                told = text.get_color() in ("white", "w")
+                assert told == (float(value) < (low + high) / 2), "dark cells have white numbers"
+        outlined = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in ax.patches]
+        assert all(box == (i, i, 1, 1) for box in outlined for i in [box[0]])
+    (scales,) = {ax.collections[0].get_clim() for ax in named(drawn("fig7").axes).values()}
+    both = np.concatenate([np.asarray(ax.collections[0].get_array(), float).ravel()
+                           for ax in named(drawn("fig7").axes).values()])  # fmt: skip
+    assert scales == pytest.approx((np.nanmin(both), np.nanmax(both)))
 
 
 def test_every_figure_of_the_paper_is_there():
@@ -448,6 +559,15 @@ def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
     assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is lost in the text
     assert "lost in the text" in [text.get_text() for text in paper.texts]
     assert {"43.9", "71.3"} < {text.get_text() for text in paper.texts}
+    known = paper_values("fig7")
+    ratios = sorted({column for _, column in known}, key=float)
+    drawn_of_paper = np.asarray(paper.collections[0].get_array(), float).reshape(8, 8)
+    for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
+        expected = known.get((made, judged), math.nan)
+        assert drawn_of_paper[i, j] == pytest.approx(expected, nan_ok=True)
+    assert [t.get_text() for t in paper.get_xticklabels()] == [
+        f"{100 * float(k):g}" for k in ratios
+    ]
     assert ours.collections[0].get_clim() == paper.collections[0].get_clim()
     assert len(named(drawn("fig13").axes)) == 2
 

@@ -18,6 +18,7 @@ from workflow.artifacts.numbers.models import Models
 from workflow.artifacts.numbers.summary import paper_values
 from workflow.artifacts.tables.entries import TABLES
 from workflow.artifacts.tables.grid import make_grid
+from workflow.artifacts.tables.headers import MODELS, Labels
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.artifacts.tables.layout import latex, markdown, tex
 from workflow.artifacts.tables.picture import picture
@@ -243,7 +244,108 @@ def test_the_matrix_of_the_config_is_shown_beside_the_papers_own(demo):
     assert by_row["RST@50%"][0].paper == ""
 
 
+# -- the words -----------------------------------------------------------------------------
+
+#: A row's or column's key, a header, and what stands under it; in the paper's words
+#: [3.2, 4.3 to 4.6, 5.1, 5.2, 5.5, 6.2, 6.3] where they are the paper's things.
+WORDS = [
+    ("adversarial_lottery_ticket", "model", "Adversarial lottery ticket [59]"),
+    ("dense_natural", "model", "Dense, naturally trained"),
+    ("dense", "model", "Dense"),
+    ("rst", "model", "RST"),
+    ("rst@0.05", "model", "RST@5%"),
+    ("finetuned_inherited", "model", "Fine-tuned RST, inherited"),
+    ("finetuned_reinitialised", "model", "Fine-tuned RST, re-initialised"),
+    ("rtt_natural", "model", "Natural RTT"),
+    ("rtt_adversarial", "model", "Adversarial RTT"),
+    ("rtt_transferred", "model", "Transferred RTT"),
+    ("r2s", "model", "R2S"),
+    ("rtt_adversarial_r2s", "model", "R2S on adversarial RTTs"),
+    ("dense", "series", "ResNet18 (Dense)"),
+    ("rst", "series", "RST @ ResNet18"),
+    ("rst@0.2/fgsm", "variant", "RST, FGSM"),
+    ("rst@0.2/fgsm_rs", "variant", "RST, FGSM-RS"),
+    ("rst@0.2/pgd7", "variant", "RST, PGD-7"),
+    ("rst@0.2/row/released", "variant", "RST, row, scores as released"),
+    ("rst@0.2/channel/weight_fan", "variant", "RST, channel, scores by the weight's fan"),
+    ("rst@0.2/eps12", "variant", "RST, ε = 12/255"),
+    ("rst@0.2/eps4", "trained_eps", "4/255"),
+    ("rst@0.05", "ratio", "0.05"),
+    ("rst@0.05", "percent", "5%"),
+    ("dense", "percent", "100%"),
+    ("r2s@0.03+0.1", "candidates", "3%, 10%"),
+    ("dense", "candidates", "Dense"),
+    ("cifar10/natural", "measure", "Natural Acc (%)"),
+    ("cifar10/robust", "measure", "PGD-20 Acc (%)"),
+    ("cifar10/robust", "accuracy", "Robust Acc (%)"),
+    ("cifar10/natural", "accuracy", "Natural Acc (%)"),
+    ("cifar10/cw_inf-eps8", "accuracy", "Robust Acc (%)"),
+    ("cifar10/cw_inf-eps8", "measure", "CW-Inf Acc (%)"),
+    ("cifar10/cw_inf-eps8", "attack", "CW-Inf"),
+    ("cifar10/auto_attack-eps12", "eps", "ε = 12/255"),
+    ("cifar10/pgd20_l2-eps1.71", "eps", "ε = 1.71"),
+    ("cifar10/cw_l2", "eps", "–"),
+    ("cifar100/robust", "dataset", "CIFAR-100"),
+    ("parameters_m", "accuracy", "# Parameter (M)"),
+    ("network_parameters_m", "measure", "# of Network (M)"),
+    ("sparsity_percent", "measure", "Sparsity (%)"),
+]
+
+
+@pytest.mark.parametrize(("key", "header", "words"), WORDS)
+def test_rows_and_columns_are_called_what_they_are(key, header, words, paper):
+    of_column = "/" in key.partition("@")[0] or key.endswith(("_m", "_percent"))
+    row = RowKey.parse("resnet18/rst" if of_column else f"resnet18/{key}")
+    column = ColumnKey.parse(key if of_column else "cifar10/robust")
+    labels = Labels(row, column, paper, (), frozenset({"resnet18"}))
+    assert labels.under((header,))[0] == (words,)
+
+
+def test_every_model_of_tables_has_words():
+    assert set(MODELS) == {key for key, header, _ in WORDS if header == "model"} - {"rst@0.05"}
+
+
 # -- the layout ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_picture_has_every_number_under_its_header_and_beside_its_labels(name, paper):
+    """Positions of texts against the grid: columns to the right, rows downwards."""
+    data = built(name, paper)
+    data = data.assign(mean=np.arange(len(data)) + 100.25, flags="", paper=np.arange(len(data)))
+    grid = shown(name, paper, data)
+    figure = picture(grid, "T", "N")
+    plt.close(figure)
+    at: dict[str, list] = {}
+    for text in figure.texts:
+        at.setdefault(text.get_text(), []).append(text.get_position())
+    columns: list[set[float]] = [set() for _ in grid.columns]
+    lines = []
+    for entries in grid.entries:
+        heights = set()
+        for column, entry in enumerate(entries):
+            if entry is not None:
+                ((x, y),) = at[entry.ours]
+                ((below, lower),) = at[f"({entry.paper})"]
+                assert (below, lower < y) == (x, True)
+                columns[column].add(x)
+                heights.add(y)
+                lowest = lower
+        (height,) = heights
+        lines.append((height, lowest))
+    across = [x for (x,) in columns]
+    assert across == sorted(across)
+    assert len(set(across)) == len(across)
+    for above, under in itertools.pairwise(lines):
+        assert above[1] > under[0], "each row is below the one before it"
+    for level in range(len(grid.columns[0])):
+        for label, first, last in grid.spans(level):
+            if label:
+                xs = [x for x, y in at[label] if across[first] - 1e-9 <= x <= across[last] + 1e-9]
+                assert xs
+                assert first != last or min(abs(x - across[first]) for x in xs) < 1e-9
+    for labels, (top, bottom) in zip(grid.rows, lines, strict=True):
+        assert any(x < across[0] and bottom <= y <= top for x, y in at[labels[-1]])
 
 
 def test_heads_are_grouped_and_ordered_as_in_the_paper(paper):
@@ -333,6 +435,36 @@ def test_latex_is_whole(name, which, request):
         spanned = sum(int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d+)\}", line))
         assert line.count(" & ") + 1 + spanned == columns
         assert line.endswith(r"\\")
+
+
+@pytest.mark.parametrize("name", ["table3", "table6", "table7", "sec47"])
+def test_markdown_and_latex_have_every_number_at_its_place(name, paper):
+    """Cell by cell, after the labels of its row: no column and no row has moved."""
+    data = built(name, paper)
+    data = data.assign(mean=np.arange(len(data)) + 0.25, spread=0.5, flags="")
+    grid = shown(name, paper, data)
+
+    def cells(line, separator, end):
+        return [one.strip() for one in line.strip().removesuffix(end).split(separator)]
+
+    page = [line for line in markdown(grid, "T", "C").splitlines() if line.startswith("|")]
+    head, _, *rows = (cells(line.removeprefix("|"), "|", "|") for line in page)
+    source = latex(grid, name, "T", "C").split("\\midrule\n", 1)[1].split("\\bottomrule")[0]
+    lines = [
+        cells(x, " & ", r"\\") for x in source.splitlines() if not x.startswith((r"\m", r"\c"))
+    ]
+    stub = len(grid.stub)
+    assert [one.split(", ")[-1] for one in head[stub:]] == [
+        c[-1].replace("\n", " ") for c in grid.columns
+    ]
+    for labels, entries, row, line in zip(grid.rows, grid.entries, rows, lines, strict=True):
+        assert row[stub - 1] == labels[-1]
+        assert line[stub - 1] == tex(labels[-1])
+        for entry, shown_, set_ in zip(entries, row[stub:], line[stub:], strict=True):
+            ours, theirs = (entry.ours, entry.paper) if entry else ("", "")
+            assert shown_ == ours + (f" ({theirs})" if theirs else "")
+            both = rf"\shortstack{{{tex(ours)}\\({theirs})}}"
+            assert set_ == (both if theirs else tex(ours))
 
 
 def test_text_is_escaped_for_latex():

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from rst_core.attacks import _ATTACKS, run_attack, run_counting
-from rst_core.attacks.bandits import bandits
+from rst_core.attacks.bandits import bandits, learn
 from rst_core.attacks.reference import draw_seed, isolated
 from rst_core.identity import Dense, Evaluation
 from rst_core.job.places import checkpoint_path
@@ -168,6 +169,30 @@ def test_dropping_fallen_images_changes_no_outcome_of_bandits():
     kept, _ = bandits(model, images, labels, spec, rng(9))
     dropped, _ = bandits(model, images, with_fallen, spec, rng(9))
     assert torch.allclose(kept[1::2], dropped[1::2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"exploration": 0.5}, {"probe": 0.3, "learning_rate": 500.0}]
+)
+def test_a_step_of_the_prior_is_that_of_the_authors_code(change):
+    """bandits-td, written out: two queries, a finite difference, exponentiated gradient."""
+    model, images, labels = few_images()
+    spec = AttackSpec(**{**vars(EXAMPLES[AttackMethod.BANDITS]), "learning_rate": 300.0, **change})
+    dual, noise = (torch.randn(10, 3, 4, 4, generator=rng(s)) for s in (3, 4))
+    with torch.no_grad():
+        found, _ = learn(model, images, labels, dual, noise, spec)
+        prior = dual.tanh()
+        move = spec.exploration * noise / (3 * 4 * 4) ** 0.5
+        losses = []
+        for side in (prior + move, prior - move):
+            wide = side.repeat_interleave(2, 2).repeat_interleave(2, 3)
+            query = images + spec.probe * wide / wide.flatten(1).norm(dim=1)[:, None, None, None]
+            losses.append(F.cross_entropy(model(query), labels, reduction="none"))
+    slope = (losses[0] - losses[1]) / (spec.probe * spec.exploration)
+    gain = spec.learning_rate * slope[:, None, None, None] * move
+    up, down = (1 + prior) / 2 * gain.exp(), (1 - prior) / 2 * (-gain).exp()
+    assert torch.allclose(found.tanh(), 2 * up / (up + down) - 1, atol=1e-3)
+    assert (found.tanh() - prior).abs().max() > 0.05
 
 
 def test_bandits_never_asks_for_a_gradient():

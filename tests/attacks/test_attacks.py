@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from rst_core.attacks import _ATTACKS, run_attack
 from rst_core.attacks.budget import BudgetError, excess, image_units
-from rst_core.attacks.gradient import input_gradient
+from rst_core.attacks.gradient import input_gradient, random_start
 from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
 from tests.conftest import narrow_classifier
@@ -150,6 +150,20 @@ def test_fgsm_is_one_full_step_and_fgsm_rs_stays_inside():
     assert delta.abs().max() <= 4 / 255 + 1e-6
 
 
+@pytest.mark.parametrize("norm", list(Norm))
+def test_a_random_start_is_uniform_in_the_ball(norm):
+    """Of the ball's volume a share u lies where L2 norms are below u^(1/d), moves below 2u - 1."""
+    images = torch.full((3000, 3, 2, 2), 0.5)
+    eps = 50.0 if norm is Norm.LINF else 0.2  # far from the walls of the box
+    spec = dataclasses.replace(PGD, norm=norm, eps=eps, step_size=eps)
+    moves = (random_start(images, spec, rng()) - images).flatten(1) / image_units(eps, norm)
+    shares = (moves + 1) / 2 if norm is Norm.LINF else moves.norm(dim=1, keepdim=True) ** 12
+    for share in shares.T:
+        ranks = torch.arange(1, 3001) / 3000
+        assert (share.sort().values - ranks).abs().max() < 0.04  # Kolmogorov and Smirnov's, p 1e-4
+    assert (moves.mean(0).abs() < 0.05).all(), "no direction is preferred"
+
+
 def test_more_steps_restarts_and_eps_only_help_the_attacker(model, batch):
     images, _ = batch
     with torch.no_grad():
@@ -165,3 +179,21 @@ def test_more_steps_restarts_and_eps_only_help_the_attacker(model, batch):
     assert survivors(steps=2, restarts=4) <= one
     assert survivors(steps=20) <= one
     assert survivors(steps=20, restarts=4) <= survivors(steps=20)
+
+
+def test_of_several_restarts_a_standing_image_gets_the_one_of_the_largest_loss(model, batch):
+    images, _ = batch
+    with torch.no_grad():
+        labels = model(images).argmax(1)
+    spec = dataclasses.replace(PGD, eps=1.0, steps=1, step_size=0.1, restarts=4)
+    found = run_attack(model, images, labels, spec, rng(6))
+    single, generator = dataclasses.replace(spec, restarts=1), rng(6)
+    tried = torch.stack([run_attack(model, images, labels, single, generator) for _ in range(4)])
+    with torch.no_grad():
+        logits = torch.stack([model(x) for x in tried])
+        losses = torch.stack([F.cross_entropy(one, labels, reduction="none") for one in logits])
+    standing = (logits.argmax(-1) == labels).all(0)
+    assert standing.sum() > 12
+    assert len(set(losses.argmax(0).tolist())) > 1
+    best = tried[losses.argmax(0), torch.arange(len(images))]
+    assert torch.allclose(found[standing], best[standing], atol=1e-6)

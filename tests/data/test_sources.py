@@ -3,6 +3,7 @@ import os
 import shutil
 import struct
 import zlib
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -138,6 +139,36 @@ def test_a_flip_mirrors_some_images_and_leaves_the_others():
     same = [torch.equal(a, b) for a, b in zip(flipped, images, strict=True)]
     assert all(m != s for m, s in zip(mirrored, same, strict=True))
     assert 16 < sum(mirrored) < 48
+
+
+@pytest.mark.parametrize(("padding", "flip"), [(2, False), (2, True), (0, True), (0, False)])
+def test_training_sees_every_shift_and_both_sides_and_nothing_else(padding, flip):
+    """All (2 x padding + 1)^2 windows of one image, mirrored too if flips are asked for."""
+    image = torch.arange(1, 3 * 5 * 5 + 1, dtype=torch.uint8).view(1, 3, 5, 5)
+    same = Images(image.repeat(1000, 1, 1, 1), torch.zeros(1000, dtype=torch.int64))
+    settings = dataclasses.replace(DIGITS, crop_padding=padding, flip=flip)
+    ((batch, _),) = same.training_batches(settings, 1000, 0, 0)
+    padded = torch.nn.functional.pad(image[0], (padding,) * 4)
+    steps = range(2 * padding + 1)
+    windows = [padded[:, i : i + 5, j : j + 5] for i in steps for j in steps]
+    windows += [window.flip(2) for window in windows] if flip else []
+    seen = Counter(tuple(shown.flatten().tolist()) for shown in (255 * batch).round().int())
+    assert set(seen) == {tuple(window.flatten().tolist()) for window in windows}
+    assert min(seen.values()) > 0.3 * 1000 / len(windows), "all are alike"
+
+
+def test_another_seed_or_epoch_augments_anew():
+    same = Images(torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(20, 3, 1, 1),
+                  torch.zeros(20, dtype=torch.int64))  # fmt: skip
+    settings = dataclasses.replace(DIGITS, crop_padding=2)
+    first, again, seed, epoch = (
+        torch.cat([x for x, _ in same.training_batches(settings, 10, *key)])
+        for key in ((0, 0), (0, 0), (1, 0), (0, 1))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, seed)
+    assert not torch.equal(first, epoch)
+    assert not torch.equal(first[:10], first[10:])
 
 
 def test_digits_are_those_that_scikit_learn_loads():

@@ -5,23 +5,28 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rst_core.attacks import run_attack
 from rst_core.attacks.gradient import input_gradient
-from rst_core.identity import TrainingCell
+from rst_core.data.images import Images
+from rst_core.identity import FeatureDistance, TrainingCell, Untrained
+from rst_core.job.cells import make
+from rst_core.job.recipe import FeaturesRecipe
 from rst_core.key import MadeOf
 from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
 from rst_core.measures.expected import expected_accuracy
-from rst_core.measures.features import feature_distances, last_convolution
+from rst_core.measures.features import estimate_batch_norm, feature_distances, last_convolution
 from rst_core.models.files import Head, batch_norm_statistics, load_model, model_path, save_model
 from rst_core.models.masks import top_k_mask
 from rst_core.models.networks import prunable_weights
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
+from rst_core.records import read_cell
 from rst_core.settings import validation_attack
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import AttackMethod, Origin, Pattern, Selection
 from tests.attacks.attack_examples import EXAMPLES
-from tests.conftest import DIGITS, NARROW, NETWORK, narrow_classifier, rst
+from tests.conftest import DIGITS, NARROW, NETWORK, manifest, narrow_classifier, rst
 
 PGD = validation_attack(8, 4)
 
@@ -93,6 +98,34 @@ def test_r2s_is_the_mean_of_its_matrix_and_needs_all_of_it():
     for bad in (np.ones((2, 3)), np.array([[1.0, np.nan], [1.0, 1.0]])):
         with pytest.raises(ValueError, match="complete square matrix"):
             expected_accuracy(bad)
+
+
+def starts_of_batches(seed, name="pgd4"):
+    """Where PGD starts on six equal images in batches of two: all have fallen, so it ends there."""
+    images = Images(
+        torch.full((6, 3, 4, 4), 128, dtype=torch.uint8), torch.ones(6, dtype=torch.int64)
+    )
+    found = []
+
+    def judge(x):
+        found.append(x - 128 / 255)
+        return torch.tensor([1.0, 0.0]).expand(len(x), 2)
+
+    def model(x):
+        return torch.stack([x.flatten(1).sum(1), -x.flatten(1).sum(1)], 1)
+
+    spec = dataclasses.replace(PGD, name=name, seed=seed)
+    attack_and_judge(model, {"judge": judge}, images, spec, batch_size=2)
+    return torch.cat(found)
+
+
+def test_every_image_of_every_batch_and_seed_and_attack_has_a_start_of_its_own():
+    starts = torch.cat([starts_of_batches(0), starts_of_batches(1), starts_of_batches(0, "other")])
+    assert torch.equal(starts[:6], starts_of_batches(0))
+    assert len({tuple(start.flatten().tolist()) for start in starts}) == 18
+    apart = (starts[:, None] - starts[None]).abs().flatten(2).mean(2)
+    apart += torch.eye(18)
+    assert apart.min() > 4 / 255, "independent starts are two thirds of eps apart on average"
 
 
 @pytest.fixture
@@ -180,6 +213,45 @@ def test_feature_distance_is_zero_without_noise_and_grows_with_it(tickets, few_d
     assert torch.equal(found[8.0], again[8.0])
     assert not tickets[0].network._forward_hooks
     assert not last_convolution(tickets[0])._forward_hooks
+
+
+def test_the_noise_is_uniform_on_both_sides_and_moves_features_by_its_share():
+    """Of features that are the image itself, it is |noise| / |image|; no walls of the box [5.2]."""
+    images = Images(torch.full((300, 3, 6, 6), 2, dtype=torch.uint8), torch.zeros(300).long())
+    model = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False))
+    model[0].weight.data = torch.eye(3)[:, :, None, None]
+    seen = []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    found = feature_distances(model, images, (4.0, 16.0), seed=3, batch_size=150)
+    for eps, at in ((4.0, 1), (16.0, 2)):
+        noise = torch.cat([seen[at] - seen[0], seen[at + 3] - seen[3]])
+        ranks = torch.linspace(0, 1, noise.numel())
+        shares = (noise.flatten().sort().values / (eps / 255) + 1) / 2
+        assert (shares - ranks).abs().max() < 0.02
+        expected = noise.flatten(1).norm(dim=1) / (2 / 255 * 108**0.5)
+        assert torch.allclose(found[eps], expected, rtol=1e-4)
+    first, second = seen[1] - seen[0], seen[4] - seen[3]
+    assert (first - second).abs().mean() > 1 / 255, "every batch has noise of its own"
+    again = feature_distances(model, images, (4.0,), seed=4, batch_size=150)
+    assert not torch.equal(again[4.0], found[4.0])
+
+
+def test_an_untrained_networks_norms_are_of_the_training_images(tmp_path, digits):
+    """Its cell has the distances of a network whose statistics are averages over their batches."""
+    cell = FeatureDistance(Untrained(NETWORK), None)
+    make(FeaturesRecipe(tmp_path, manifest(), cell, NARROW, (8.0,)))
+    (found,) = read_cell(tmp_path / cell.path)["results"]
+    model = narrow_classifier()
+    estimate_batch_norm(model, digits.train)
+    (distance,) = feature_distances(model, digits.test, (8.0,), seed=0).values()
+    assert found["mean"] == pytest.approx(distance.mean().item(), rel=1e-5)
+    assert found["deviation"] == pytest.approx(distance.std().item(), rel=1e-4)
+    normalise = model.network.blocks[0].bn1
+    shown = [
+        model.network.conv1((x - 0.3) / 0.37) for _, x, _ in digits.train.evaluation_batches(500)
+    ]
+    means = torch.stack([x.mean((0, 2, 3)) for x in shown])
+    assert torch.allclose(normalise.running_mean, means.mean(0), atol=1e-5)
 
 
 def test_the_last_convolution_is_no_shortcut(tickets):

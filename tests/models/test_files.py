@@ -183,6 +183,7 @@ def test_fine_tuning_starts_from_the_tickets_weights_or_from_new_ones(tmp_path, 
     if start is Start.REINITIALISED:
         weight = prunable_weights(model)["network.blocks.7.conv2.weight"]
         assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.1)
+        assert weight.abs().max() > 3 * weight.std(), "normal: neither uniform nor constant"
 
 
 def test_files_are_inert_and_damage_is_said(tmp_path):

@@ -171,6 +171,86 @@ def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(few_digits):
     assert "test_robust" not in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("selection", "attack", "chosen"),
+    [
+        (Selection.BEST_VAL, PGD7, 2),
+        (Selection.BEST_VAL, None, 4),
+        (Selection.BEST_TEST, PGD7, 3),
+        (Selection.BEST_TEST, None, 1),
+        (Selection.LAST, PGD7, 5),
+    ],
+)
+def test_the_first_of_the_best_epochs_is_kept_by_its_own_split_and_goal(
+    few_digits, monkeypatch, selection, attack, chosen
+):
+    """Robust accuracy where training is adversarial, else natural; equals do not replace it."""
+    told = {  # of epochs 1 to 5
+        "validation_robust": [20, 30, 25, 30, 10],
+        "validation_natural": [50, 40, 60, 70, 70],
+        "test_robust": [20, 21, 40, 40, 22],
+        "test_natural": [90, 80, 70, 60, 90],
+    }
+
+    def measure(trainee, images, of_run, split, name):
+        assert images is getattr(few_digits, split)
+        epoch = int(name.partition(" after epoch ")[2].split()[0])
+        return {key: of[epoch - 1] for key, of in told.items() if key.startswith(split)}
+
+    monkeypatch.setattr("rst_core.training.loop._measure", measure)
+    settings = dataclasses.replace(BRIEF, epochs=5)
+    run = dataclasses.replace(RUN, settings=settings, attack=attack, selections=(selection,))
+    states = []
+
+    class Remembering(InMemory):
+        def beat(self, progress, state, *, due=False):
+            super().beat(progress, state, due=due)
+            if due:
+                states.append(trainee.contents())
+
+    trainee = dense()
+    kept = train(trainee, few_digits, run, Remembering())
+    assert_equal(kept[selection], states[chosen - 1])
+
+
+def test_steps_have_the_settings_rate_momentum_and_decay(few_digits, monkeypatch):
+    """What the optimiser had at each of three steps an epoch, not what a line says of it."""
+    seen = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):
+            (group,) = self.param_groups
+            seen.append(tuple(group[key] for key in ("lr", "momentum", "weight_decay")))
+            assert not group["nesterov"]
+            assert group["dampening"] == 0
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "SGD", Watched)
+    settings = dataclasses.replace(
+        BRIEF, epochs=4, lr=0.2, decay_epochs=(1, 3), momentum=0.7, weight_decay=1e-3
+    )
+    run = dataclasses.replace(RUN, attack=None, settings=settings)
+    train(dense(), few_digits, run)
+    rates = [rate for rate, *rest in seen if rest == [0.7, 1e-3]]
+    assert rates == pytest.approx([0.2] * 3 + [0.02] * 6 + [0.002] * 3)
+
+
+def test_every_epoch_and_every_seed_starts_its_attacks_elsewhere(few_digits, monkeypatch):
+    first_draws = []
+
+    def attack(model, images, labels, spec, rng, share):
+        first_draws.append(float(torch.rand((), generator=rng)))
+        return images
+
+    monkeypatch.setattr("rst_core.training.loop.pgd", attack)
+    monkeypatch.setattr("rst_core.training.loop._measure", lambda *_: {"validation_robust": 1.0})
+    for seed in (0, 1, 0):
+        train(dense(), few_digits, dataclasses.replace(RUN, seed=seed))
+    assert len(first_draws) == 3 * 9, "three steps in each of three epochs"
+    assert first_draws[:9] == first_draws[18:]
+    assert len(set(first_draws[:18])) == 18
+
+
 def test_the_test_images_are_looked_at_only_for_the_papers_protocol(few_digits):
     poisoned = dataclasses.replace(few_digits, test=few_digits.test.first(0))
     train(search(), poisoned, RUN)
