@@ -83,9 +83,7 @@ class Artifact(ABC):
     def cells(self, matrix: Matrix, *, attacked: bool = False) -> list[Cell]:
         """The cells that it shows and no others, each once.
 
-        Args:
-            matrix: the config's.
-            attacked: only those whose accuracy under attack, or feature distance, is shown.
+        ``attacked``: only those whose accuracy under attack, or feature distance, is shown.
         """
         found: dict[Cell, None] = {}
         for part in self.parts(matrix):

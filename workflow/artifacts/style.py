@@ -159,12 +159,9 @@ def characters(figure: Figure) -> int:
 
 
 def save(figure: Figure, *paths: Path, tight: bool = True) -> None:
-    """Write a picture, each file whole or not at all; the suffix gives the format.
+    """Write a picture, each file whole or not at all, and close it; the suffix gives the format.
 
-    Args:
-        figure: is closed.
-        paths: its files.
-        tight: whether its size is to fit what is drawn, which costs drawing it once more.
+    ``tight`` fits its size to what is drawn, which costs drawing it once more.
     """
     if (layout := figure.get_layout_engine()) is not None:
         # Once for all files: left to savefig, it would be done twice for each.

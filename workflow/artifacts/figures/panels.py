@@ -53,12 +53,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Planned:
-    """A series on a dataset as far as the config has it.
-
-    Attributes:
-        series: which.
-        experiments: by name, narrowed to the series; at least one.
-    """
+    """A series on a dataset as far as the config has it: experiments narrowed to it, by name."""
 
     series: Series
     experiments: Mapping[str, Experiment]

@@ -107,14 +107,10 @@ def evaluated(models: Models, measure: Measure) -> Selector:
 def transferred(
     source: Models, models: Models, measure: Measure, targets: str = "tickets"
 ) -> Selector:
-    """Accuracy of models on images made against others of their network [6.1, E].
+    """Accuracy of models on images made against ``source``, of their network [6.1, E].
 
-    Args:
-        source: what the images were made against.
-        models: what is judged.
-        measure: the attack.
-        targets: the row's target group; under ``other_seeds`` a seed's value is the mean over
-            the images of all other seeds' sources.
+    Of the target group ``other_seeds`` a seed's value is the mean over the images of all other
+    seeds' sources.
     """
     where = measure.axes | {"kind": "TransferRow", "targets": targets, "source_model": source.kind}
     if source.keep_ratio is not None:
@@ -126,12 +122,8 @@ def transferred(
 def switched(members: Models, keep_ratios: tuple[float, ...], measure: Measure) -> Selector:
     """R2S: attacker and defender each draw uniformly from a candidate set [6.2, B].
 
-    Robust accuracy is the mean of the transfer matrix, natural accuracy the mean over the members.
-
-    Args:
-        members: the tickets; their keep ratio is ignored.
-        keep_ratios: the candidate set.
-        measure: the attack, if any.
+    Robust accuracy is the mean of the transfer matrix, natural accuracy the mean over the members,
+    whose own keep ratio is ignored.
     """
     where = measure.axes | {"keep_ratio": keep_ratios}
     shown = _of_set(members, keep_ratios, measure)

@@ -21,15 +21,7 @@ class Place:
     """A number, the labels of its row from left to right, and of its column from top to bottom.
 
     Two models may have one label, and two roles may be played by one network: rows and columns
-    are told apart by their ranks.
-
-    Attributes:
-        number: which number.
-        row: labels in the stub.
-        row_rank: what rows are ordered and told apart by.
-        column: labels above.
-        column_rank: what columns are ordered and told apart by.
-        group: a rule is drawn between rows of different groups.
+    are ordered and told apart by their ranks. A rule is drawn between rows of different groups.
     """
 
     number: Number
@@ -106,13 +98,9 @@ def make_grid(
     stub: tuple[str, ...],
     footnotes: Mapping[str, str],
 ) -> Grid:
-    """Set the numbers of ``data`` at their places.
+    """Set the numbers of ``data``, tidy rows in the order of ``places``, at their places.
 
-    Args:
-        data: tidy rows, in the order of ``places``.
-        places: where each number stands.
-        stub: headers over the rows' labels.
-        footnotes: a sentence for every code in ``flags``; an unknown code stands for itself.
+    ``footnotes`` has a sentence for the codes in ``flags``; an unknown code stands for itself.
     """
     rows = {place.row_rank: place for place in places}
     columns = {place.column_rank: place for place in places}

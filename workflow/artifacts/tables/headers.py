@@ -83,12 +83,7 @@ def _position(value: Any, order: list[Any]) -> int:
 class Labels:
     """What stands under each header of :data:`TITLES` for one number; a method a header.
 
-    Attributes:
-        row: key of the number's row.
-        column: key of its column.
-        matrix: the config's.
-        attacks: names of the table's attacks, in the paper's order.
-        networks: roles of the table's networks.
+    ``attacks`` are the names of all of the table's, in the paper's order; ``networks`` are roles.
     """
 
     row: RowKey
