@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from rst_core.axes import model_axes
 from rst_core.curves import METRICS, read_curve
+from rst_core.identity import parse_model
 from workflow import measured_page
 from workflow.artifacts.numbers.frame import read_cells
 from workflow.text import table
@@ -59,6 +61,26 @@ def accuracies(models: str) -> str:
     return table(heads, names)
 
 
+def curves(models: str) -> str:
+    """Accuracy on the images trained on, and on held-out ones under PGD, after some epochs."""
+    found = {path: read_curve(path) for path in sorted(CELLS.glob(f"{models}/**/{METRICS}"))}
+    last = max(len(curve) for curve in found.values())
+    shown = sorted({1, *range(5, last, 5), last})
+    rows = []
+    for path, curve in found.items():
+        axes = model_axes(parse_model(path.parent.relative_to(CELLS).as_posix()))
+        label = str(axes["model"]).replace("_", " ")
+        label += f" {axes['keep_ratio']:g}" if axes["keep_ratio"] else ""
+        values = [
+            f"{curve[n - 1].train_accuracy:.1f} / {curve[n - 1].validation_robust:.1f}"
+            if n <= len(curve)
+            else ""
+            for n in shown
+        ]
+        rows.append([label, *values])
+    return table(["model", *(f"epoch {n}" for n in shown)], rows)
+
+
 def transfer(models: str) -> str:
     """Transfer matrices, rows attacked and columns evaluated, and R2S as their mean."""
     frame = cells(models)
@@ -78,10 +100,15 @@ def adaptive(models: str) -> str:
     frame = cells(models)
     sets = frame[frame["candidates"].notna() & (frame["measure"] == "robust")]
     rows = [
-        [str(attack), str(candidates).replace("+", ", "), f"{group['value'].mean():.1f}"]
+        [
+            str(attack),
+            str(candidates).replace("+", ", "),
+            f"{group['value'].mean():.1f}",
+            f"{group['total'].iloc[0]:,.0f}",
+        ]
         for (attack, candidates), group in sets.groupby(["attack", "candidates"])
     ]
-    return table(["attack", "candidate set", "R2S, %"], rows)
+    return table(["attack", "candidate set", "R2S, %", "images"], rows)
 
 
 def features(models: str) -> str:
@@ -97,6 +124,7 @@ def features(models: str) -> str:
 
 _TABLES: dict[str, Callable[[str], str]] = {
     "accuracies": accuracies,
+    "curves": curves,
     "transfer": transfer,
     "adaptive": adaptive,
     "features": features,

@@ -1,5 +1,8 @@
 """The committed tables are those of the committed cells."""
 
+import pandas as pd
+
+from measurements.figures import draw
 from measurements.tables import DOCUMENT, cells, filled
 
 
@@ -33,3 +36,12 @@ def test_the_run_on_all_images_is_of_all_images_and_makes_sense():
     for _, group in frame.groupby("cell"):
         by = group.set_index("measure")["value"]
         assert 20 < by["robust"] < by["natural"]
+
+
+def test_figure_7_on_real_images_shows_poor_transfer(tmp_path):
+    """Drawn from the committed cells: each ticket is weakest against its own images [6.1]."""
+    draw(tmp_path / "fig7")
+    assert (tmp_path / "fig7.png").is_file()
+    matrix = pd.read_csv(tmp_path / "fig7.csv").pivot(index="row", columns="column", values="mean")
+    assert list(matrix.index) == list(matrix.columns) == [0.05, 0.1, 0.2]
+    assert list(matrix.idxmin()) == list(matrix.columns)
