@@ -7,6 +7,7 @@ it can be deleted in one place.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -40,8 +41,9 @@ def import_advertorch(module: str = "attacks") -> ModuleType:
 
 
 def import_autoattack(module: str = "autoattack") -> ModuleType:
-    """Import a module of the official Auto-Attack."""
-    return _import("pyautoattack", module)
+    """Import a module of the official Auto-Attack: the authors' repository, or PyPI's package."""
+    package = "autoattack" if importlib.util.find_spec("autoattack") else "pyautoattack"
+    return _import(package, module)
 
 
 def _import(package: str, module: str) -> ModuleType:
