@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from rst_core.data.images import Images, Splits
 from rst_core.data.manifest import Manifest
@@ -23,6 +24,10 @@ from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
 
 torch.set_num_threads(1)
+
+# An example that takes long on a busy machine is no failure.
+settings.register_profile("rst", deadline=None)
+settings.load_profile("rst")
 
 # Under nohup, or in the background of a script, these are ignored, and what tests start would
 # inherit that: some wait for what such a signal ends.

@@ -32,7 +32,7 @@ def batch():
     return images, torch.randint(0, 10, (24,), generator=rng(2))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     norm=st.sampled_from(Norm),
     eps=st.sampled_from([0.0, 0.5, 2.0, 8.0, 64.0, 255.0]),
