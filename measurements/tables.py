@@ -16,7 +16,7 @@ import pandas as pd
 
 from rst_core.axes import model_axes
 from rst_core.curves import METRICS, read_curve
-from rst_core.identity import parse_model
+from rst_core.identity import Model, parse_model
 from workflow import measured_page
 from workflow.artifacts.numbers.frame import read_cells
 from workflow.text import table
@@ -61,6 +61,12 @@ def accuracies(models: str) -> str:
     return table(heads, names)
 
 
+def _label(model: Model) -> str:
+    axes = model_axes(model)
+    ratio = f" {axes['keep_ratio']:g}" if axes["keep_ratio"] else ""
+    return str(axes["model"]).replace("_", " ") + ratio
+
+
 def curves(models: str) -> str:
     """Accuracy on the images trained on, and on held-out ones under PGD, after some epochs."""
     found = {path: read_curve(path) for path in sorted(CELLS.glob(f"{models}/**/{METRICS}"))}
@@ -68,9 +74,7 @@ def curves(models: str) -> str:
     shown = sorted({1, *range(5, last, 5), last})
     rows = []
     for path, curve in found.items():
-        axes = model_axes(parse_model(path.parent.relative_to(CELLS).as_posix()))
-        label = str(axes["model"]).replace("_", " ")
-        label += f" {axes['keep_ratio']:g}" if axes["keep_ratio"] else ""
+        label = _label(parse_model(path.parent.relative_to(CELLS).as_posix()))
         values = [
             f"{curve[n - 1].train_accuracy:.1f} / {curve[n - 1].validation_robust:.1f}"
             if n <= len(curve)
@@ -79,6 +83,25 @@ def curves(models: str) -> str:
         ]
         rows.append([label, *values])
     return table(["model", *(f"epoch {n}" for n in shown)], rows)
+
+
+def rates(models: str) -> str:
+    """What some learning rates have reached after the last epoch; accuracies in percent."""
+    rows = []
+    for path in sorted(CELLS.glob(f"{models}/**/{METRICS}")):
+        model = parse_model(path.parent.relative_to(CELLS).as_posix())
+        curve = read_curve(path)
+        last = curve[-1]
+        numbers = (last.train_accuracy, last.validation_natural, last.validation_robust)
+        rows.append([_label(model), f"{curve[0].lr:g}", *(f"{number:.1f}" for number in numbers)])
+    heads = [
+        "model",
+        "initial lr",
+        "training images, FGSM-RS",
+        "held out, natural",
+        "held out, PGD-10",
+    ]
+    return table(heads, sorted(rows, key=lambda row: (row[0], float(row[1]))))
 
 
 def transfer(models: str) -> str:
@@ -125,6 +148,7 @@ def features(models: str) -> str:
 _TABLES: dict[str, Callable[[str], str]] = {
     "accuracies": accuracies,
     "curves": curves,
+    "rates": rates,
     "transfer": transfer,
     "adaptive": adaptive,
     "features": features,
