@@ -87,7 +87,7 @@ def curves(models: str) -> str:
 
 def rates(models: str) -> str:
     """What some learning rates have reached after the last epoch; accuracies in percent."""
-    rows = []
+    rows: list[list[str]] = []
     for path in sorted(CELLS.glob(f"{models}/**/{METRICS}")):
         model = parse_model(path.parent.relative_to(CELLS).as_posix())
         curve = read_curve(path)
