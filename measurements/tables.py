@@ -94,14 +94,9 @@ def rates(models: str) -> str:
         last = curve[-1]
         numbers = (last.train_accuracy, last.validation_natural, last.validation_robust)
         rows.append([_label(model), f"{curve[0].lr:g}", *(f"{number:.1f}" for number in numbers)])
-    heads = [
-        "model",
-        "initial lr",
-        "training images, FGSM-RS",
-        "held out, natural",
-        "held out, PGD-10",
-    ]
-    return table(heads, sorted(rows, key=lambda row: (row[0], float(row[1]))))
+    heads = ["model", "initial lr", "trained on, FGSM-RS", "held out, natural", "held out, PGD-10"]
+    rows.sort(key=lambda row: (row[0], float(row[1])))
+    return table(heads, rows)
 
 
 def transfer(models: str) -> str:
