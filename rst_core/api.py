@@ -22,7 +22,7 @@ from rst_core.identity import CandidateSet, TrainingCell, Untrained, parse_model
 from rst_core.measures.evaluation import correct
 from rst_core.models.files import load_model, load_trained, model_path
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
-from rst_core.settings import AttackSpec, DatasetSettings, pgd
+from rst_core.settings import AttackSpec, DatasetSettings, linf_pgd
 from rst_core.vocabulary import AttackMethod, Norm, Selection, Source
 
 #: Images and labels to adversarial images, as most libraries' attacks are called.
@@ -215,7 +215,7 @@ def _named(attack: str) -> AttackSpec:
         )
     eps = float(match[3])
     if match[1]:
-        return pgd(f"pgd{match[1]}", eps, int(match[1]), 2.0)
+        return linf_pgd(f"pgd{match[1]}", eps, int(match[1]), 2.0)
     return AttackSpec(name=match[2], method=AttackMethod.AUTO_ATTACK, norm=Norm.LINF, eps=eps)
 
 

@@ -252,9 +252,10 @@ def uses(method: AttackMethod, parameter: str) -> bool:
     return parameter in _APPLIES[method]
 
 
-def pgd(name: str, eps: float, steps: int, step_size: float, **more: Any) -> AttackSpec:
-    """PGD in an L-infinity ball, from a random start unless ``more`` says otherwise."""
-    more = {"random_start": True} | more
+def linf_pgd(
+    name: str, eps: float, steps: int, step_size: float, *, random_start: bool = True, **more: Any
+) -> AttackSpec:
+    """PGD in an L-infinity ball; ``more`` are further fields."""
     return AttackSpec(
         name=name,
         method=AttackMethod.PGD,
@@ -262,13 +263,14 @@ def pgd(name: str, eps: float, steps: int, step_size: float, **more: Any) -> Att
         eps=eps,
         steps=steps,
         step_size=step_size,
+        random_start=random_start,
         **more,
     )
 
 
 def validation_attack(eps: float, steps: int, seed: int = 0) -> AttackSpec:
     """PGD on held-out images, by which the epoch is chosen; step 2/255 at eps 8."""
-    return pgd(f"pgd{steps}", eps, steps, eps / 4, seed=seed)
+    return linf_pgd(f"pgd{steps}", eps, steps, eps / 4, seed=seed)
 
 
 def training_attack(method: SearchMethod, eps: float, seed: int = 0) -> AttackSpec:
@@ -283,8 +285,15 @@ def training_attack(method: SearchMethod, eps: float, seed: int = 0) -> AttackSp
         SearchMethod.FGSM: (1, eps),
         SearchMethod.FGSM_RS: (1, 1.25 * eps),
     }[method]
-    start, all_steps = method is not SearchMethod.FGSM, {"stop_at_success": False, "seed": seed}
-    return pgd(method.value, eps, steps, step_size, random_start=start, **all_steps)
+    return linf_pgd(
+        method.value,
+        eps,
+        steps,
+        step_size,
+        random_start=method is not SearchMethod.FGSM,
+        stop_at_success=False,
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

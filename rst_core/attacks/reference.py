@@ -7,6 +7,7 @@ libraries compute is not touched.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -148,13 +149,17 @@ def official_auto_attack(
             f"the model has {classes} classes; {spec.method} needs at least {_CLASSES[version]}: "
             "its difference-of-logits losses are not defined for fewer"
         )
-    attack = import_autoattack().AutoAttack(
+    factory = import_autoattack().AutoAttack
+    # PyPI's package and the authors' repository differ in this parameter and in those of the run.
+    quiet = {"verbose": False} if "verbose" in inspect.signature(factory).parameters else {}
+    attack = factory(
         model,
         norm={Norm.LINF: "Linf", Norm.L2: "L2"}[spec.norm],
         eps=radius(spec),
         seed=seed,
         version=version,
         device=images.device,
+        **quiet,
     )
     attack.verbose = False
     return attack
@@ -168,6 +173,8 @@ def auto_attack(
     clean = images.clone(memory_format=torch.contiguous_format)
     with seeded(seed, images.device):
         attack = official_auto_attack(isolated(model), clean, spec, _VERSIONS[spec.method], seed)
-        adversarial: Tensor
-        adversarial, _ = attack.run_standard_evaluation(clean, labels, batch_size=len(images))
+        run = attack.run_standard_evaluation
+        size = "batch_size" if "batch_size" in inspect.signature(run).parameters else "bs"
+        found = run(clean, labels, **{size: len(images)})
+    adversarial: Tensor = found[0] if isinstance(found, tuple) else found
     return adversarial

@@ -110,15 +110,15 @@ class Images(LabelledImages):
 
     @property
     def device(self) -> torch.device:
-        """Where the pixels are."""
+        """Where the images are."""
         return self.pixels.device
 
     def to(self, device: torch.device) -> Images:
-        """Moved."""
+        """The same images on ``device``."""
         return Images(self.pixels.to(device), self.labels.to(device))
 
     def select(self, indices: Tensor) -> Images:
-        """A copy."""
+        """The images at ``indices``, in that order."""
         return Images(self.pixels[indices], self.labels[indices])
 
     def digest(self, what: str) -> str:

@@ -88,8 +88,9 @@ def _check(manifest: Manifest) -> None:
     if not is_digest(manifest.digest):
         raise ValueError(f"digest is {manifest.digest!r}, which is no digest")
     counts, settings = manifest.images, manifest.settings
-    if not tuple(counts) == tuple(manifest.images_a_class) == SPLITS:
-        raise ValueError(f"it counts the images of other splits than {', '.join(SPLITS)}")
+    for of in (counts, manifest.images_a_class):
+        if tuple(of) != SPLITS:
+            raise ValueError(f"it counts the images of {of!r}, not of {', '.join(SPLITS)}")
     for split in SPLITS:
         each = manifest.images_a_class[split]
         if min(each, default=-1) < 0 or sum(each) != counts[split] or counts[split] < 1:

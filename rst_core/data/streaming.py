@@ -51,11 +51,11 @@ class StreamedImages(LabelledImages):
         return (3, self.image_size, self.image_size)
 
     def to(self, device: torch.device) -> StreamedImages:
-        """Nothing moves but later batches."""
+        """The same images with batches on ``device``."""
         return replace(self, device=device)
 
     def select(self, indices: Tensor) -> StreamedImages:
-        """Nothing is read."""
+        """The images at ``indices``, in that order."""
         return replace(self, paths=self.paths[indices.numpy()], labels=self.labels[indices])
 
     def digest(self, what: str) -> str:

@@ -28,6 +28,7 @@ from rst_core.models.networks import (
     draw_weights,
     prunable_weights,
 )
+from rst_core.ranges import require
 from rst_core.records import check_made_of, check_named
 from rst_core.settings import DatasetSettings, NetworkSettings
 from rst_core.storage import (
@@ -53,8 +54,8 @@ class Head:
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        if self.classes < 2 or min(self.std) <= 0:
-            raise ValueError(f"no dataset has {self}")
+        require(self.classes >= 2, "classes", self.classes, "2 or more")
+        require(min(self.std) > 0, "std", self.std, "numbers above 0")
 
     @classmethod
     def of(cls, dataset: DatasetSettings) -> Head:

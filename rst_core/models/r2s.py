@@ -143,7 +143,10 @@ class RandomSwitch(nn.Module):
         return torch.cat(parts)[order.to(images.device)]
 
     def overhead(self) -> dict[str, float]:
-        """Bytes of what R2S adds to its file, and as fractions of the weights: "3%" [6.2]."""
+        """Bytes of what R2S adds to its file, and as a fraction of the shared weights.
+
+        The paper says "negligible (e.g., 3%)" of the total parameters [6.2].
+        """
         weights = sum(w.nbytes for w in prunable_weights(self.tickets[0]).values())
         masks = sum(len(pack_mask(mask.cpu().bool())) for mask in self._masks().values())
         norms = sum(batch_norm_statistics(ticket).nbytes for ticket in self.tickets)

@@ -5,6 +5,7 @@ there are. The module takes 10 s on an idle core, Auto-Attack's two versions hal
 """
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -295,3 +296,24 @@ def test_packed_counts_come_back_and_damage_is_noticed():
 
 def test_a_seed_for_a_library_is_the_generators_next_number():
     assert draw_seed(rng(1)) == draw_seed(rng(1)) != draw_seed(rng(2))
+
+
+class TheAuthors:
+    """The interface of the authors' repository: other names for parameters, a tensor comes back."""
+
+    def __init__(self, model, norm, eps, seed, verbose=True, version="standard", device="cuda"):
+        self.quiet, self.eps = not verbose, eps
+
+    def run_standard_evaluation(self, x_orig, y_orig, bs=250):
+        assert self.quiet
+        assert bs == len(x_orig)
+        return (x_orig + self.eps).clamp(0, 1)
+
+
+def test_auto_attack_of_the_authors_own_repository_is_called_as_it_wants(monkeypatch):
+    repository = SimpleNamespace(AutoAttack=TheAuthors)
+    monkeypatch.setattr("rst_core.attacks.reference.import_autoattack", lambda: repository)
+    images, labels = torch.full((3, 3, 8, 8), 0.5), torch.zeros(3, dtype=torch.long)
+    spec = EXAMPLES[AttackMethod.AUTO_ATTACK]
+    found = run_attack(lambda x: torch.ones(len(x), 10), images, labels, spec, torch.Generator())
+    assert torch.allclose(found, images + spec.eps / 255)
