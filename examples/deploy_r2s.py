@@ -25,8 +25,8 @@ with torch.inference_mode(), ThreadPoolExecutor(4) as pool:
     answers = torch.cat(list(pool.map(switch, images.split(30)))).argmax(1)
 print(f"natural, as drawn: {100 * (answers == labels).float().mean():.1f} %")
 
-# Both are exact expectations over the draws, the second on images made against drawn tickets.
-print("against PGD-20 on drawn tickets:", rst_core.evaluate(switch, (images, labels), "pgd20-eps8"))
+# Both are exact expectations over the draws, the second on images made against all tickets (EOT).
+print("under EOT of 20 steps:", rst_core.evaluate(switch, (images, labels), "pgd20-eps8"))
 print(f"memory that R2S adds, a ticket: {100 * switch.overhead()['masks_a_ticket']:.1f} %")
 
 save_file(switch.state_dict(), folder / "r2s.safetensors")

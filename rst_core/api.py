@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from rst_core.data.sources import load_splits, read_folder
 from rst_core.device.seeding import generator
 from rst_core.identity import CandidateSet, TrainingCell, Untrained, parse_model, split_cell_path
 from rst_core.measures.evaluation import correct
-from rst_core.models.files import load_model, load_trained, model_path
+from rst_core.models.files import base_below, load_model, load_trained, model_path
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
 from rst_core.settings import AttackSpec, DatasetSettings, linf_pgd
 from rst_core.vocabulary import AttackMethod, Norm, Selection, Source
@@ -34,14 +34,18 @@ _RESULTS = Path("results")
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "tickets"
 
 
-def load(name: str | Path, *, selection: Selection | str = Selection.BEST_VAL) -> nn.Module:
+def load(
+    name: str | Path, *, run: str = "", selection: Selection | str = Selection.BEST_VAL
+) -> nn.Module:
     """Load a model by its file, or by its name, as a plain module on [0, 1] images.
 
     Args:
-        name: a model file; or the path of a model below ``results/cells``, such as
+        name: a model file; or the path of a model below the run's ``cells``, such as
             ``cifar10/resnet18/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8``,
             or one of :func:`example_names`. A candidate set (``…/r2s_rst-keep0.2+0.5-…``) is
             loaded as a :class:`RandomSwitch`.
+        run: of a model that is named, the ``run`` of its config, such as ``demo``; the paper's own
+            matrix has none.
         selection: of a model that is named, which epoch.
 
     Returns:
@@ -59,15 +63,14 @@ def load(name: str | Path, *, selection: Selection | str = Selection.BEST_VAL) -
             f"{name} is drawn, not stored: rst_core.models.networks.draw_weights draws it"
         )
     members = model.tickets if isinstance(model, CandidateSet) else (model,)
-    for root in (_RESULTS / "cells", _EXAMPLES):
+    cells = _RESULTS / run / "cells"
+    for root in (cells, _EXAMPLES):
         files = [model_path(root, member, chosen) for member in members]
         if all(file.is_file() for file in files):
             if not isinstance(model, CandidateSet):
                 return load_trained(root, model, chosen)
-            dense = model.tickets[0].dense
-            base = model_path(root, dense, chosen) if dense else None
-            return load_random_switch(files, base)
-    file = model_path(_RESULTS / "cells", members[0], chosen)
+            return load_random_switch(files, base_below(files[0], root))
+    file = model_path(cells, members[0], chosen)
     raise FileNotFoundError(
         f"{name} ({chosen}) is not there; make {file}, or load an example: "
         f"{', '.join(example_names())}"
@@ -90,37 +93,55 @@ def example_names() -> list[str]:
 
 
 def load_test_images(
-    source: str | Path | DatasetSettings, count: int | None = None
+    source: str | Path | DatasetSettings, count: int | None = None, *, run: str = ""
 ) -> LabelledBatch:
     """Load test images and their labels.
 
     Args:
-        source: the name of a dataset of this folder's config once ``results/data/NAME.json`` is
+        source: the name of a dataset of this folder's config once the run's ``data/NAME.json`` is
             made; ``digits``, the handwritten digits of the examples; a manifest; a folder with
-            ``test/<class>/…`` or ``<class>/…`` of images of one size; or settings.
+            ``test/<class>/…``, ``val/<class>/…`` or ``<class>/…`` of images of one size; or
+            settings.
         count: at most so many, from the beginning.
+        run: of a dataset that is named, the ``run`` of its config, as in :func:`load`.
 
     Returns:
         Float images in [0, 1], N x 3 x H x W, and N class indices.
 
     Raises:
-        FileNotFoundError: if there is no such dataset.
+        FileNotFoundError: if there is no such dataset, or a folder holds training images only.
         ValueError: if its images do not agree with its settings.
     """
     if not isinstance(source, DatasetSettings) and (folder := Path(source)).is_dir():
-        halves = [half for half in (folder / "train", folder / "test") if half.is_dir()] or [folder]
-        classes = {path.name for half in halves for path in half.iterdir() if path.is_dir()}
-        found = read_folder(halves[-1], sorted(classes))
+        test_folder, classes = _test_folder(folder)
+        found = read_folder(test_folder, classes)
         return found.pixels[:count].float().div(255), found.labels[:count]
-    test = load_splits(_settings(source)).test.first(count)
+    test = load_splits(_settings(source, run)).test.first(count)
     _, images, labels = next(test.evaluation_batches(len(test)))
     return images.contiguous(), labels
 
 
-def _settings(source: str | Path | DatasetSettings) -> DatasetSettings:
+def _test_folder(folder: Path) -> tuple[Path, list[str]]:
+    """Where the test images below a folder are, and its classes, also those of training images."""
+    train, *tests = (folder / half for half in ("train", "test", "val"))
+    found = [one for one in tests if one.is_dir()]
+    if len(found) > 1:
+        raise ValueError(f"{folder} holds both test/ and val/; name the one that is meant")
+    if train.is_dir() and not found:
+        raise FileNotFoundError(
+            f"{folder} holds train/, and neither test/ nor val/; name train/ itself if its images "
+            "are meant"
+        )
+    halves = [*found, *([train] if train.is_dir() else [])] or [folder]
+    classes = {path.name for half in halves for path in half.iterdir() if path.is_dir()}
+    return halves[0], sorted(classes)
+
+
+def _settings(source: str | Path | DatasetSettings, run: str) -> DatasetSettings:
     if isinstance(source, DatasetSettings):
         return source
-    manifest = Path(source) if Path(source).suffix == ".json" else _RESULTS / f"data/{source}.json"
+    named = _RESULTS / run / "data" / f"{source}.json"
+    manifest = Path(source) if Path(source).suffix == ".json" else named
     if str(source) == "digits" and not manifest.is_file():
         ones = (1.0, 1.0, 1.0)  # normalisation is the model's
         return DatasetSettings(
@@ -157,13 +178,15 @@ def evaluate(
 
     Args:
         model: one's own, a published checkpoint, or one of :func:`load`; it is put into evaluation
-            mode. Normalisation belongs inside. A :class:`RandomSwitch` is attacked as it is, or by
-            a method for candidate sets (``eot``, ``ensemble``, …) as a whole, and judged exactly.
+            mode. Normalisation belongs inside. A :class:`RandomSwitch` is judged exactly. Settings
+            of a method for candidate sets (``eot``, ``ensemble``, …) attack all its tickets, other
+            settings and functions the ticket that it draws.
         images: what :func:`load_test_images` returns.
         attack: settings; ``pgd20-eps8`` (steps, then eps in 1/255; its step is 2/255 and its start
-            random) or ``auto_attack-eps8``; a function of images and labels, such as an attack of
-            a library; or none.
-        batch_size: images at a time; 500 draws the random starts of the workflow's cells.
+            random) or ``auto_attack-eps8``, which attack the expectation of a
+            :class:`RandomSwitch`; a function of images and labels, such as an attack of a library;
+            or none.
+        batch_size: images at a time; 500 draws the random starts of the workflow's cells of seed 0.
 
     Raises:
         ValueError: for images that are not float, N x 3 x H x W, in [0, 1]; for labels that are
@@ -206,7 +229,11 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images lie in [{low:g}, {high:g}]; {allowed}: normalise in the model")
 
 
-def _named(attack: str) -> AttackSpec:
+def _named(attack: str, *, switches: bool) -> AttackSpec:
+    """The settings of an attack's name; against a switch their form for expectations.
+
+    PGD that stops at an image's first success would stop at the first draw that errs.
+    """
     match = re.fullmatch(r"(?:pgd(\d+)|(auto_attack))-eps(\d+(?:\.\d+)?)", attack)
     if match is None:
         raise ValueError(
@@ -215,8 +242,11 @@ def _named(attack: str) -> AttackSpec:
         )
     eps = float(match[3])
     if match[1]:
-        return linf_pgd(f"pgd{match[1]}", eps, int(match[1]), 2.0)
-    return AttackSpec(name=match[2], method=AttackMethod.AUTO_ATTACK, norm=Norm.LINF, eps=eps)
+        spec = linf_pgd(f"pgd{match[1]}", eps, int(match[1]), 2.0)
+        eot = {"method": AttackMethod.EOT, "stop_at_success": False}
+        return replace(spec, **eot) if switches else spec
+    method = AttackMethod.AUTO_ATTACK_EXPECTED if switches else AttackMethod.AUTO_ATTACK
+    return AttackSpec(name=match[2], method=method, norm=Norm.LINF, eps=eps)
 
 
 #: The same, told the index of the batch's first image, by which random starts are drawn.
@@ -227,7 +257,8 @@ def _batch_attack(
     attack: AttackSpec | AttackFunction | str, model: nn.Module, members: list[nn.Module]
 ) -> _BatchAttack:
     """An attack by settings as a cell of the workflow has it, or by a function."""
-    spec = _named(attack) if isinstance(attack, str) else attack
+    switches = isinstance(model, RandomSwitch)
+    spec = _named(attack, switches=switches) if isinstance(attack, str) else attack
     if not isinstance(spec, AttackSpec):
         return lambda start, images, labels: spec(images, labels)
     source: LogitFunction = adversary_view(members, spec.method) if spec.method.on_sets else model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -59,13 +60,15 @@ def test_every_example_loads_by_name_and_by_file():
             assert torch.equal(value, by_file.state_dict()[key])
 
 
-def test_ones_own_results_come_before_the_examples(tmp_path, monkeypatch, ticket):
-    own = tmp_path / "results" / "cells" / DIGIT_TICKET / "best_val" / "ticket.pt"
+@pytest.mark.parametrize("run", ["", "demo"])
+def test_ones_own_results_come_before_the_examples(tmp_path, monkeypatch, run):
+    own = tmp_path / "results" / run / "cells" / DIGIT_TICKET / "best_val" / "ticket.pt"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"damaged")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="damaged"):
-        rst_core.load(DIGIT_TICKET)
+        rst_core.load(DIGIT_TICKET, run=run)
+    assert rst_core.load(DIGIT_TICKET, run="another")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,12 @@ def test_a_switch_is_judged_by_its_exact_expectation(few):
         name="eot", method=AttackMethod.EOT, norm=Norm.LINF, eps=8, steps=5, step_size=2,
         stop_at_success=False,
     )  # fmt: skip
-    assert rst_core.evaluate(switch, few, whole).robust < rst_core.evaluate(switch, few).natural
+    found = rst_core.evaluate(switch, few, whole)
+    assert found.robust < found.natural
+    # An attack's name means its form for expectations: no image stops at a draw that errs.
+    by_name = rst_core.evaluate(switch, few, "pgd5-eps8").outcomes
+    named = rst_core.evaluate(switch, few, replace(whole, name="pgd5")).outcomes
+    assert torch.equal(by_name, named)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +174,20 @@ def test_test_images_come_from_folders_of_both_layouts(tmp_path, few):
             path.parent.mkdir(parents=True)
             pixels = images[number].mul(255).byte().permute(1, 2, 0).contiguous().numpy()
             Image.fromarray(pixels).save(path)
+    for path in (tmp_path / "train").rglob("*.png"):
+        path.write_bytes(b"no image: nobody reads it")
     for folder in (tmp_path, tmp_path / "test"):
         found, names = rst_core.load_test_images(folder)
         assert torch.equal(found, images[labels[:3].argsort()])
         assert names.tolist() == [0, 1, 2]
+    (tmp_path / "test").rename(tmp_path / "val")
+    assert torch.equal(rst_core.load_test_images(tmp_path)[0], found)
+    (tmp_path / "test").mkdir()
+    with pytest.raises(ValueError, match="both test/ and val/"):
+        rst_core.load_test_images(tmp_path)
+    (tmp_path / "test").rmdir()
+    (tmp_path / "val").rename(tmp_path / "held_out")
+    with pytest.raises(FileNotFoundError, match="neither test/ nor val/"):
+        rst_core.load_test_images(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"results/data/nowhere\.json"):
         rst_core.load_test_images("nowhere")

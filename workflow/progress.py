@@ -119,8 +119,13 @@ class Progress(logging.Handler):
         return [head + shortened(job.name, WIDTH - len(head) - len(end)) + end]
 
     def _left(self) -> str:
-        """Time left, if jobs to come take as long as finished ones of their rule."""
-        if self._finished < _ENOUGH:
+        """Time left, if jobs to come take as long as finished ones of their rule.
+
+        Nothing while most of them are of rules of which none is finished: the first to finish are
+        searches, which take longer than what follows.
+        """
+        known_rules = sum(n for rule, n in self._unfinished.items() if rule in self._seconds)
+        if self._finished < _ENOUGH or 2 * known_rules < self._unfinished.total():
             return ""
         now = self._clock()
         known = [seconds for rule in self._seconds.values() for seconds in rule]
@@ -157,9 +162,14 @@ def numbers_of(file: Path) -> str:
     try:
         if file.suffix == ".pt":
             rows = (file.parents[1] / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            best = max(map(json.loads, rows), key=lambda row: row["validation_robust"] or 0)
-            shown = {kind: best[f"validation_{kind}"] for kind in ("natural", "robust")}
-            told = [f"{kind} {value:.1f}" for kind, value in shown.items() if value is not None]
+            shown = max(
+                (
+                    {kind: row.get(f"validation_{kind}") for kind in ("robust", "natural")}
+                    for row in map(json.loads, rows)
+                ),
+                key=lambda one: one["natural"] if one["robust"] is None else one["robust"],
+            )
+            told = [f"{k} {shown[k]:.1f}" for k in ("natural", "robust") if shown[k] is not None]
             return f"validation {', '.join(told)}"
         if file.suffix == ".json":
             return accuracies(json.loads(file.read_text(encoding="utf-8"))["results"])

@@ -297,5 +297,9 @@ def model_path(root: Path, model: Trained, selection: Selection) -> Path:
 def load_trained(root: Path, model: Trained, selection: Selection) -> Classifier:
     """Load a model by its identity; see :func:`load_model` for what is returned and raised."""
     path = model_path(root, model, selection)
-    bases = read_header(path, KIND)["bases"] if isinstance(model, Ticket) else {}
-    return load_model(path, next((root / base for base in bases), None))
+    return load_model(path, base_below(path, root) if isinstance(model, Ticket) else None)
+
+
+def base_below(ticket: Path, root: Path) -> Path | None:
+    """The file of the dense that a ticket was searched on, below the folder of all cells."""
+    return next((root / base for base in read_header(ticket, KIND)["bases"]), None)

@@ -42,7 +42,7 @@ def read_foreign(
     Raises ``FileNotFoundError``; ``ValueError`` naming what is missing, too much, of another shape
     or of another keep ratio.
     """
-    state = _state(_load(path), path)
+    state = _state(_load(path), empty, path)
     if layout is CheckpointLayout.RELEASED:
         state = {_renamed(name, architecture): value for name, value in state.items()}
     scores = {
@@ -82,14 +82,22 @@ def _load(path: Path) -> Any:
         ) from error
 
 
-def _state(stored: Any, path: Path) -> dict[str, Tensor]:
+def _state(stored: Any, empty: Classifier, path: Path) -> dict[str, Tensor]:
     """Tensors by our names, as far as these do not depend on the architecture."""
     if isinstance(stored, Mapping):
         stored = stored.get("state_dict", stored)
     if not isinstance(stored, Mapping) or not all(isinstance(v, Tensor) for v in stored.values()):
         raise ValueError(f"{path} holds no state dict: tensors by name, or these as 'state_dict'")
     named = {str(n).removeprefix("module."): v.detach() for n, v in stored.items()}
-    inside = {n.removeprefix("network."): v for n, v in named.items() if n not in ("mean", "std")}
+    # Only what this package saved holds its normalisation.
+    for name in ("mean", "std"):
+        own, found = empty.get_buffer(name).flatten(), named.pop(name, None)
+        if found is not None and not torch.allclose(found.flatten().to(own), own):
+            raise ValueError(
+                f"{path} normalises with {name} {found.flatten().tolist()}; its dataset's {name} in "
+                f"the config is {own.tolist()}"
+            )
+    inside = {n.removeprefix("network."): v for n, v in named.items()}
     return {f"network.{n}": v for n, v in inside.items() if not n.endswith("num_batches_tracked")}
 
 

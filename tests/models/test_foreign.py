@@ -162,6 +162,7 @@ def test_a_plain_state_dict_of_a_ticket_is_pruned_where_it_is_zero(tmp_path):
         (lambda state: state.update({"network.extra.weight": torch.ones(1)}), "network lacks"),
         (lambda state: state.update({"epoch": 3}), "holds no state dict"),
         (lambda state: state.update({"conv1.scores": torch.ones(1)}), "it is a ticket"),
+        (lambda state: state.update({"std": torch.ones(3)}), r"normalises with std \[1.0, "),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, change, message):

@@ -99,6 +99,16 @@ def test_a_finished_cell_shows_its_accuracies(tmp_path, monkeypatch):
     assert run.finish(2, 0).endswith("figure results/figures/fig1.csv (7 s)")
 
 
+def test_a_naturally_trained_model_shows_its_natural_accuracy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(TICKET).parent.mkdir(parents=True)
+    rows = [{"validation_natural": 80.0}, {"validation_natural": 90.0}]
+    Path(MODEL, "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    run = Run(train=1)
+    run.start(0, "train", TICKET)
+    assert "validation natural 90.0 (1 s)" in run.finish(0, 1)
+
+
 def test_the_time_left_is_that_of_finished_jobs_of_the_rule_at_the_pace_so_far():
     run = Run(search=4, attack=4)
     for number in range(4):  # two at a time, ten seconds each
@@ -116,6 +126,15 @@ def test_the_time_left_is_that_of_finished_jobs_of_the_rule_at_the_pace_so_far()
     assert "0 s left" in run.finish(7, 0)
     run.progress.close()
     assert run.lines[-1] == "8 of 8 jobs in 40 s."
+
+
+def test_the_time_left_is_not_told_from_searches_alone():
+    run = Run(search=4, attack=5)
+    for number in range(4):
+        run.start(number, "search", TICKET)
+        assert " left" not in run.finish(number, 100)
+    run.start(4, "attack", ATTACK)
+    assert "4 s left" in run.finish(4, 1)
 
 
 def test_a_failed_job_is_shown_whole_with_its_log(tmp_path):
