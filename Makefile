@@ -17,7 +17,6 @@ endif
 
 PYTHON ?= python3.11
 BIN := .venv/bin
-# Bars and colours only where somebody watches.
 SNAKEMAKE := $(BIN)/snakemake
 # Computing jobs use one thread each; Snakemake runs as many as there are cores.
 export OMP_NUM_THREADS ?= 1
@@ -40,15 +39,15 @@ install: .venv/installed
 demo: install
 	$(SNAKEMAKE) --profile demo all --prioritize $(RESULTS)/figures/fig7.png
 	$(SNAKEMAKE) --profile demo --report $(RESULTS)/report.html --quiet all
-	@echo "Open $(RESULTS)/report.html: all of it on one page."
+	@echo "Open $(RESULTS)/report.html."
 	@echo "Tables are in $(RESULTS)/tables, figures in $(RESULTS)/figures."
 
-# A complete report wants every page; before that there is one on the partial results.
+# A complete report needs every page; until then the partial results are reported.
 report: install
 	@mkdir -p $(RESULTS)/logs
 	@if $(SNAKEMAKE) --profile $(PROFILE) --report $(RESULTS)/report.html 2> $(RESULTS)/logs/report.log; \
 	then echo "The report is $(RESULTS)/report.html."; \
-	else echo "Not all is made (see the end of $(RESULTS)/logs/report.log): reporting what exists." && \
+	else echo "The results are incomplete (see the end of $(RESULTS)/logs/report.log): reporting what exists." && \
 	$(SNAKEMAKE) partial --profile $(PROFILE) --nolock --quiet all && \
 	$(SNAKEMAKE) partial --profile $(PROFILE) --report $(RESULTS)/partial/report.html --quiet all && \
 	echo "The report on what exists is $(RESULTS)/partial/report.html."; \

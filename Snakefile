@@ -33,7 +33,7 @@ include: "workflow/rules/artifacts.smk"
 include: "workflow/rules/report.smk"
 
 
-# It knows the insides of one Snakemake; any other does without, and takes longer.
+# It patches the internals of one version; other versions run without it, more slowly.
 if snakemake_version.startswith("9.27."):
 
     include: "workflow/rules/large.smk"

@@ -1,5 +1,5 @@
-"""On a CUDA device: a search step in three arithmetics, and what was chosen for one by evidence
-of others: how masks are selected, the memory format, how cuDNN finds its algorithms.
+"""Benchmarks on a CUDA device: a search step in three precisions, and the alternatives to our
+choices of mask selection, memory format and cuDNN's algorithm search.
 
 On the CPU the same functions run at toy size, which is all that the tests can show without a
 device.

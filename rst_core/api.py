@@ -243,8 +243,8 @@ def _named(attack: str, *, switches: bool) -> AttackSpec:
     eps = float(match[3])
     if match[1]:
         spec = linf_pgd(f"pgd{match[1]}", eps, int(match[1]), 2.0)
-        eot = {"method": AttackMethod.EOT, "stop_at_success": False}
-        return replace(spec, **eot) if switches else spec
+        eot = replace(spec, method=AttackMethod.EOT, stop_at_success=False)
+        return eot if switches else spec
     method = AttackMethod.AUTO_ATTACK_EXPECTED if switches else AttackMethod.AUTO_ATTACK
     return AttackSpec(name=match[2], method=method, norm=Norm.LINF, eps=eps)
 

@@ -1,7 +1,6 @@
-"""What long work asks of whoever runs it: the state that it saved before, and when to save or stop.
+"""The protocol through which training and attacks save, restore and stop.
 
-Training and attacks call these two methods and know of no file, signal or scheduler; the job
-that makes a cell (``rst_core.job``) implements them.
+They know of no file, signal or scheduler; the job of a cell (``rst_core.job``) implements it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class Checkpoints(Protocol):
         """The state that the same work saved before, the same in every process, or None."""
 
     def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
-        """To be called between two steps; may save, and may raise to end the work there.
+        """Call between two steps: saves the state if it is time, raises if the job must stop.
 
         All processes call it equally often, and ``state``, if it is called, is called in all of
         them: it may communicate.

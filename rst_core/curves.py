@@ -93,7 +93,7 @@ def curve_of(model: Path) -> list[Epoch]:
     path, made = model.parents[1] / METRICS, read_header(model, "Model")["provenance"]
     if "curve" not in made:
         raise FileError(
-            f"{model} has no training curve: it was imported, or made before models knew theirs"
+            f"{model} has no training curve: it was imported, or made before curves were recorded"
         )
     if file_digest(path) != made["curve"]:
         raise StaleFileError(f"{path} is damaged, or not the curve with which {model} was trained")

@@ -37,6 +37,6 @@ def check_logits(logits: Tensor, name: str) -> None:
     """Raise :class:`DivergedError`, naming the model, if its logits are not finite."""
     if not bool(logits.isfinite().all()):
         raise DivergedError(
-            f"{name} gives logits that are not finite, of which no class is the largest; search "
-            "or train it again, with a smaller lr"
+            f"{name} gives logits that are not finite, so it predicts no class; search or train "
+            "it again with a smaller lr"
         )

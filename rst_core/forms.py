@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are one thing with their text, which one ``FORM`` a class describes."""
+"""Frozen dataclasses that format to text and parse back; ``FORM`` of the class describes both."""
 
 from __future__ import annotations
 

@@ -142,8 +142,11 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
     if isinstance(cell, TrainingCell):
         raise ValueError("it holds the name of a model")
     check_named(path, cell.path)
-    _require(record["kind"] == type(cell).__name__, f"it is called a {record['kind']}")
-    _require(same(record["axes"], cell_axes(cell)), "its axes are not those of its name")
+    _require(
+        record["kind"] == type(cell).__name__,
+        f"its kind is {record['kind']!r}, which its name is not",
+    )
+    _require(same(record["axes"], cell_axes(cell)), "its axes do not match its name")
     attacked = not isinstance(cell, FeatureDistance)
     _check_keys(record.keys() - (_ATTACK_KEYS if attacked else set()), "it", _KEYS)
     images = record["images"]
@@ -163,9 +166,12 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
 def _check_attack(cell: Evaluation | TransferRow, record: dict[str, Any], count: int) -> None:
     spec = _spec(json.dumps(record["settings"]))
     named = (cell.attack, cell.eps, cell.model.network.seed)
-    _require((spec.name, spec.eps, spec.seed) == named, "its settings are of another attack")
+    _require((spec.name, spec.eps, spec.seed) == named, "its settings describe another attack")
     whole = record["images"]["test_set"]
-    _require(count == min(spec.images or whole, whole), f"{count} images are not what it attacks")
+    _require(
+        count == min(spec.images or whole, whole),
+        f"{count} attacked images do not match its settings",
+    )
     for result in record["results"]:
         _check_judged(result, count)
     if "queries" in record:
@@ -185,7 +191,9 @@ def _spec(text: str) -> AttackSpec:
 
 def _check_judged(result: dict[str, Any], count: int) -> None:
     _check_keys(result, "a result", _JUDGED_KEYS)
-    _require(same(result["axes"], _axes(result["model"])), "a result's axes are another model's")
+    _require(
+        same(result["axes"], _axes(result["model"])), "the axes of a result do not match its model"
+    )
     for measure in ("natural", "robust"):
         _check_outcomes(result[measure], count)
     parameters = _integer(result["parameters"], "parameters", 1)
@@ -195,8 +203,11 @@ def _check_judged(result: dict[str, Any], count: int) -> None:
 def _check_features(record: dict[str, Any], count: int) -> None:
     results = record["results"]
     grid = read_settings(record["settings"], FEATURES)["eps_grid"]
-    _require(count == record["images"]["test_set"], "it measures only some images")
-    _require(same([r["eps"] for r in results], list(grid)), "its sizes are not its settings'")
+    _require(count == record["images"]["test_set"], "it covers only a part of the test set")
+    _require(
+        same([r["eps"] for r in results], list(grid)),
+        "its noise magnitudes do not match its settings",
+    )
     for result in results:
         _check_keys(result, "a result", {"eps", "mean", "deviation", "total"})
         for name in ("eps", "mean", "deviation"):
@@ -210,14 +221,16 @@ def _check_models(
     """That the record's models are the cell's sources and the judges of its results."""
     own = [model.path for model in sources_of(cell)]
     if isinstance(cell, Evaluation):
-        _require(judges == own, "its results are of other models")
-    _require(len(set(judges)) == len(judges), "it judges a model twice")
+        _require(judges == own, "its results belong to other models")
+    _require(len(set(judges)) == len(judges), "it lists a model twice")
     found = [_cell(path) for path in record["models"]]
-    _require(all(isinstance(c, TrainingCell) for c in found), "its models are none")
+    _require(all(isinstance(c, TrainingCell) for c in found), "it lists files that are not models")
     paths = [c.model.path for c in found]
-    _require(sorted(paths) == sorted({*own, *judges}), "it is made on other models than it names")
+    _require(
+        sorted(paths) == sorted({*own, *judges}), "its models do not match its sources and results"
+    )
     chosen = {c.selection for c in found if c.model.path in own}
-    _require(chosen <= {cell.selection}, "its models are of another selection")
+    _require(chosen <= {cell.selection}, "its models have another selection")
 
 
 def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
@@ -227,15 +240,15 @@ def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
     made before there were any, or by hand: they are never fresh.
     """
     contents, keys, key = record[bases], record["keys"], record["key"]
-    _require(set(contents) == set(keys), "its keys are not those of its models")
+    _require(set(contents) == set(keys), "its keys do not match its models")
     digests = [*contents.values(), record["dataset_digest"], key]
     none = (None,) if key is None else ()
-    _require(all(d in none or is_digest(d) for d in digests), "a digest in it is none")
-    _require(all(k is None or is_digest(k) for k in keys.values()), "a key in it is none")
+    _require(all(d in none or is_digest(d) for d in digests), "it holds an invalid digest")
+    _require(all(k is None or is_digest(k) for k in keys.values()), "it holds an invalid key")
     _integer(record["science"], "science", 0)
     if key is not None and record["science"] == SCIENCE:
         made = MadeOf(record["settings"], record["dataset_digest"], contents, keys)
-        _require(made.key(path) == key, "its key is not that of what it says it is made of")
+        _require(made.key(path) == key, "its key does not match its recorded inputs")
 
 
 def _check_outcomes(packed: Mapping[str, Any], count: int) -> None:
@@ -267,7 +280,7 @@ def _check_symptoms(checks: dict[str, Any], count: int) -> None:
     _integer(checks["zero_gradient"], "checks.zero_gradient", 0, images)
     _number(checks["rerun_difference"], "checks.rerun_difference")
     _number(checks["correct_at_64"], "checks.correct_at_64", images)
-    _require(isinstance(checks["probabilities"], bool), "checks.probabilities is no truth")
+    _require(isinstance(checks["probabilities"], bool), "checks.probabilities is not a boolean")
 
 
 def _check_provenance(provenance: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ class AttackSpec:
     method: AttackMethod = option("algorithm")
     norm: Norm = option("norm of the perturbation")
     eps: float | None = option(
-        "radius: 1/255 (linf), [0, 1] images (l2); cw_l2 has none and needs none",
+        "radius: 1/255 (linf), [0, 1] images (l2); cw_l2 takes none",
         None,
         Range(0, SIZE.high),
     )
@@ -138,13 +138,13 @@ class AttackSpec:
     step_size: float = option("step: 1/255 (linf), [0, 1] images (l2)", 0.0, Range(0, SIZE.high))
     random_start: bool = option("start uniformly in the ball", False)
     restarts: int = option(
-        "independent runs; an image falls if one of them succeeds", 1, Range(1, 1000)
+        "independent runs; an image is misclassified if one of them succeeds", 1, Range(1, 1000)
     )
     stop_at_success: bool = option(
-        "leave an image as soon as it is misclassified (eot: by every member)", True
+        "stop attacking an image once it is misclassified (eot: by every member)", True
     )
     seed: int = option("seed of all random draws", 0, SEED)
-    images: int | None = option("attack the first N test images only; left out: all", None, IMAGES)
+    images: int | None = option("attack only the first N test images (default: all)", None, IMAGES)
     learning_rate: float | None = option(
         "cw_l2: Adam's, in tanh space; bandits: the prior's", None, _POSITIVE
     )
@@ -162,7 +162,7 @@ class AttackSpec:
         "bandits: tiles of the prior along each side of the image", None, Range(1, 4096)
     )
     combine: Combination | None = option(
-        "apgd: what of a candidate set's members the loss is of", None
+        "apgd: how the loss combines a candidate set's members", None
     )
 
     def __post_init__(self) -> None:
@@ -171,7 +171,7 @@ class AttackSpec:
             allowed = f"a size, in 1/255 (linf) or on [0, 1] images (l2): {self.method} needs it"
             require(self.eps is not None, "eps", self.eps, allowed)
         else:
-            require(self.eps is None, "eps", self.eps, f"none: {self.method} has no ball")
+            require(self.eps is None, "eps", self.eps, f"none: {self.method} takes no eps")
         norms, applied = _NORMS.get(self.method, tuple(Norm)), _APPLIES[self.method]
         require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         for key in _METHOD_FIELDS:
@@ -185,7 +185,12 @@ class AttackSpec:
                 allowed = f"a positive number from {SIZE.low:g}: {self.method} needs it"
                 require((value or 0) >= SIZE.low, key, value, allowed)
         one = self.restarts == 1 or self.random_start or "random_start" not in applied
-        require(one, "restarts", self.restarts, "1 without random_start: all would be alike")
+        require(
+            one,
+            "restarts",
+            self.restarts,
+            "1 without random_start: all restarts would be identical",
+        )
 
     def described(self) -> dict[str, Any]:
         """The parameters that this method has, for a cell's record."""

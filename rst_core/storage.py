@@ -43,8 +43,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise OSError(
-            f"{path} cannot be written, the disk or the quota is full; make room and run the "
-            "same command again, nothing half-written is left"
+            f"cannot write {path}: the disk or the quota is full; free space and rerun the same "
+            "command (no partial file is left)"
         ) from error
     finally:
         if temporary is not None:
@@ -152,7 +152,7 @@ def _verified(path: Path, value: object, check: str, kind: str, version: int) ->
     except (ValueError, RecursionError):
         intact = False
     if not intact:
-        raise DamagedFileError(path, "its contents are not those that its checksum is of")
+        raise DamagedFileError(path, "its checksum does not match its contents")
     if kind and value.get("kind") != kind:
         raise DamagedFileError(path, f"it holds a {value.get('kind')} where a {kind} is expected")
     return rest
@@ -222,7 +222,7 @@ def _header(path: Path, file: BinaryIO, kind: str) -> tuple[dict[str, Any], int]
         with zipfile.ZipFile(file) as archive:
             text = archive.comment
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise DamagedFileError(path, "it is cut off, or no file of ours") from None
+        raise DamagedFileError(path, "it is truncated, or not a file of this program") from None
     if not text:
         raise OtherVersionError(path, kind or "file", None, TENSORS)
     try:
@@ -241,7 +241,7 @@ def check_tensors(path: Path, kind: str = "") -> dict[str, Any]:
     with _opened(path) as file:
         header, length = _header(path, file, kind)
         if _digest_of(file, length) != header.get("file"):
-            raise DamagedFileError(path, "its contents are not those that were written")
+            raise DamagedFileError(path, "its contents do not match its digest")
     return header
 
 

@@ -192,7 +192,7 @@ def test_flags_give_back_all_kinds_of_settings(settings):
         ("bandits", {"step_size": 0.0}, "step_size is 0.0; allowed is a positive number"),
         ("pgd", {"tiles": 4}, "tiles is 4, but pgd takes no tiles; leave it out"),
         ("pgd", {"images": 0}, "images is 0; allowed is a number from 1 to 10,000,000"),
-        ("cw_l2", {"eps": 0.5}, "eps is 0.5; allowed is none: cw_l2 has no ball"),
+        ("cw_l2", {"eps": 0.5}, "eps is 0.5; allowed is none: cw_l2 takes no eps"),
         ("cw_l2", {"constant": None}, "constant is None; allowed is a positive number"),
         ("cw_l2", {"norm": Norm.LINF}, "allowed is l2 for cw_l2"),
         ("cw_inf", {"restarts": 2}, "restarts is 2, but cw_inf takes no restarts"),

@@ -19,8 +19,8 @@ _TARGETS = (
     "an experiment's cells (cells_finetuning), or the path of a cell (default: all)"
 )
 _WORDS = (
-    "what cells must have: a value of any axis (resnet18, rst, pgd20; roles too), or axis=value "
-    "(keep=0.2); all words must match (default: all cells)"
+    "filter by a value of any axis or by a role (resnet18, rst, pgd20), or by axis=value "
+    "(keep=0.2); a cell must match all words (default: all cells)"
 )
 
 _CELL = "a model's file, finished or not, as 'rst cells --paths' prints it"
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         return cli.ended(words[0], lambda: _run(words[0], words[1:]))
     if words in ([], ["-h"], ["--help"]):
         top = parser(cli.__doc__)
-        top.epilog = f"Of the workflow: {', '.join(COMMANDS)} (rst plan --help). {top.epilog}"
+        top.epilog = f"Workflow commands: {', '.join(COMMANDS)} (rst plan --help). {top.epilog}"
         top.print_help()
         return 0 if words else 2
     return cli.main(argv)
@@ -82,18 +82,18 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument("targets", nargs="*", default=["all"], metavar="TARGET", help=_TARGETS)
     parser.add_argument(
         "--tflops", type=_positive(float), metavar="X",
-        help="operations a second that a device sustains, in 10^12 (default: what finished cells "
-        "show; before there are any, an assumed rate)",
+        help="sustained TFLOP/s of one device (default: measured on finished cells, or assumed if "
+        "there are none)",
     )  # fmt: skip
     if name == "plan":
         parser.add_argument(
             "--gpus", nargs="+", type=_positive(int), default=[1, 8], metavar="N",
-            help="numbers of GPUs to say the time for, one cell a GPU (default: 1 8)",
+            help="GPU counts to estimate wall time for, one cell per GPU (default: 1 8)",
         )  # fmt: skip
         parser.add_argument(
             "--beside", nargs="+", type=Path, default=[], metavar="FILE",
-            help="config files of other matrices: a line for each, as if nothing were finished, "
-            "and nothing else",
+            help="compare the matrices of these config files, one line each, ignoring finished "
+            "cells",
         )  # fmt: skip
     else:
         parser.add_argument(
@@ -156,10 +156,16 @@ def _watch(arguments: argparse.Namespace) -> str:
 
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], str], str]] = {
-    "plan": (_plan, "Say what targets cost before they are made. Starts nothing."),
-    "status": (_status, "Say how far targets are, and the time left. Starts and locks nothing."),
-    "cells": (_cells, "List the cells of the matrix by words, with states and accuracies."),
-    "watch": (_watch, "Show the curve of a training, anew until it is finished or Ctrl-C."),
+    "plan": (_plan, "Estimate the cost of targets. Starts no job."),
+    "status": (
+        _status,
+        "Show the state of targets and the time left. Starts no job and takes no lock.",
+    ),
+    "cells": (_cells, "List cells of the matrix by axis values, with states and accuracies."),
+    "watch": (
+        _watch,
+        "Plot a training curve in the terminal and refresh it until the training ends or Ctrl-C.",
+    ),
 }
 
 

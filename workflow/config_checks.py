@@ -28,8 +28,8 @@ def problems(experiment: Experiment) -> Iterator[str]:
     yield from _unfit_for_sets(experiment)
     if Pattern.ELEMENT in experiment.patterns and ScoreInit.WEIGHT_FAN in experiment.score_inits:
         yield (
-            f"score_inits is {plain(experiment.score_inits)} and patterns has element, whose "
-            "scores have the weight's fan anyway; allowed with it is [released]"
+            f"score_inits is {plain(experiment.score_inits)}, but the pattern element takes only "
+            "[released]: its scores have the weight's fan"
         )
 
 
@@ -55,13 +55,13 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
     if ("rtt_transferred" in experiment.models) != (experiment.transferred_from is not None):
         yield (
             f"transferred_from is {experiment.transferred_from!r}; "
-            "it is needed by rtt_transferred and by nothing else"
+            "the model rtt_transferred needs it, and no other model takes it"
         )
     if experiment.transferred_from in experiment.datasets:
         yield f"transferred_from is {experiment.transferred_from!r}; allowed is another dataset"
     if not experiment.candidate_sets and (experiment.adaptive or experiment.adaptive_transfer):
         which = "adaptive" if experiment.adaptive else "adaptive_transfer"
-        yield f"candidate_sets is empty; {which} attacks candidate sets: name one, or empty it"
+        yield f"candidate_sets is empty, but {which} attacks them; add one, or empty {which}"
 
 
 def _unused(experiment: Experiment) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _unused(experiment: Experiment) -> Iterator[str]:
         default = type(experiment).model_fields[key].default
         if not users and getattr(experiment, key) != default:
             value = plain(getattr(experiment, key))
-            yield f"{key} is {value}; {named} use it, and none is in models"
+            yield f"{key} is {value}, which no model of the experiment uses ({named} use it)"
 
 
 def _unmeasured(experiment: Experiment) -> Iterator[str]:
@@ -99,8 +99,8 @@ def _unmeasured(experiment: Experiment) -> Iterator[str]:
         fit = [key for key, kinds in _MEASURES.items() if model.startswith(kinds)]
         if not set(fit) & set(measured):
             yield (
-                f"models has {model}, which nothing here measures; allowed is {model} with "
-                f"{' or '.join(fit)}"
+                f"models has {model}, which nothing in this experiment measures; add "
+                f"{' or '.join(fit)}, or remove it"
             )
 
 
@@ -112,20 +112,20 @@ def _unfit_for_sets(experiment: Experiment) -> Iterator[str]:
         yield f"patterns is {plain(experiment.patterns)}; allowed is [element] with candidate_sets"
     if "rtt_transferred" in experiment.models or not _have(experiment, "rst", "rtt"):
         yield (
-            f"models is {plain(experiment.models)}; allowed with candidate_sets are rst, "
-            "rtt_natural or rtt_adversarial, and not rtt_transferred"
+            f"models is {plain(experiment.models)}; candidate_sets need rst, rtt_natural or "
+            "rtt_adversarial, and do not take rtt_transferred"
         )
     if not (experiment.transfer or experiment.adaptive or experiment.adaptive_transfer):
         yield (
-            "candidate_sets is used by nothing; transfer, adaptive or adaptive_transfer "
-            "measures them"
+            "candidate_sets are not measured; add transfer, adaptive or adaptive_transfer, "
+            "or remove them"
         )
     members = {ratio for ratios in experiment.candidate_sets for ratio in ratios}
     unused = [k for k in experiment.keep_ratios if k not in members]
     if unused and not (experiment.evaluate or experiment.transfer):
         yield (
-            f"keep_ratios has {plain(unused)}; allowed without evaluate and transfer are those "
-            "of candidate_sets"
+            f"keep_ratios has {plain(unused)}, which no candidate set has; add evaluate or "
+            "transfer, or remove them"
         )
 
 
@@ -144,19 +144,19 @@ def unfit(config: Config) -> Iterator[str]:
     trained = {dataset.training for dataset in config.datasets.values()}
     for name in sorted(config.training.keys() - trained):
         allowed = ", ".join(sorted(trained))
-        yield f"training.{name} is named by no dataset; allowed is one of {allowed}"
+        yield f"training.{name} is used by no dataset; datasets use {allowed}"
     labels: dict[str, str] = {}
     for name in sorted(set(config.roles.datasets.values()) & config.datasets.keys()):
         label = config.datasets[name].label
         if (other := labels.setdefault(label, name)) != name:
-            yield f"datasets.{name}.label is {label!r}, which {other} has; allowed is another"
+            yield f"datasets.{name}.label is {label!r}, the label of {other}; labels must differ"
     models = Counter(entry.model for entry in config.foreign.values())
     for name, entry in config.foreign.items():
         where, network = f"foreign.{name}.model", entry.identity.network
         yield from _missing(where, network.dataset, config.datasets)
         yield from _missing(where, network.name, config.networks)
         if models[entry.model] > 1:
-            yield f"{where} is {entry.model!r}, which another entry is too; allowed is one of each"
+            yield f"{where} is {entry.model!r}, as in another entry; a model may occur once"
     for name, experiment in config.experiments.items():
         yield from _experiment(config, f"experiments.{name}", experiment)
 
@@ -183,10 +183,7 @@ def _experiment(config: Config, where: str, experiment: Experiment) -> Iterator[
                 yield from _misplaced(f"{where}.{place}", experiment, entry, attack, sides)
     for row in experiment.adaptive_transfer:
         if row.to != "other_seeds":
-            yield (
-                f"{where}.adaptive_transfer.to is {row.to!r}; "
-                "allowed is other_seeds, which have a set each"
-            )
+            yield (f"{where}.adaptive_transfer.to is {row.to!r}; allowed is other_seeds")
 
 
 def _misplaced(

@@ -48,7 +48,7 @@ def _twice(node: yaml.Node | None, above: str, seen: set[int]) -> list[str]:
     for key, value in node.value:
         name, line = f"{above}{key.value}", key.start_mark.line + 1
         if name in lines:
-            sentences.append(f"{name} is in lines {lines[name]} and {line}; allowed is once")
+            sentences.append(f"{name} is in lines {lines[name]} and {line}; a key may occur once")
         lines[name] = line
         sentences += _twice(value, f"{name}.", seen)
     return sentences

@@ -67,13 +67,13 @@ def summary(
         for failure in sorted(failures, key=lambda f: f.outputs)
     ]
     for heading, names in (
-        ("not made, because something that they need is missing", lacking),
-        ("made with gaps, which they show", incomplete),
+        ("not made, because an input is missing", lacking),
+        ("made without failed cells, and marked so", incomplete),
     ):
         if names:
             parts.append("\n  ".join([f"{heading}:", *sorted(names)]))
     count = f"{len(failures)} job{'s' if len(failures) != 1 else ''} failed"
-    return "\n\n".join([f"{count}; all others that could run have run or were stopped.", *parts])
+    return "\n\n".join([f"{count}; all other jobs that could run have ended.", *parts])
 
 
 def record(failures: Sequence[Failure], results: str = "results") -> None:
@@ -167,7 +167,7 @@ def _end_of(log: str) -> str:
         return f"  {log}: no log; the cell never started\n"
     lines = _lines(log)
     if not lines:
-        return f"  {log}: empty; the cell was ended before it wrote\n"
+        return f"  {log}: empty; the job ended before it logged anything\n"
     return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines[-LINES:])
 
 

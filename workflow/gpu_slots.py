@@ -1,4 +1,4 @@
-"""Run a command on GPUs that no other job of this machine has: a scheduler's part, without one.
+"""Run a command on GPUs that no other job of this machine uses, where there is no scheduler.
 
     python gpu_slots.py COUNT DEVICES COMMAND...
 

@@ -74,7 +74,7 @@ class Datasets:
             return self._make(name, settings, Path(folder, path.name))
 
     def _make(self, name: str, settings: DatasetSettings, path: Path) -> str:
-        print(f"reading the images of {name}: they were never read, or changed", file=sys.stderr)
+        print(f"reading the images of {name}: they are new or have changed", file=sys.stderr)
         command = [sys.executable, "-m", "rst_core", "data", str(path.absolute())]
         made = subprocess.run(
             [*command, *to_flags(settings)],

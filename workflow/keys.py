@@ -141,7 +141,7 @@ class Keys:
             return ""
         if record["dataset_digest"] != self._dataset(cell.model.network.dataset):
             return "made on other images"
-        return "made by another version of the science, or from models with other settings"
+        return "made by another version of rst_core (SCIENCE), or from models with other settings"
 
     def digest(self, cells: Iterable[Cell]) -> str | None:
         """What tells apart two sets of results; None unless all are fresh."""

@@ -25,8 +25,8 @@ from rst_core.identity import (
 from workflow.config import ConfigError, read_yaml
 from workflow.config_sentences import sentences
 
-#: Options of sbatch that a site must not overrule: a later one wins, and jobs would no more be told
-#: to save, be submitted again while sbatch waits for their end, or hold GPUs that they do not use.
+#: Options of sbatch that a site must not override. The last one wins: jobs would not get SIGTERM
+#: before the time limit, would be submitted twice, or would hold unused GPUs.
 _OWN_OPTIONS = {
     "--signal", "--time", "--nodes", "--gpus", "--output", "--job-name", "--comment", "--chdir",
     "--array", "--wait", "--wrap", "--test-only",
@@ -92,8 +92,8 @@ class Machine(_Section):
             )
         if wrong := [option for option in options if option.partition("=")[0] in _OWN_OPTIONS]:
             raise ValueError(
-                f"is {options}; {wrong[0].partition('=')[0]} is set for each job by itself, since "
-                "its end, its saving before the time limit or its GPUs hang on it; leave it out"
+                f"is {options}; {wrong[0].partition('=')[0]} is set for each job "
+                "by the workflow; remove it"
             )
         return options
 

@@ -186,8 +186,8 @@ class Matrix:
         name, entry = model.network.name, self.foreign.get(model.path)
         if entry and not Path(entry.file).is_file():
             raise ConfigError(
-                f"{model.path} is foreign, and its file {entry.file} does not exist; put the "
-                "checkpoint there, or say in foreign where it is"
+                f"{model.path} is listed in foreign, but its file {entry.file} does not exist; put "
+                "the checkpoint there, or correct the path in foreign"
             )
         networks = {one.identity.network.name for one in self.config.foreign.values()}
         if entry is None and name in networks and not isinstance(model, FineTuned):

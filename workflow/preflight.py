@@ -1,7 +1,7 @@
-"""Questions to SLURM before the first job: one sentence instead of a pile of failed jobs.
+"""Checks of the SLURM configuration before the first job.
 
-What SLURM does not answer, because it is away or keeps no accounts, is no problem: jobs wait for
-it (cluster/executor.py). What this program does not ask by itself, sbatch is asked to try.
+If SLURM does not answer, the check is skipped: jobs wait for it (cluster/executor.py). The rest is
+checked by ``sbatch --test-only``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def notes() -> Iterator[str]:
     if answer.status and not answer.away:
         yield (
             f"accounting does not work here (sacct: {answer.words or 'no answer'}); how "
-            "jobs end is known from squeue and from the exit status that each leaves"
+            "jobs end is read from squeue and from the exit status that each job writes"
         )
 
 
@@ -77,9 +77,9 @@ def disk_problem(folder: Path) -> str:
     if free >= LEAST_FREE:
         return ""
     return (
-        f"the disk of {folder} is full: {free / 1e6:.0f} MB are left, and "
-        f"{LEAST_FREE / 1e6:.0f} MB are the least to begin with; make room and run the same "
-        "command again ('rst plan' says what is needed in all)"
+        f"the disk of {folder} is full: {free / 1e6:.0f} MB are left, but a run needs "
+        f"{LEAST_FREE / 1e6:.0f} MB to start; free space and rerun the same command "
+        "('rst plan' estimates the total)"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run says while it works: a line a finished job, with its numbers and the time left."""
+"""The log of a run: one line per finished job, with its accuracies and the time left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ball and the box: radii in image units, projection, and the check that never sleeps."""
+"""Perturbation budgets: radii in image units, projection, and the check of every result."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def check_excess(worst: float, spec: AttackSpec) -> None:
         unit = "1/255" if spec.norm is Norm.LINF else "on [0, 1] images"
         ball = "" if spec.eps is None else f"its {spec.norm} ball of eps {spec.eps:g} ({unit}) or "
         raise BudgetError(
-            f"{spec.name} returned an image {worst:g} outside {ball}[0, 1]; this is a defect of "
-            "the attack, and the cell has no number"
+            f"{spec.name} returned an image {worst:g} outside {ball}[0, 1]; this is a bug in "
+            "the attack, so no result was written"
         )

@@ -1,8 +1,8 @@
 """CW-Inf, CW-L2 and Auto-Attack: thin adapters to their reference implementations [5.5, B].
 
 The libraries write gradients into whatever they differentiate, draw from torch's global
-generator and expect contiguous images. The adapters keep all three to themselves; what the
-libraries compute is not touched.
+generator and expect contiguous images. The adapters hide these side effects and change nothing in
+what the libraries compute.
 """
 
 from __future__ import annotations

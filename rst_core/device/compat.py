@@ -1,7 +1,6 @@
-"""Cures for dependencies whose released versions do not import as they are.
+"""Workarounds for dependencies whose releases do not import with current versions of torch.
 
-Each cure checks that it is needed, and does nothing otherwise. Kept in one place so that
-it can be deleted in one place.
+Each workaround does nothing where it is not needed.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def processes() -> Iterator[None]:
                 "lower --nproc-per-node"
             )
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        # Both: decisions are agreed upon on the CPU, where nobody waits for a GPU's queue.
+        # Both: small all-reduces run on the CPU and do not wait for the GPU's queue.
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend)
     yield

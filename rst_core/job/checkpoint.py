@@ -61,10 +61,10 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except FileError as error:
-            log.info("%s: starting afresh: %s", self.name, error)
+            log.info("%s: starting from scratch: %s", self.name, error)
             return None
         if header.get("key") != self.key:
-            log.info("%s: starting afresh: the checkpoint is of other settings", self.name)
+            log.info("%s: starting from scratch: the checkpoint has other settings", self.name)
             return None
         self.continued = [*header["continued"], header["progress"]]
         log.info("%s: continuing %s", self.name, header["progress"])
@@ -87,7 +87,9 @@ class Checkpoint:
         if verdict is not _Verdict.CONTINUE:
             self._save(progress, state())
         if verdict is _Verdict.TERMINATED:
-            raise Preempted(f"left {progress}: {TERMINATED}; saved, the same command continues")
+            raise Preempted(
+                f"stopped {progress}: {TERMINATED}; saved, rerun the same command to continue"
+            )
 
     def _verdict(self, due: bool) -> _Verdict:
         if self.preemption.superseded:

@@ -1,17 +1,13 @@
-"""``rst``: what the workflow's rules call and what a user can type.
+"""``rst``: the command line, for the workflow's rules and for users.
 
-Every command takes the path of one cell, which is its identity, and flags, which are its
-settings. Nothing that computes is imported before it is needed, so that help is quick.
-``--processes N`` spreads a cell over N GPUs of a node through ``torchrun``; training and
-attacks get faster, and results change by rounding only.
+Each command takes the path of one cell and the settings of that cell, as flags or as one JSON
+document (``--settings``). ``--processes N`` distributes a cell over N GPUs of a node through
+``torchrun``; results change by rounding only. A complete cell file with the same settings, images
+and models is kept.
 
-Settings are flags, or one JSON document (``--settings``). A cell that is there, whole, and of
-the same settings, images and models is left as it is.
-
-Exit status: 0 the cell is finished; 75 it was preempted (SIGTERM), and the same
-command continues it; 70 it diverged: a loss, a weight or a logit is
-not finite; 1 it failed, for a reason of one sentence; 2 the command line is wrong; 130 it was
-interrupted by Ctrl-C.
+Exit status: 0 the cell is complete; 1 it failed; 2 the command line is wrong; 70 it diverged (a
+loss, a weight or a logit is not finite); 75 it was preempted (SIGTERM), and the same command
+continues it; 130 it was interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -85,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         with preemption.on_sigterm():
             return _run(words, arguments, preemption)
 
-    saved = "; the same command continues from what was saved"
+    saved = "; rerun the same command to continue from the last checkpoint"
     return ended(arguments.command, make, saved)
 
 

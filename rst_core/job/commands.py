@@ -74,13 +74,15 @@ class Command:
         if not isinstance(kind, self.makes):
             makers = [name for name, other in COMMANDS.items() if isinstance(kind, other.makes)]
             raise ValueError(
-                f"{arguments.cell} is a {type(kind).__name__}; use rst {' or '.join(makers)}"
+                f"{arguments.cell} names a cell of kind {type(kind).__name__}; use rst "
+                f"{' or '.join(makers)}"
             )
         settings = settings_of(arguments, self.recipe.sections(), named(cell))
         kept = settings.get("selections", [cell.selection])
         if cell.selection not in kept:
             raise ValueError(
-                f"{arguments.cell} is of {cell.selection}; selections are {', '.join(kept)}"
+                f"{arguments.cell} has selection {cell.selection}; --selections has "
+                f"{', '.join(kept)}"
             )
         settings |= {"model": kind} if isinstance(cell, TrainingCell) else {"cell": cell}
         settings |= self.more(arguments, Path(root))
@@ -122,14 +124,14 @@ def _add(*words: str, **options: Any) -> Callable[[ArgumentParser], object]:
 def _add_data(command: ArgumentParser) -> None:
     command.add_argument("manifest", type=Path, help="JSON file to write")
     command.add_argument(
-        "--name", help="what cells call the dataset (default: the name of the manifest's file)"
+        "--name", help="name of the dataset in cell paths (default: the manifest's file name)"
     )
-    command.add_argument("--download", action="store_true", help="fetch what is missing")
+    command.add_argument("--download", action="store_true", help="download what is missing")
     add_settings(command, _DATASET)
 
 
 COMMANDS = {
-    "data": Command("load (and fetch) a dataset, and write what was found", _data, add=_add_data),
+    "data": Command("load (and download) a dataset and write its manifest", _data, add=_add_data),
     "train": Command(
         "train a dense network, naturally or adversarially",
         makes=(Dense,), example="dense-natural/best_val/weights.pt",
@@ -143,7 +145,7 @@ COMMANDS = {
         makes=(FineTuned,), example=f"finetuned_inherited_{_TICKET}/weights.pt",
     ),
     "import": Command(
-        "make the model file of somebody else's checkpoint", recipe=ImportRecipe,
+        "import a checkpoint that was trained elsewhere", recipe=ImportRecipe,
         makes=(Dense, Ticket), example=f"{_TICKET}/ticket.pt",
         add=_add("--file", type=Path, required=True, help="the foreign checkpoint"),
         more=lambda arguments, root: {"file": arguments.file},
@@ -195,17 +197,17 @@ def parser(description: str | None) -> ArgumentParser:
 
 
 def _add_job_arguments(command: ArgumentParser) -> None:
-    """How the job runs: none of these changes the result, but by rounding."""
+    """How the job runs: these change results by rounding at most."""
     job = command.add_argument_group("job")
     job.add_argument("--threads", type=_whole(1), metavar="N", help="CPU threads to use")
     job.add_argument(
         "--processes", type=_whole(1), default=1, metavar="N",
-        help="processes that share the cell, one a GPU (default: %(default)s)",
+        help="processes that share the cell, one per GPU (default: %(default)s)",
     )  # fmt: skip
     job.add_argument(
         "--workers", type=_whole(0), default=4, metavar="N",
-        help="processes (beside each GPU's own) that decode images of a streamed_folder; "
-        "0 decodes without any; changes no result (default: %(default)s)",
+        help="worker processes that decode images of a streamed_folder; 0 decodes in the main "
+        "process; does not change results (default: %(default)s)",
     )  # fmt: skip
     job.add_argument(
         "--device", choices=["auto", "cuda", "cpu"],

@@ -26,7 +26,7 @@ class GrowingCurve:
     """
 
     def __init__(self, checkpoint: Path, model: str) -> None:
-        # Not yet beside the models: those that are there may be of another training.
+        # Beside the checkpoint: existing model files may come from another training.
         self._path = checkpoint.with_name(METRICS)
         self._board, self._shown = None, 0
         if not share().writes:

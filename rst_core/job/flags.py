@@ -36,7 +36,7 @@ def add_settings(parser: argparse.ArgumentParser, sections: Mapping[str, type]) 
     parser.add_argument(
         "--settings",
         metavar="JSON",
-        help="all settings as one JSON document, or @ and its file, in place of flags",
+        help="all settings as one JSON document, or @FILE; replaces the flags",
     )
     for section, kind in sections.items():
         group = parser.add_argument_group(section or "cell")

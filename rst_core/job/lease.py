@@ -3,8 +3,8 @@
 A lease is a folder of numbered claims on the file system that the jobs share anyway. A job
 claims a cell by creating the next number with a hard link, which is atomic and exclusive on
 local disks and on NFS alike, and needs no lock daemon. The highest number holds. Its holder
-renews it by touching it; nobody ever renames or overwrites another's claim, so that a job
-that was thought dead and wakes up finds a higher number and stops.
+renews it by touching it. No job renames or overwrites the claim of another, so a suspended job that
+resumes finds a higher number and stops.
 
 A holder counts as gone if its process is known to be dead (same machine, no such process),
 or if its claim stayed untouched for ``stale_after`` seconds on the *watcher's own* monotonic
@@ -158,7 +158,7 @@ def _read_claim(folder: Path, number: int) -> Claim | None:
         # Unlike a claim that was cleared just now, it would be waited for without end.
         raise OSError(
             f"the lease {folder} holds {number}, which cannot be read ({error.strerror}): if no "
-            "job works on this cell, remove that folder"
+            "job runs on this cell, remove that folder"
         ) from error
     except OSError:
         return None
@@ -234,12 +234,12 @@ def acquire(
             claim = _make(folder, 1 if top is None else top.number + 1)
             if claim is not None and _is_exclusive(claim, top):
                 if other:
-                    log.info("taken over from %s: it is gone", other)
+                    log.info("taken over from %s, which no longer runs", other)
                 return claim, bool(logged or other)
             if claim is not None:
                 claim.path.unlink(missing_ok=True)
         if other and other != logged:
-            log.info("waiting: %s works on this cell (%s)", other, folder)
+            log.info("waiting: %s holds the lease of this cell (%s)", other, folder)
             logged = other
         pause(poll)
 

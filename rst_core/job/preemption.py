@@ -1,8 +1,7 @@
 """When a job must leave its cell: SIGTERM, or another job that has taken over the cell.
 
-Schedulers end jobs: at their time limit, for another job's sake, with the node. All of them send
-SIGTERM first. Work checks for it between two steps, saves what is done and ends; the next job
-continues where this one stopped.
+Schedulers send SIGTERM before they end a job: at its time limit, or to run another one. Training
+and attacks check for it between two steps, save and stop; the next job continues from there.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Preempted(BaseException):
 
 TERMINATED = "preempted (SIGTERM)"
 SUPERSEDED = (
-    "another job has taken over this cell while this one stood still; nothing more was written"
+    "another job has taken over this cell while this one was suspended; this job wrote no result"
 )
 
 
@@ -72,7 +71,7 @@ class Preemption:
                 return
             self.terminated = True
             if not self._deferred:
-                raise Preempted(f"{TERMINATED}; the same command continues")
+                raise Preempted(f"{TERMINATED}; rerun the same command to continue")
 
         before = signal.signal(signal.SIGTERM, handle)
         try:

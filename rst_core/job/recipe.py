@@ -115,7 +115,7 @@ class Recipe(ABC):
             return False
         for output in self.outputs:
             os.utime(output)
-            log.info("%s was finished before: kept", output)
+            log.info("%s is up to date", output)
         return True
 
     def _fresh(self, cell: Cell) -> bool:

@@ -68,7 +68,7 @@ def _check_tensors(path: Path) -> None:
     if kind == "Model":
         header = read_model(path).header
         _check_bases(path, header, "bases")
-        # As with a model below: a curve that was not copied along says nothing.
+        # A missing curve is no error: model files may be copied without it.
         if "curve" in header["provenance"] and (path.parents[1] / METRICS).is_file():
             curve_of(path)
         return

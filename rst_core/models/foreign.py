@@ -94,8 +94,8 @@ def _state(stored: Any, empty: Classifier, path: Path) -> dict[str, Tensor]:
         own, found = empty.get_buffer(name).flatten(), named.pop(name, None)
         if found is not None and not torch.allclose(found.flatten().to(own), own):
             raise ValueError(
-                f"{path} normalises with {name} {found.flatten().tolist()}; its dataset's {name} in "
-                f"the config is {own.tolist()}"
+                f"{path} normalises with {name} {found.flatten().tolist()}; the config's {name} of "
+                f"its dataset is {own.tolist()}"
             )
     inside = {n.removeprefix("network."): v for n, v in named.items()}
     return {f"network.{n}": v for n, v in inside.items() if not n.endswith("num_batches_tracked")}

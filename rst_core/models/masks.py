@@ -1,4 +1,4 @@
-"""A mask is data: scores and a keep ratio give it through one pure function [3.2]."""
+"""Masks as a pure function of scores and a keep ratio [3.2]."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rst_core.identity import Evaluation, TransferRow
 from rst_core.storage import write_text
 from rst_core.vocabulary import Selection
 from tests.artifacts.made_up import IMAGES
@@ -145,6 +146,18 @@ def test_the_protocol_says_how_the_numbers_were_made(demo, tmp_path):
     for said in (PROVENANCE["revision"], PROVENANCE["rst_core"], config_digest(demo.config)):
         assert said in text
     assert "200 (seed 0)" in text
+
+
+def test_the_protocol_has_every_parameter_of_every_attack(paper):
+    """Also those at their defaults: that PGD-20 stops at its first success decides much."""
+    text = protocol(paper, [])
+    for cell in paper.all_cells():
+        if isinstance(cell, Evaluation | TransferRow):
+            (line,) = (line for line in text.splitlines() if f"(`{cell.attack}`)" in line)
+            for name, value in paper.attack(cell).described().items():
+                told = f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+                of_cell = name in ("name", "eps", "seed")
+                assert of_cell or told in line or (name == "step_size" and " eps," in line)
 
 
 def test_the_protocol_warns_of_the_papers_own_and_of_nothing_else_on_its_data(paper):

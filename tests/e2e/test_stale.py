@@ -164,7 +164,7 @@ def test_what_is_damaged_or_changed_by_hand_or_without_its_page_is_made_again(ch
 def test_no_report_shows_a_stale_page(copied):
     copied.config(tiny(training=OTHER_LR))
     said = copied.refuses(FIGURE, "--report", "report.html")
-    assert "stale and in no report: " in said
+    assert "so the report cannot show it" in said
     assert not (copied.folder / "report.html").exists()
 
 

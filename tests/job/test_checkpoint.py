@@ -51,7 +51,7 @@ def test_a_state_is_saved_when_it_is_due_and_when_the_last_one_is_old(checkpoint
 def test_a_terminated_job_saves_and_leaves_and_the_next_one_says_from_where(checkpoint, caplog):
     caplog.set_level(logging.INFO)
     checkpoint.preemption.terminated = True
-    with pytest.raises(Preempted, match=r"left after step 7: preempted \(SIGTERM\); saved"):
+    with pytest.raises(Preempted, match=r"stopped after step 7: preempted \(SIGTERM\); saved"):
         checkpoint.beat("after step 7", lambda: {"value": 1})
     following = of(checkpoint)
     assert following.restore() == {"value": 1}
@@ -84,7 +84,7 @@ def test_any_other_state_is_named_and_not_continued(checkpoint, caplog, spoil):
         checkpoint.path.write_bytes(b"half a file")
     following = of(checkpoint, "another" if spoil == "other key" else "key")
     assert following.restore() is None
-    assert "a cell: starting afresh: " in caplog.text
+    assert "a cell: starting from scratch: " in caplog.text
     assert following.continued == []
 
 

@@ -133,7 +133,7 @@ def test_a_document_and_flags_make_the_same_cell(results, capsys):
     )
     flags = [*to_flags(NARROW), *to_flags(training)]
     assert main(["search", TICKET, "--data", "data.json", *flags]) == 0
-    assert "was finished before: kept" in one_line(capsys)
+    assert "is up to date" in one_line(capsys)
     Path("s.json").write_text(json.dumps(SETTINGS))
     assert main(["search", TICKET, "--data", "data.json", "--settings", "@s.json"]) == 0
     assert read_header(Path(TICKET)) == made
@@ -203,7 +203,10 @@ def test_ctrl_c_is_one_line(results, capsys, monkeypatch):
     monkeypatch.setattr(commands, "settings_of", pressed)
     assert main(words()) == INTERRUPTED
     said = capsys.readouterr().err.strip()
-    assert said == "rst search: interrupted; the same command continues from what was saved"
+    assert (
+        said
+        == "rst search: interrupted; rerun the same command to continue from the last checkpoint"
+    )
 
 
 def test_ctrl_c_is_one_line_while_the_command_line_is_being_imported():

@@ -64,7 +64,7 @@ def test_sigterm_saves_and_leaves_and_the_same_command_continues(results, tmp_pa
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate()
     assert process.returncode == PREEMPTED, error
-    assert "preempted (SIGTERM); saved, the same command continues" in error
+    assert "preempted (SIGTERM); saved, rerun the same command to continue" in error
     assert not list(tmp_path.rglob("ticket.pt"))
     assert not list(tmp_path.rglob("lease"))
     process = rst(tmp_path, *more)
@@ -87,7 +87,7 @@ def test_a_second_job_waits_and_takes_what_the_first_has_made(results, tmp_path)
     assert first.wait() == 0
     _, said = second.communicate()
     assert second.returncode == 0
-    assert said.count("was finished before: kept") == 2
+    assert said.count("is up to date") == 2
     assert "epoch 1" not in said
 
 
@@ -170,7 +170,7 @@ def test_what_is_there_of_the_same_settings_and_models_is_left_as_it_is(results,
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         found = subprocess.run(again, env=environment, capture_output=True, text=True, check=False)
         assert found.returncode == 0, found.stderr
-        assert "was finished before: kept" in found.stderr
+        assert "is up to date" in found.stderr
     assert [path.read_bytes() for path in made] == before
     assert all(path.stat().st_mtime > 1 for path in made)
 
@@ -217,7 +217,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(results, capsys, mo
     monkeypatch.setattr(torch, "save", full)
     assert main(words()) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "the disk or the quota is full; make room and run the same command again" in error
+    assert "the disk or the quota is full; free space and rerun the same command" in error
     assert not [p for p in results.rglob("*") if p.suffix in (".pt", ".part")]
 
 

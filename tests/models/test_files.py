@@ -195,7 +195,9 @@ def test_files_are_inert_and_damage_is_said(tmp_path):
     with pytest.raises(OtherVersionError, match="has Model format None"):
         load_tensors(tmp_path / "evil.pt", "Model")
     (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(DamagedFileError, match="is damaged: it is cut off, or no file of ours"):
+    with pytest.raises(
+        DamagedFileError, match="is damaged: it is truncated, or not a file of this program"
+    ):
         read_model(tmp_path / "cut.pt")
     save_tensors(tmp_path / "old.pt", {}, "Model", {"format": 3})
     with pytest.raises(OtherVersionError, match="has Model format 3, and this version reads 4"):

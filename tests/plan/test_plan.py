@@ -40,7 +40,7 @@ def test_existing_cells_cost_nothing(project: Project) -> None:
         finish(project, cell)
     done = make_plan(project, ["fig1"], 1.0)
     assert done.total.seconds == 0
-    assert "Nothing is to do" in plan_text(done, "", [1], 1.0)
+    assert "Nothing to do" in plan_text(done, "", [1], 1.0)
 
 
 def test_beside_shows_a_finished_matrix_whole(

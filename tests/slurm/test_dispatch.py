@@ -40,7 +40,7 @@ def test_a_cell_that_always_fails_takes_nothing_else_down(submitter):
     # Figure 7 needs the ticket and cannot be; Figure 1 lacks one number and says so.
     assert "results/figures/fig7.png" not in made
     assert "results/figures/fig1.png" in made
-    assert "made with gaps, which they show:\n  results/figures/fig1.csv" in run.text
+    assert "made without failed cells, and marked so:\n  results/figures/fig1.csv" in run.text
 
     for path in blocks:
         path.unlink()

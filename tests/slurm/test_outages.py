@@ -30,9 +30,9 @@ def test_a_killed_snakemake_is_started_again_while_its_job_runs(submitter, undis
     assert again.finish() == 0, again.text
     assert_same_ticket(submitter.project.folder, undisturbed)
     # The second job found the first one's lease, waited, and computed nothing itself.
-    assert "works on it; its new job will wait" in again.text
+    assert "; its new job will wait" in again.text
     assert "waiting:" in submitter.read_log()
-    assert "epoch" not in submitter.read_log().split("waiting:")[1].split("was finished before")[0]
+    assert "epoch" not in submitter.read_log().split("waiting:")[1].split("is up to date")[0]
     assert read_header(submitter.project.folder / TICKET)["provenance"]["job"] == first
 
 

@@ -75,7 +75,7 @@ def test_the_schema_is_up_to_date():
         (
             "experiments.patterns.score_inits",
             ["released", "weight_fan"],
-            "patterns has element, whose scores have the weight's fan anyway",
+            "the pattern element takes only",
         ),
         ("experiments.patterns.score_inits", ["own_fan"], "allowed is released or weight_fan"),
         ("experiments.existence.keep_ratios", [0], "is 0; allowed is a number above 0, up to 1"),
@@ -128,7 +128,7 @@ def test_the_schema_is_up_to_date():
         (
             "experiments.existence.models",
             ["untrained"],
-            r"existence.evaluate is \[\{attack: pgd20\}\]; all models but untrained use it",
+            r"existence.evaluate is \[\{attack: pgd20\}\], which no model of the experiment uses",
         ),
         ("selection", "best", "'best'; allowed is best_val, last or best_test"),
         ("selection", "best_test", "allowed is one of keep_selections"),
@@ -223,7 +223,7 @@ def test_an_attack_that_the_config_does_not_have_is_refused(matrix):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd9", 8))
     with pytest.raises(ConfigError, match="eps is None; allowed is a size"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "pgd20", None))
-    with pytest.raises(ConfigError, match="eps is 8; allowed is none: cw_l2 has no ball"):
+    with pytest.raises(ConfigError, match="eps is 8; allowed is none: cw_l2 takes no eps"):
         matrix.attack(Evaluation(ticket, Selection.BEST_VAL, "cw_l2", 8))
 
 

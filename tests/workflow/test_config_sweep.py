@@ -286,8 +286,8 @@ def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read_yaml(path)
     assert str(caught.value).splitlines() == [
-        f"{path}: roles.datasets.svhn is in lines 3 and 3; allowed is once",
-        f"{path}: seeds is in lines 1 and 4; allowed is once",
+        f"{path}: roles.datasets.svhn is in lines 3 and 3; a key may occur once",
+        f"{path}: seeds is in lines 1 and 4; a key may occur once",
     ]
 
 

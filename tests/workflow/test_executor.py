@@ -289,7 +289,7 @@ def test_jobs_of_which_nobody_knows_are_named_with_what_was_tried(tmp_path, monk
     }
     info = pretended.submit(Group())
     assert pretended.look(info) == [info]
-    (warning,) = [r.message for r in caplog.records if "nobody has known" in r.message]
+    (warning,) = [r.message for r in caplog.records if "state unknown" in r.message]
     assert f"{NAME} (SLURM job 17)" in warning
     assert "Unable to contact slurm controller" in warning
     assert "Slurm accounting storage is disabled" in warning

@@ -49,7 +49,7 @@ def test_a_job_killed_before_it_wrote_is_said_to_be(tmp_path, there):
     if there:
         log.write_text("")
     text = summary([Failure("train", [CELL], [str(log)])], [], ["snakemake"])
-    assert ("ended before it wrote" if there else "never started") in text
+    assert ("ended before it logged" if there else "never started") in text
     assert "not made" not in text
 
 

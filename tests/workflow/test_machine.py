@@ -7,8 +7,10 @@ import yaml
 
 from rst_core.identity import parse_cell
 from tests.conftest import ROOT
+from tests.plan.examples import project_in
 from workflow.config import ConfigError
 from workflow.machine import KINDS, kind_of, may_share, read_machine, resources
+from workflow.plan.rates import Rates
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")
 SEED = "signed_kaiming_constant-seed0"
@@ -47,6 +49,19 @@ def test_auto_attack_a_wide_network_and_imagenet_take_longer():
     assert minutes(pgd, network="resnet50", dataset="imagenet") > 4 * minutes(pgd)
     assert resources(cell(pgd, dataset="imagenet"), MACHINE)["gpu"] == 4
     assert resources(cell(pgd), MACHINE)["gpu"] == 1
+
+
+def test_no_cell_of_the_paper_gets_less_time_than_the_plan_says_it_takes(tmp_path):
+    """At the rate that is assumed for an A100, unless it is longer than any job may be."""
+    project = project_in(tmp_path, counted=None, deltas=())
+    rates, short = Rates(project, [], None), {}
+    for one in project.matrix.all_cells():
+        asked = resources(one, MACHINE)
+        planned = rates.seconds(one) / 60 / asked["gpu"]
+        if planned > asked["runtime"] < MACHINE.longest:
+            network = one.model.network
+            short[kind_of(one), one.attack, network.name, network.dataset] = planned, asked
+    assert not short
 
 
 def test_no_job_asks_for_more_time_than_there_is_and_long_evaluations_share_none():

@@ -42,7 +42,7 @@ def problems(artifacts: Iterable[Artifact], matrix: Matrix) -> Iterator[str]:
         if lost and not found:
             yield (
                 f"experiments.{name} asks for {lost[0].path}, which no table and no figure "
-                f"shows, and for {len(lost) - 1} others; allowed is a smaller product of axes"
+                f"shows, and for {len(lost) - 1} others; narrow the axes of the experiment"
             )
 
 
@@ -67,8 +67,8 @@ def _hidden(
             hidden += [label] if own and own.isdisjoint(shown) else []
         if hidden:
             yield (
-                f"experiments.{name}.{axis} has {', '.join(hidden)}, which {told}; allowed are "
-                "values that are shown, others belong into an experiment of their own"
+                f"experiments.{name}.{axis} has {', '.join(hidden)}, which {told}; remove "
+                "them, or move them to an experiment of their own"
             )
 
 
@@ -83,7 +83,7 @@ def _unused(
         if unused:
             yield (
                 f"experiments.{name}.{axis} has {', '.join(map(str, unused))}, which no table and "
-                "no figure shows; allowed are values that are shown"
+                "no figure shows; remove them"
             )
 
 

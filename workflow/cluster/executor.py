@@ -3,7 +3,7 @@
 What is replaced, and until when (the plugin's version is pinned in constraints.txt):
 
 - a job's state: sacct alone or squeue alone, ``CANCELLED by 0`` unknown, an absent job waited for
-  without end (issues 109, 132, 473); here three witnesses are asked (states.py);
+  without end (issues 109, 132, 473); here three sources are combined (states.py);
 - submission errors of a group: its handler reads ``job.rule``, which a group lacks, and a thread
   swallows the error; ``GroupJob.log_error`` (Snakemake 9.27) drops the message; here sbatch's
   words are kept for the summary;
@@ -208,10 +208,10 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         ]
         if silent:
             self._tell(
-                f"nobody has known for {self.machine.silence} minutes what became of "
-                f"{_listed(silent)}; tried: squeue ({queue_error or 'does not list them'}), sacct "
-                f"({accounts_error or 'does not say that they ended'}), and what their scripts "
-                f"leave in {self.slurm_logdir}; Snakemake goes on asking",
+                f"state unknown for {self.machine.silence} minutes: {_listed(silent)}; tried "
+                f"squeue ({queue_error or 'does not list them'}), sacct "
+                f"({accounts_error or 'reports no end'}) and the exit status in "
+                f"{self.slurm_logdir}; Snakemake keeps polling",
                 patience,
             )
         for words in sorted({v.words for v in found if v.kind is Kind.RUNNING and v.words}):
@@ -236,7 +236,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             case Kind.AGAIN:
                 self._again(info, record, what)
             case Kind.CANCELLED:
-                words = f"{what.words}; whoever did that will not have wanted it to start again"
+                words = f"{what.words}; it is not submitted again, because somebody cancelled it"
                 self._fail(info, words, final=True)
             case Kind.FAILED:
                 record.out_of_memory += what.state == "OUT_OF_MEMORY"
@@ -250,7 +250,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if what.state == "TIMEOUT" and not was_told(self.slurm_logdir, record.number):
             self._tell(
                 "a job reached its time limit without the signal that it asked for (--signal): "
-                "here cells lose what they did since their last checkpoint",
+                "cells lose their work since the last checkpoint",
                 60.0 * self.machine.silence,
             )
         if type(self).progress(info.job) <= record.saved:

@@ -1,8 +1,8 @@
-"""What has become of a job: every state of SLURM ends in running, done, again, or a sentence.
+"""The state of a SLURM job, and what the executor does about it.
 
-Three witnesses know of a job: squeue (while SLURM remembers it, MinJobAge), accounting (where
-there is any), and the file that the job's own script leaves at its end (executor.py). Together
-they are enough on a cluster without accounting, and with a MinJobAge of seconds.
+Three sources are combined: squeue (until MinJobAge), sacct (if there is accounting), and the exit
+status that the job's script writes (script.py). They suffice without accounting, and with a
+MinJobAge of seconds.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def verdict(
     patience: float,
     answered: bool = True,
 ) -> Verdict:
-    """Weigh what the witnesses say.
+    """Combine the three sources.
 
     squeue comes first: SLURM may start a job again whose script has ended. A state that says that
     the job was ended from outside is compared with what the script left, which may have finished.

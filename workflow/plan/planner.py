@@ -123,7 +123,7 @@ class Plan:
         unasked = sum(not job.there and job not in self.seconds for job in self.jobs)
         if unasked:
             remarks.append(
-                f"{unasked:,} cells are missing, but only under files that exist: not to do"
+                f"{unasked:,} cells are missing, but are not needed: the files made from them exist"
             )
         return remarks
 

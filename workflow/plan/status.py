@@ -147,7 +147,7 @@ def _pace(status: Status) -> list[str]:
     else:
         lines.append("Throughput: nothing was finished within the window (--window).")
     if set(status.states.values()) <= {"done"}:
-        return [*lines, "Left: nothing, all files are there."]
+        return [*lines, "Left: nothing; all files exist."]
     work = f"{duration(status.left)} of one device; its rate is {status.basis}"
     if status.speed:
         work = f"{duration(status.left / status.speed)} at this pace ({work})"

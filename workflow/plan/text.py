@@ -31,7 +31,7 @@ def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | 
         walls = [_wall(plan, n) for n in devices]
         blocks.append("\n".join([*walls, f"Disk: at most {_disk(plan)} of results."]))
     else:
-        blocks.append("Nothing is to do: all files are there.")
+        blocks.append("Nothing to do: all files exist.")
     blocks.append("\n".join(f"- {remark}" for remark in plan.remarks()))
     return "\n\n".join(filter(None, blocks)) + "\n"
 

@@ -91,8 +91,8 @@ def make_again(path, reason=""):
         # Snakemake's report shows whatever files are there.
         if reason and "--report" in sys.argv:
             raise WorkflowError(
-                f"{path} is stale and in no report: {reason}; run the same command without "
-                "--report first"
+                f"{path} is stale ({reason}), so the report cannot show it; run the same command "
+                "without --report first"
             )
         if reason:
             STALE[str(path)] = reason

@@ -1,5 +1,5 @@
-# What keeps the dry run of a large matrix short and small: included last, it changes no rule's
-# meaning. Each names what Snakemake 9.27 does again and again for nothing here.
+# Optimisations of Snakemake 9.27 for large matrices. Included last; no rule changes its meaning. Each
+# comment names the work that is skipped.
 import functools
 import gc
 import inspect

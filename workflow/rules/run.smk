@@ -94,9 +94,9 @@ def check_disk():
 
 
 def name_cells_in_work():
-    """Name the cells that jobs of an earlier run still work on: new jobs wait for those."""
+    """Log the cells that jobs of an earlier run still hold; new jobs wait for them."""
     for folder, holder in leases(CHECKPOINTS):
-        logger.info(f"{folder}: {holder} works on it; its new job will wait")
+        logger.info(f"{folder} is leased by {holder}; its new job will wait")
 
 
 def summarise_failures():

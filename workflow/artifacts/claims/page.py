@@ -119,9 +119,9 @@ def _open(row: dict[str, Any]) -> str:
     if row["reason"] != CANNOT_TELL:
         return row["reason"] or ""
     if row["detectable"] is None:
-        return f"{CANNOT_TELL}, and could show no effect at all"
+        return f"{CANNOT_TELL}, and no effect would be detectable"
     shown = f"{row['detectable']:.2f} {row['unit']} beyond the bound"
-    return f"{CANNOT_TELL}; they could show {shown}, were every comparison so far beyond its own"
+    return f"{CANNOT_TELL}; detectable: {shown}, if every comparison exceeds its bound by as much"
 
 
 def _numbers(row: dict[str, Any]) -> str:

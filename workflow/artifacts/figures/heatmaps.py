@@ -78,9 +78,9 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
 
 
 _READING = (
-    "each number: robust accuracy (%) of the column's ticket on images made against the row's; "
-    "compare within a column: where the outlined number, of images made against the ticket itself, "
-    "is the least, attacks on other tickets transfer poorly to this one"
+    "each number: robust accuracy (%) of the column's ticket on adversarial images of the row's "
+    "ticket; outlined: the white-box attack; if it is the smallest number of its column, attacks "
+    "on other tickets transfer poorly to this ticket"
 )
 
 

@@ -28,13 +28,14 @@ Shares = np.ndarray[Any, np.dtype[np.float64]]
 FOOTNOTES: dict[str, str] = {
     "zero_gradient": "The loss of some images has an exactly zero gradient, so that a gradient "
     "attack cannot move them.",
-    "randomised": "The model's outputs differ between two passes over the same images, which the "
-    "attack does not expect.",
+    "randomised": "The model's outputs differ between two passes over the same images; the attack "
+    "assumes a deterministic model.",
     "probabilities": "The model's outputs look like probabilities where the attack expects logits.",
-    "eps64": "PGD-20 at ε = 64/255 leaves images standing, where an attack that works leaves none.",
-    "black_box": "A black-box attack of the same eps leaves fewer images of this model: its "
-    "gradients may be masked.",
-    "transfer": "The same attack made on another model leaves fewer images of this one: its "
+    "eps64": "PGD-20 at ε = 64/255 leaves correctly classified images; a working attack leaves "
+    "none.",
+    "black_box": "A black-box attack at the same eps is stronger on this model: its gradients may "
+    "be masked.",
+    "transfer": "The same attack, transferred from another model, is stronger on this one: its "
     "gradients may be masked.",
 }
 

@@ -13,14 +13,14 @@ from typing import Any
 from rst_core.data.manifest import read_manifest
 from rst_core.storage import read_header
 from rst_core.vocabulary import Selection
-from workflow.config import Config
+from workflow.config import AttackEntry, Config
 from workflow.matrix import Matrix
 from workflow.text import table
 
 _CHOICE = {
     Selection.BEST_VAL: "The epoch with the best accuracy on held-out training images is "
-    "attacked and shown: PGD-20 accuracy where a model was searched or trained with attacks, "
-    "natural accuracy where it was not. The test set chooses nothing.",
+    "attacked and shown: accuracy under PGD of validation_steps (below) where a model was searched "
+    "or trained with attacks, natural accuracy where it was not. The test set chooses nothing.",
     Selection.LAST: "The last epoch is attacked and shown; nothing chooses among epochs.",
     Selection.BEST_TEST: "**The paper's protocol: the epoch was chosen on the test set.** The "
     "numbers are the maximum over epochs on the very images they are measured on.",
@@ -139,15 +139,22 @@ def _attacks(config: Config) -> str:
     measured = {
         entry.attack
         for e in config.experiments.values()
-        for entry in (*e.evaluate, *e.transfer, *e.adaptive)
+        for entry in (*e.evaluate, *e.transfer, *e.adaptive, *e.adaptive_transfer)
     }
     rows = []
     for name, entry in config.attacks.items():
         if name in measured:
-            described = entry.model_dump(mode="json", exclude={"label"}, exclude_defaults=True)
-            told = ", ".join(f"{key} {_shown(value)}" for key, value in described.items())
-            rows.append([f"{entry.label} (`{name}`)", told])
+            text = ", ".join(f"{key} {_shown(value)}" for key, value in _parameters(entry).items())
+            rows.append([f"{entry.label} (`{name}`)", text])
     return table(["attack", "settings; L∞ sizes in 1/255"], rows)
+
+
+def _parameters(entry: AttackEntry) -> dict[str, Any]:
+    """All parameters that its method takes, also those that are left to their defaults."""
+    spec = entry.at("any", 1.0 if entry.method.has_eps else None, 0).described()
+    if entry.step_per_eps is not None:
+        spec["step_size"] = f"{entry.step_per_eps:g} eps"
+    return {key: value for key, value in spec.items() if key not in ("name", "eps", "seed")}
 
 
 def _made(made: Sequence[dict[str, Any]], models: Sequence[dict[str, Any]]) -> str:
