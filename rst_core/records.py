@@ -28,6 +28,7 @@ from rst_core.identity import (
 from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, read_settings, same, sources_of
 from rst_core.settings import AttackSpec
 from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json
+from rst_core.vocabulary import Precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -276,6 +277,9 @@ def _check_provenance(provenance: dict[str, Any]) -> None:
     for name in ("started", "finished"):
         datetime.fromisoformat(provenance[name])
     _number(provenance["wall_seconds"], "wall_seconds")
+    # Files from before this was recorded do not say it.
+    precision = provenance.get("precision", Precision.FLOAT32)
+    _require(precision == Precision.FLOAT32, f"it was measured in {precision}")
 
 
 def _require(condition: bool, found: str) -> None:
