@@ -25,7 +25,7 @@ from rst_core.identity import (
     parse_model,
     split_cell_path,
 )
-from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, read_settings, same, sources_of
+from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, named, read_settings, same, sources_of
 from rst_core.settings import AttackSpec
 from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json
 from rst_core.vocabulary import Precision
@@ -163,8 +163,8 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
 
 def _check_attack(cell: Evaluation | TransferRow, record: dict[str, Any], count: int) -> None:
     spec = _spec(json.dumps(record["settings"]))
-    named = (cell.attack, cell.eps, cell.model.network.seed)
-    _require((spec.name, spec.eps, spec.seed) == named, "its settings are of another attack")
+    own = all(getattr(spec, name) == value for name, value in named(cell).items())
+    _require(own, "its settings are of another attack")
     whole = record["images"]["test_set"]
     _require(count == min(spec.images or whole, whole), f"{count} images are not what it attacks")
     for result in record["results"]:
