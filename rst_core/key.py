@@ -14,6 +14,7 @@ from typing import Any
 from rst_core.document import converted
 from rst_core.identity import (
     CandidateSet,
+    Cell,
     Evaluation,
     FeatureDistance,
     FineTuned,
@@ -88,6 +89,13 @@ def sources_of(cell: Evaluation | TransferRow | FeatureDistance) -> list[Trained
     if isinstance(cell.model, CandidateSet):
         return list(cell.model.tickets)
     return [] if isinstance(cell.model, Untrained) else [cell.model]
+
+
+def named(cell: Cell) -> dict[str, Any]:
+    """The settings of an attack that its cell's identity holds; none of other cells."""
+    if not isinstance(cell, Evaluation | TransferRow):
+        return {}
+    return {"name": cell.attack, "eps": cell.eps, "seed": cell.model.network.seed}
 
 
 #: What the settings of each kind of cell are of, beside its dataset: its results depend on them.

@@ -25,9 +25,10 @@ from rst_core.identity import (
     parse_model,
     split_cell_path,
 )
-from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, read_settings, same, sources_of
+from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, named, read_settings, same, sources_of
 from rst_core.settings import AttackSpec
 from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json
+from rst_core.vocabulary import Precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,8 +166,8 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
 
 def _check_attack(cell: Evaluation | TransferRow, record: dict[str, Any], count: int) -> None:
     spec = _spec(json.dumps(record["settings"]))
-    named = (cell.attack, cell.eps, cell.model.network.seed)
-    _require((spec.name, spec.eps, spec.seed) == named, "its settings describe another attack")
+    own = all(getattr(spec, name) == value for name, value in named(cell).items())
+    _require(own, "its settings describe another attack")
     whole = record["images"]["test_set"]
     _require(
         count == min(spec.images or whole, whole),
@@ -289,6 +290,9 @@ def _check_provenance(provenance: dict[str, Any]) -> None:
     for name in ("started", "finished"):
         datetime.fromisoformat(provenance[name])
     _number(provenance["wall_seconds"], "wall_seconds")
+    # Files from before this was recorded do not say it.
+    precision = provenance.get("precision", Precision.FLOAT32)
+    _require(precision == Precision.FLOAT32, f"it was measured in {precision}")
 
 
 def _require(condition: bool, found: str) -> None:

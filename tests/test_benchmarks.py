@@ -6,6 +6,7 @@ import torch
 
 from benchmarks import attacking, gpu, resources, search, steps
 from benchmarks.ratios import Ratio, quotients, ratio_table, ratios_csv, take_turns
+from rst_core.measures.evaluation import attack_and_judge
 
 from .conftest import ROOT
 
@@ -57,6 +58,20 @@ def test_the_plain_evaluation_has_the_outcomes_of_ours():
     assert "0 outcomes differ" in ratio.remark
     share = int(ratio.remark.split(" % robust")[0])
     assert 25 < share < 75
+
+
+def test_a_transfer_row_has_the_outcomes_of_an_attack_for_each_target(monkeypatch):
+    attacks = []
+
+    def noted(source, judges, *rest):
+        attacks.append(len(judges))
+        return attack_and_judge(source, judges, *rest)
+
+    monkeypatch.setattr(attacking, "attack_and_judge", noted)
+    ratio = attacking.transfer_row(1, count=24, pixels=16, width=WIDTH, targets=3)
+    assert "0 outcomes differ" in ratio.remark
+    # Each way once before it counts.
+    assert sorted(attacks) == [*[1] * 6, 3, 3]
 
 
 def test_the_limit_and_ours_attack_the_same_way():

@@ -28,7 +28,7 @@ from rst_core.identity import (
     TransferRow,
     Untrained,
 )
-from rst_core.key import cell_settings
+from rst_core.key import cell_settings, named
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import file_digest
 from rst_core.vocabulary import Origin, Pattern, SearchMethod, Start
@@ -274,12 +274,16 @@ class Matrix:
     # -- settings ---------------------------------------------------------------------
 
     def document(self, cell: Cell) -> dict[str, Any]:
-        """The settings that a cell's job is given; those of its dataset are in the manifest.
+        """The settings that a cell's job is given.
+
+        Its path says those that its identity holds, the manifest those of its dataset.
 
         Raises:
             ConfigError: if the config does not say them.
         """
         settings = {k: part for k, part in self.settings(cell).items() if k != "dataset"}
+        if said := named(cell):
+            settings["attack"] = {k: v for k, v in settings["attack"].items() if k not in said}
         if isinstance(cell, TrainingCell):
             settings["selections"] = [s.value for s in self.config.keep_selections]
             if settings.pop("sha256", None) is None:

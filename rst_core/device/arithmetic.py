@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from rst_core.vocabulary import Precision
 
@@ -36,6 +37,28 @@ def in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
             yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+def in_force(weight: Tensor) -> str:
+    """What convolutions and matrix products with a weight compute in, as torch is set at present.
+
+    A member of :class:`~rst_core.vocabulary.Precision`, or another type that torch has. A device
+    that lacks what is set, such as a GPU from before TF32, computes in float32.
+    """
+    device, backends = weight.device.type, torch.backends
+    half = torch.is_autocast_enabled(device)
+    dtype = torch.get_autocast_dtype(device) if half else weight.dtype
+    if dtype is not torch.float32:
+        return str(dtype).removeprefix("torch.")
+    if device != "cpu":
+        tf32 = backends.cudnn.allow_tf32 or backends.cuda.matmul.allow_tf32
+        return Precision.TF32 if tf32 else Precision.FLOAT32
+    # What torch allows oneDNN, by torch.set_float32_matmul_precision or by itself.
+    parts = [getattr(backends.mkldnn, part) for part in ("conv", "matmul")]
+    allowed = {part.fp32_precision for part in parts}
+    if "bf16" in allowed:
+        return Precision.BFLOAT16
+    return Precision.TF32 if "tf32" in allowed else Precision.FLOAT32
 
 
 @contextmanager

@@ -108,6 +108,7 @@ def _train(job: _Job, recipe: TrainingRecipe) -> None:
     curve = GrowingCurve(checkpoint.path, model.path)
     checkpoint.follow = curve.follow
     trainee = make_trainee(recipe, device)
+    job.work.watch(trainee.model, trained=True)
     with job.preemption.deferred():
         kept = train(trainee, _splits(job, recipe).to(device), run, checkpoint)
     if not share().writes:
@@ -138,7 +139,9 @@ def _checkpoint(job: _Job, recipe: Recipe, interval: float = INTERVAL) -> Checkp
     key = checksum([recipe.recorded(cell) for cell in recipe.cells])
     cell = recipe.cells[0]
     place = checkpoint_path(recipe.root, cell)
-    return Checkpoint(cell.model.path, place, key, job.preemption, interval)
+    return Checkpoint(
+        cell.model.path, place, key, job.preemption, interval, precisions=job.work.precisions
+    )
 
 
 def make_trainee(recipe: TrainingRecipe, device: torch.device) -> Trainee:
@@ -177,7 +180,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     The images are made once, and evaluated on what they were made on, or on a row's judges [6.1].
     """
     spec, root, cell = recipe.attack, recipe.root, recipe.cell
-    members = {model.path: _load(root, model, cell.selection) for model in sources_of(cell)}
+    members = {model.path: _load(job, root, model, cell.selection) for model in sources_of(cell)}
     source: LogitFunction
     if isinstance(cell.model, CandidateSet):
         source = adversary_view(list(members.values()), spec.method)
@@ -189,7 +192,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
         first = images.first(recipe.batch_size)
         natural_outcomes(member, first, name=name)  # before any attack on NaN
     if recipe.judges:
-        members = {j.model.path: _load(root, j.model, j.selection) for j in recipe.judges}
+        members = {j.model.path: _load(job, root, j.model, j.selection) for j in recipe.judges}
     checkpoint = _checkpoint(job, recipe, ATTACK_INTERVAL)
     with job.preemption.deferred():
         found = attack_and_judge(
@@ -216,9 +219,9 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     checkpoint.remove()
 
 
-def _load(root: Path, model: Trained, selection: Selection) -> Classifier:
-    """A trained model on the device."""
-    return place(load_trained(root, model, selection), default_device())
+def _load(job: _Job, root: Path, model: Trained, selection: Selection) -> Classifier:
+    """A trained model on the device, to be measured."""
+    return job.work.watch(place(load_trained(root, model, selection), default_device()))
 
 
 def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
@@ -231,11 +234,11 @@ def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
     if isinstance(cell.model, Untrained):
         model = _classifier(recipe)
         draw_weights(model, cell.model.network.init, cell.model.network.seed)
-        model = place(model.requires_grad_(False), device)
+        model = job.work.watch(place(model.requires_grad_(False), device))
         estimate_batch_norm(model, splits.train)
     else:
         assert cell.selection is not None
-        model = _load(recipe.root, cell.model, cell.selection)
+        model = _load(job, recipe.root, cell.model, cell.selection)
     distances = feature_distances(model, splits.test, recipe.eps_grid, cell.model.network.seed)
     results = [
         {"eps": eps, "mean": float(d.mean()), "deviation": float(d.std()), "total": len(d)}

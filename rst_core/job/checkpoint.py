@@ -39,7 +39,8 @@ class Checkpoint:
         key: everything that the work depends on; the state of other work is not restored.
         interval: seconds between two saves that nothing else asks for.
         follow: called in the first process with every state that was saved or restored.
-        continued: from where this and earlier jobs continued, for the records.
+        precisions: in which this and earlier jobs computed, for the records.
+        continued: from where they continued, for the records.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Checkpoint:
     preemption: Preemption
     interval: float = INTERVAL
     follow: Callable[[State], None] = lambda state: None
+    precisions: set[str] = field(default_factory=set)
     clock: Callable[[], float] = time.monotonic
     continued: list[str] = field(default_factory=list, init=False)
 
@@ -67,6 +69,7 @@ class Checkpoint:
             log.info("%s: starting from scratch: the checkpoint has other settings", self.name)
             return None
         self.continued = [*header["continued"], header["progress"]]
+        self.precisions.update(header.get("precisions", ()))
         log.info("%s: continuing %s", self.name, header["progress"])
         state: State = stored
         if share().writes:
@@ -102,7 +105,12 @@ class Checkpoint:
     def _save(self, progress: str, state: State) -> None:
         """Write the file; returns in every process once the first one has."""
         if share().writes:
-            header = {"key": self.key, "progress": progress, "continued": self.continued}
+            header = {
+                "key": self.key,
+                "progress": progress,
+                "continued": self.continued,
+                "precisions": sorted(self.precisions),
+            }
             save_tensors(self.path, state, KIND, header)
             self.follow(state)
         agreed(0)

@@ -28,8 +28,8 @@ from rst_core.job.recipe import (
     ImportRecipe,
     Recipe,
     TrainingRecipe,
-    named,
 )
+from rst_core.key import named
 from rst_core.settings import DatasetSettings
 
 _EXAMPLE = "results/cells/cifar10/resnet18/signed_kaiming_constant-seed0"

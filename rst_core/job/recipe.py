@@ -31,6 +31,7 @@ from rst_core.key import (
     MadeOf,
     bases_of,
     cell_settings,
+    named,
     sources_of,
 )
 from rst_core.ranges import Range, check_ranges, option, require
@@ -210,8 +211,8 @@ class _MeasureRecipe(Recipe):
 class AttackRecipe(_MeasureRecipe):
     """An attack; a transfer row is judged by ``judges``, others by what they attack.
 
-    Raises ``ValueError`` if the attack is not the one that the cell's name says, too large, or one
-    on candidate sets where there is none.
+    Name, eps and seed of the attack are the cell's. Raises ``ValueError`` if they are others, and
+    for an attack that is too large, or one on candidate sets where there is none.
     """
 
     PARTS = ATTACK
@@ -254,10 +255,3 @@ class FeaturesRecipe(_MeasureRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.eps_grid), "eps_grid", self.eps_grid, "one or more sizes in 1/255")
-
-
-def named(cell: Cell) -> dict[str, Any]:
-    """The settings of an attack that its cell's name holds; none of other cells."""
-    if not isinstance(cell, Evaluation | TransferRow):
-        return {}
-    return {"name": cell.attack, "eps": cell.eps, "seed": cell.model.network.seed}

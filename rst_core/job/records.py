@@ -11,9 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rst_core
+from rst_core.vocabulary import Precision
+
+if TYPE_CHECKING:
+    from torch import nn
+
+M = TypeVar("M", bound="nn.Module")
 
 
 def source_revision() -> str:
@@ -53,11 +59,35 @@ class Provenance:
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     revision: str = field(default_factory=source_revision)
+    precisions: set[str] = field(default_factory=set)
+
+    def watch(self, model: M, *, trained: bool = False) -> M:
+        """Note in which precision a model computes, as torch is set at each of its forward passes.
+
+        Of a model that is trained these are the passes in training mode. Whatever is not trained is
+        measured: then a pass in another precision than float32 raises ``ValueError``.
+        """
+        from rst_core.device.arithmetic import in_force
+
+        def note(model: nn.Module, arguments: object) -> None:
+            if trained and not model.training:
+                return
+            found = in_force(next(model.parameters()))
+            if not trained and found != Precision.FLOAT32:
+                raise ValueError(
+                    f"torch is set to compute in {found}; allowed for what is measured is "
+                    f"{Precision.FLOAT32}: find what set it"
+                )
+            self.precisions.add(found)
+
+        model.register_forward_pre_hook(note)
+        return model
 
     def finish(self, continued: Sequence[str] = ()) -> dict[str, Any]:
         """Versions, place, device, processes, times (UTC, of the last session), sessions.
 
-        ``continued``: from where each session after the first continued.
+        ``continued``: from where each session after the first continued. ``precision`` is None for
+        what only copies, such as an import.
         """
         import torch
 
@@ -78,6 +108,7 @@ class Provenance:
             # Another CPU, or other instructions of the same one, rounds otherwise.
             "cpu": cpu_model(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "precision": ", ".join(sorted(self.precisions)) or None,
             "processes": share().processes,
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "started": self.started.isoformat(timespec="seconds"),

@@ -39,6 +39,7 @@ PROVENANCE = {
     "torch": "2.13.0",
     "python": "3.11.7",
     "device": "an invented device",
+    "precision": "float32",
     "started": "2026-01-01T00:00:00+00:00",
     "finished": "2026-01-01T00:01:00+00:00",
     "wall_seconds": 60.0,

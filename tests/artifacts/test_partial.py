@@ -143,6 +143,7 @@ def test_the_protocol_says_how_the_numbers_were_made(demo, tmp_path):
     assert "stand-in for CIFAR-100" in text
     assert "held-out training images" in text
     assert f"an invented device ({len(cells)} cells)" in text
+    assert f"float32 ({len(cells)} cells)" in text
     for said in (PROVENANCE["revision"], PROVENANCE["rst_core"], config_digest(demo.config)):
         assert said in text
     assert "200 (seed 0)" in text

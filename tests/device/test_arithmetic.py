@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rst_core.device.arithmetic import memory_format, training_step
+from rst_core.device.arithmetic import in_force, memory_format, training_step
 from rst_core.models.networks import place
 from rst_core.vocabulary import Precision
 from tests.conftest import narrow_classifier
@@ -39,6 +39,8 @@ def test_a_step_leaves_things_as_it_found_them(precision, before, monkeypatch):
         with training_step(precision, CPU):
             assert not torch.backends.cudnn.benchmark
             assert torch.is_autocast_enabled("cpu") == (precision is Precision.BFLOAT16)
+            half = precision is Precision.BFLOAT16
+            assert in_force(torch.ones(1)) == ("bfloat16" if half else "float32")
             assert cudnn.allow_tf32 == matmul.allow_tf32 == (precision is Precision.TF32)
             raise InterruptedError
 

@@ -51,15 +51,18 @@ def test_a_state_is_saved_when_it_is_due_and_when_the_last_one_is_old(checkpoint
 def test_a_terminated_job_saves_and_leaves_and_the_next_one_says_from_where(checkpoint, caplog):
     caplog.set_level(logging.INFO)
     checkpoint.preemption.terminated = True
+    checkpoint.precisions.add("float32")
     with pytest.raises(Preempted, match=r"stopped after step 7: preempted \(SIGTERM\); saved"):
         checkpoint.beat("after step 7", lambda: {"value": 1})
     following = of(checkpoint)
     assert following.restore() == {"value": 1}
     assert following.continued == ["after step 7"]
     assert "a cell: continuing after step 7" in caplog.text
+    following.precisions.add("bfloat16")
     following.beat("after step 9", lambda: {"value": 2}, due=True)
     third = of(checkpoint)
     third.restore()
+    assert third.precisions == {"float32", "bfloat16"}
     assert third.continued == ["after step 7", "after step 9"]
 
 

@@ -88,6 +88,7 @@ def test_the_whole_chain_by_hand(results):
     assert kept == pytest.approx(0.3, abs=0.001)
     for key in ("revision", "torch", "device", "started", "finished", "wall_seconds"):
         assert own["provenance"][key]
+    assert own["provenance"]["precision"] == "float32"
     assert not list(results.glob("**/*.part"))
     assert not list((results / "checkpoints").rglob("*.pt"))
     metrics = (results / CELLS / ticket / "metrics.jsonl").read_text().splitlines()

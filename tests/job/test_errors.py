@@ -178,6 +178,12 @@ def test_what_contradicts_the_cells_name_is_refused(results, capsys, cell, flags
     folder = TICKET.rpartition("/")[0]
     assert main(["attack", f"{folder}/{cell}", "--data", "data.json", *given, *flags]) == 1
     assert said in one_line(capsys)
+    document = {"method": "pgd", "norm": "linf", "steps": 3, "step_size": spec["step_size"]}
+    for flag, value in zip(flags[::2], flags[1::2], strict=True):
+        document[flag[2:]] = value if flag == "--name" else int(value)
+    stated = ["--settings", json.dumps({"attack": document})]
+    assert main(["attack", f"{folder}/{cell}", "--data", "data.json", *stated]) == 1
+    assert said in one_line(capsys)
     other = f"{folder.replace('cells/digits', 'cells/svhn')}/pgd3-eps12.json"
     assert main(["attack", other, "--data", "data.json", *given]) == 1
     assert "--data is the manifest of digits" in one_line(capsys)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
-from rst_core.device.arithmetic import training_step
+from rst_core.device.arithmetic import in_force, training_step
 from rst_core.device.seeding import generator
 from rst_core.models.networks import place, prunable_weights
 from rst_core.settings import training_attack
@@ -55,6 +55,7 @@ def steps(kind: str, device: torch.device, method: SearchMethod | None, precisio
     pretend.waits.clear()
     for _ in range(2):
         with training_step(precision, device):
+            assert device == CPU or in_force(images) == precision
             step(trained, optimiser, images, labels, attack, starts, overrun)
     waited = list(pretend.waits)
     return {n: v.detach().cpu() for n, v in trained.variables.items()}, waited

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 
 import pytest
 
-from rst_core.identity import Evaluation, TrainingCell
-from rst_core.key import MadeOf
+from rst_core.identity import Evaluation, TrainingCell, TransferRow
+from rst_core.job.commands import COMMANDS, parser
+from rst_core.key import MadeOf, cell_settings, same
 from rst_core.storage import checksum, save_tensors, write_json
 from tests.artifacts.made_up import IMAGES, record
+from tests.artifacts.made_up_cells import write_dataset
 from tests.conftest import ROOT
 from tests.workflow.test_config import extended
 from workflow.config import read_config
@@ -117,6 +120,30 @@ def test_a_file_of_another_cell_and_a_failure_are_no_results(world):
     path.write_text('{"failed": "out of memory", "log": "x"}')
     assert world.keys().state(world.attack) is State.MISSING
     assert world.keys().verdict(world.attack).reason == FAILED
+
+
+def test_a_job_makes_the_configs_settings_of_its_path_and_a_document_without_what_that_says(
+    tmp_path,
+):
+    matrix = matrix_of()
+    for name in matrix.config.roles.datasets.values():
+        write_dataset(tmp_path, name, matrix)
+    measured = matrix.all_cells()
+    trained = dict.fromkeys(base for cell in measured for base in matrix.made_of(cell))
+    for cell in [*measured, *trained]:
+        document = matrix.document(cell)
+        assert not document.get("attack", {}).keys() & {"name", "eps", "seed"}
+        kind = type(cell.model if isinstance(cell, TrainingCell) else cell)
+        (command,) = (n for n, c in COMMANDS.items() if kind in c.makes and n != "import")
+        files = [str(tmp_path / matrix.file(cell)), "--settings", json.dumps(document)]
+        if isinstance(cell, TransferRow):
+            targets = matrix.targets(cell)
+            files += ["--targets", *(str(tmp_path / matrix.file(target)) for target in targets)]
+        data = tmp_path / matrix.manifest(cell.model.network.dataset)
+        arguments = parser(None).parse_args([command, *files, "--data", str(data)])
+        recipe = COMMANDS[command].job(arguments)
+        parts = {name: getattr(recipe, name) for name in recipe.PARTS}
+        assert same(cell_settings(recipe.data.settings, **parts), matrix.settings(cell)), cell.path
 
 
 def test_reasons_are_grouped_and_few():

@@ -168,6 +168,8 @@ def _made(made: Sequence[dict[str, Any]], models: Sequence[dict[str, Any]]) -> s
         ["rst_core", _tally(made, "rst_core", "cells")],
         ["torch", _tally(made, "torch", "cells")],
         ["Python", _tally(made, "python", "cells")],
+        ["computed in", _tally(made, "precision", "cells")],
+        ["models were trained in", _tally(models, "precision", "models") or "not there any more"],
         ["device", _tally(made, "device", "cells")],
         ["CPU", _tally(made, "cpu", "cells")],
         ["its instructions", _tally(made, "cpu_capability", "cells")],
