@@ -35,8 +35,8 @@ Numbers = dict[str, dict[str, list[float]]]
 #: On a CPU of other instructions sums round otherwise, a search multiplies that, and images are
 #: near a boundary of models that were hardly trained. Without vector instructions
 #: (ATEN_CPU_CAPABILITY=default, ONEDNN_MAX_CPU_ISA=SSE41) 12 of 168 counts were others, by one
-#: image each, and a trained network's distances moved by 11 %. With one or two weights more in every
-#: layer's mask 51 counts were.
+#: image each, and a trained network's distances moved by 11 %. With one or two weights more in
+#: every layer's mask 51 counts were.
 IMAGES_APART, COUNTS_APART, DISTANCES_APART = 1, 0.2, 0.25
 
 
