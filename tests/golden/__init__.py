@@ -1,1 +1,1 @@
-"""What must not change: tickets' bits, attacks' outcomes, artifacts' CSV, the paper's decisions."""
+"""What must not change: tickets' bits, attacks' outcomes, cells, artifacts' CSV, decisions."""

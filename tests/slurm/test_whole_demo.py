@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import copy_project
+from tests.golden.cells import apart, numbers
 from tests.slurm.conftest import SMALL, TARGETS
 from tests.slurm.demo import DEMO, differences, overlaps, provenances, records
 from tests.slurm.small_demo import write_small_demo
@@ -35,12 +36,13 @@ def submitted_demo(tmp_path_factory, cluster, local_demo) -> Path:
     return submitter.project.folder
 
 
-def test_all_results_are_those_of_a_local_run(local_demo, submitted_demo):
+def test_all_results_are_those_of_a_local_run_and_of_the_record(local_demo, submitted_demo):
     assert local_demo.process.wait(PATIENCE) == 0, local_demo.log.read_text()[-6000:]
     assert records(local_demo.folder).keys() == records(submitted_demo).keys()
     assert differences(local_demo.folder, submitted_demo) == []
     made = {path.stem for path in submitted_demo.glob("results/demo/[tf]*/*.csv")}
     assert made == {"table3", "fig7"}
+    assert apart(numbers(local_demo.folder)) == []
 
 
 def test_no_two_jobs_were_ever_on_one_gpu_at_once(submitted_demo):
