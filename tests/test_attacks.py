@@ -26,7 +26,7 @@ from rst_core.settings import AttackSpec
 from rst_core.training.trainee import WeightTrainee
 from rst_core.vocabulary import AttackMethod, Selection
 from tests.attacks.attack_examples import EXAMPLES
-from tests.attacks.test_attacks import linear, rng
+from tests.attacks.test_gradient import linear, rng
 from tests.checkpoints import InMemory, Interrupted
 from tests.conftest import DIGITS, NARROW, NETWORK, attack_cell, narrow_classifier
 

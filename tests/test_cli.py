@@ -13,8 +13,8 @@ import pytest
 
 from rst_core.job import cli as core
 from tests.conftest import ROOT
+from tests.plan.examples import project_in
 from workflow import cli
-from workflow.plan.project import Project
 
 
 def test_failures_are_one_sentence(
@@ -74,7 +74,8 @@ def test_a_missing_library_is_one_sentence(
     assert "'make install' installs everything" in capsys.readouterr().err
 
 
-def test_torch_is_loaded_to_count_once_and_never_again(project: Project) -> None:
+def test_torch_is_loaded_to_count_once_and_never_again(tmp_path: Path) -> None:
+    project = project_in(tmp_path)
     program = (
         "import sys; from workflow.cli import main; "
         "words = ['--configfile', sys.argv[1], 'fig7']; "

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workflow.test_config import DELTAS, PAPER, override
+from tests.test_config import DELTAS, PAPER, override
 from workflow.config import ConfigError, config_schema, read_config, read_yaml
 from workflow.config_sentences import _place
 

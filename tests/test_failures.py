@@ -11,7 +11,7 @@ import pytest
 
 from rst_core.job.verify import verify
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow import failures
 from workflow.artifacts.make import gaps
 from workflow.artifacts.numbers.frame import read_cells

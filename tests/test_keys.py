@@ -12,7 +12,7 @@ from rst_core.key import MadeOf
 from rst_core.storage import checksum, save_tensors, write_json
 from tests.artifacts.made_up import IMAGES, record
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.config import read_config
 from workflow.keys import FAILED, Keys, State, stale_text
 from workflow.matrix import Matrix

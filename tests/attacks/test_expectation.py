@@ -16,8 +16,8 @@ from rst_core.attacks.expectation import combined_losses, margin, standing
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Combination, Norm
 from tests.attacks.attack_examples import EXAMPLES
-from tests.attacks.test_attack_suite import attacked
-from tests.attacks.test_attacks import rng
+from tests.attacks.test_gradient import rng
+from tests.test_attacks import attacked
 
 EPS = 3.0
 AUTO = dataclasses.replace(EXAMPLES[AttackMethod.AUTO_ATTACK_EXPECTED], eps=EPS)

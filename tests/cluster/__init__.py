@@ -1,1 +1,1 @@
-"""Config, matrix, keys, machine, progress, failures, the executor."""
+"""What is asked of SLURM and made of its answers: pretended commands, no cluster."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.readme import planned
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.config import read_config
 from workflow.matrix import Matrix
 from workflow.plan.planner import make_plan

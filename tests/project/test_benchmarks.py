@@ -6,8 +6,7 @@ import torch
 
 from benchmarks import attacking, gpu, resources, search, steps
 from benchmarks.ratios import Ratio, quotients, ratio_table, ratios_csv, take_turns
-
-from .conftest import ROOT
+from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
 WIDTH = 1 / 16

@@ -10,7 +10,7 @@ from snakemake.utils import update_config
 
 from rst_core.identity import Cell, Evaluation, TransferRow
 from tests.slurm.small_demo import DEMO, small_demo
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.artifacts import registry
 from workflow.config import read_config
 from workflow.matrix import Matrix

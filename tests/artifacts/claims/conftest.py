@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.claims.world import world_numbers
+from tests.artifacts.claims.world import world_numbers
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.paper import own_verdict, papers_plan
 from workflow.artifacts.claims.tree import compiled

@@ -1,8 +1,8 @@
 """Claims that can fail: worlds that contradict a claim must not leave it supported.
 
 Whether a made-up world contradicts a claim is said by the claim's own definition on the exact
-values of that world (:func:`tests.claims.judging.holds`): an equivalence bears a world of equals,
-an existence bears most shuffles.
+values of that world (:func:`tests.artifacts.claims.judging.holds`): an equivalence bears a world of
+equals, an existence bears most shuffles.
 """
 
 from functools import partial
@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.claims.judging import holds, mean, verdict
-from tests.claims.world import changed
+from tests.artifacts.claims.judging import holds, mean, verdict
+from tests.artifacts.claims.world import changed
 from workflow.artifacts.claims import verdicts
 from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.numbers import COUNTS, Numbers

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.claims.judging import holds, mean
-from tests.claims.world import papers_values
+from tests.artifacts.claims.judging import holds, mean
+from tests.artifacts.claims.world import papers_values
 from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.numbers import COUNTS
 from workflow.artifacts.claims.paper import (

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from tests.claims.judging import made_up, verdict
-from tests.claims.world import world_frame
+from tests.artifacts.claims.judging import made_up, verdict
+from tests.artifacts.claims.world import world_frame
 from workflow.artifacts.claims import claim_cells
 from workflow.artifacts.claims.numbers import Numbers, measured, planned
 from workflow.artifacts.claims.paper import papers_plan

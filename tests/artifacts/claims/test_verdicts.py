@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.claims.judging import made_up, mean, verdict
-from tests.claims.test_paper import CONTRADICTED
-from tests.claims.world import IMAGES, changed, measured_row, with_outcomes
+from tests.artifacts.claims.judging import made_up, mean, verdict
+from tests.artifacts.claims.test_paper import CONTRADICTED
+from tests.artifacts.claims.world import IMAGES, changed, measured_row, with_outcomes
 from workflow.artifacts.claims.numbers import Numbers
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.verdicts import judge
