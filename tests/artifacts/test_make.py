@@ -9,6 +9,7 @@ import pytest
 
 from rst_core.identity import Dense
 from rst_core.vocabulary import Selection
+from tests.artifacts.figures.pictures import KEY
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
 from workflow.artifacts.figures.panels import PanelFigure
@@ -120,3 +121,8 @@ def test_a_script_that_cannot_be_imported_says_why_in_its_log(rule, tmp_path):
     assert found.returncode == 1
     assert log.read_text().splitlines()[-1] == found.stderr.strip()
     assert re.search(f"workflow.artifacts.*; the traceback is in {log}$", found.stderr)
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_no_caption_has_a_key_of_the_config(name):
+    assert not KEY.search(f"{ARTIFACTS[name].title} {ARTIFACTS[name].caption}")
