@@ -25,7 +25,7 @@ from rst_core.vocabulary import Pattern, Precision, Selection
 from tests.checkpoints import InMemory
 from tests.conftest import DIGITS, NARROW, ROOT, narrow_classifier, rst
 from tests.job.test_cli import PGD
-from tests.training.test_loop import RUN, dense, search
+from tests.training.runs import RUN, dense, search
 
 CELLS = "results/cells/digits/narrow/signed_kaiming_constant-seed0"
 TICKET = f"{CELLS}/rst-keep0.3-element-pgd7-eps8/best_val/ticket.pt"
