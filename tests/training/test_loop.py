@@ -14,7 +14,7 @@ from rst_core.training.loop import step, train
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern, Precision, Selection
 from tests.checkpoints import InMemory
-from tests.conftest import BRIEF, DIGITS, narrow_classifier
+from tests.conftest import BRIEF, narrow_classifier
 from tests.training.runs import NATURAL, PGD7, RUN, assert_equal, dense, metrics, search
 
 
@@ -198,17 +198,6 @@ def test_masks_are_computed_once_a_step(few_digits, monkeypatch):
     images, labels = few_digits.train.pixels[:8] / 255, few_digits.train.labels[:8]
     step(trainee, optimiser, images, labels, PGD7, torch.Generator(), torch.tensor(-1.0))
     assert len(calls) == 1
-
-
-def test_batches_are_seeded_shuffled_and_complete(few_digits):
-    def labels(seed, epoch):
-        return torch.cat([y for _, y in few_digits.train.training_batches(DIGITS, 32, seed, epoch)])
-
-    first = labels(0, 0)
-    assert torch.equal(first, labels(0, 0))
-    assert not torch.equal(first, labels(0, 1))
-    assert not torch.equal(first, labels(1, 0))
-    assert torch.equal(first.sort().values, few_digits.train.labels.sort().values)
 
 
 def test_bfloat16_training_stays_near_float32(uninterrupted):

@@ -1,10 +1,21 @@
 """The paper's numbers as they are read, and what is said of data that stand in for the paper's."""
 
 import pytest
+import yaml
 
 from rst_core.storage import FileError
-from workflow.artifacts.numbers.summary import paper_values
+from tests.conftest import ROOT
+from workflow.artifacts.numbers.summary import (
+    data_label,
+    paper_values,
+    short_label,
+    stands_in,
+    title,
+)
 from workflow.artifacts.numbers.summary import printed as read_printed
+from workflow.config import read_config
+from workflow.matrix import Matrix
+from workflow.showing import marked
 
 
 def test_an_artifact_without_published_numbers_has_none():
@@ -19,3 +30,17 @@ def test_a_number_of_the_papers_that_cannot_be_is_named_by_file_and_line(tmp_pat
     path.write_text(f"row,column,value\na,b,1\n{line}\n")
     with pytest.raises(FileError, match=r"table0.csv is damaged: line 3.*; mend the line, or"):
         read_printed(path)
+
+
+def test_part_of_a_dataset_is_shown_as_a_stand_in_is(written):
+    config = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    plain, shown = Matrix(config), Matrix(marked(config, written.parent))
+    assert marked(config, written.parent / "nowhere") == config
+    assert not stands_in(plain, "cifar10")
+    assert stands_in(shown, "cifar10")
+    assert data_label(shown, "cifar10") == (
+        "CIFAR-10 [stand-in for CIFAR-10; 6,187 of 60,000 images]"
+    )
+    assert "†" in short_label(shown, "cifar10")
+    assert "stand-in" in title(shown, "Table 3", ["cifar10"])
+    assert data_label(shown, "cifar100") == data_label(plain, "cifar100")
