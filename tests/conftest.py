@@ -19,8 +19,15 @@ from rst_core.job.cells import make, manifest_of
 from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
 from rst_core.job.recipe import AttackRecipe
-from rst_core.models.networks import Classifier, build_classifier, draw_weights
+from rst_core.models.masks import top_k_mask
+from rst_core.models.networks import (
+    Classifier,
+    build_classifier,
+    draw_weights,
+    prunable_weights,
+)
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
+from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
 
 torch.set_num_threads(1)
@@ -82,6 +89,20 @@ def few_digits(digits: Splits) -> Splits:
         return Images(images.pixels[:count], images.labels[:count])
 
     return Splits(first(digits.train, 96), first(digits.validation, 40), first(digits.test, 60))
+
+
+@pytest.fixture(scope="session")
+def tickets() -> list[Classifier]:
+    """Three over one network, never searched, as plain models."""
+    models = []
+    for keep_ratio in (0.3, 0.6, 0.9):
+        trainee = MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
+        model = narrow_classifier()
+        with torch.no_grad():
+            for name, weight in prunable_weights(model).items():
+                weight.mul_(top_k_mask(trainee.variables[name], keep_ratio))
+        models.append(model.requires_grad_(False).eval())
+    return models
 
 
 @cache
