@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -123,6 +124,21 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     few = dataclasses.replace(DIGITS, validation_images=900)
     assert main(["data", "data.json", "--name", "digits", *to_flags(few)]) == 0
     return tmp_path
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes fake commands, the only ones on the PATH but for a shell's."""
+
+    def make(**bodies: str) -> Path:
+        for name, body in bodies.items():
+            file = tmp_path / name
+            file.write_text(f"#!/bin/sh\n{body}\n")
+            file.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        return tmp_path
+
+    return make
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

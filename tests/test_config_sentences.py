@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_config import DELTAS, PAPER, override
-from workflow.config import ConfigError, config_schema, read_config, read_yaml
+from tests.test_config import PAPER, override
+from workflow.config import ConfigError, config_schema, read_config
 from workflow.config_sentences import _place
 
 SCHEMA = config_schema()
@@ -278,29 +277,3 @@ def test_every_number_of_a_range_is_accepted(name, data):
     open_ends = {"exclude_min": "minimum" not in node, "exclude_max": "maximum" not in node}
     value = data.draw(st.floats(low, high, **open_ends).filter(lambda v: v == 0 or v >= 1e-12))
     assert refusal(f"training.{name}.{key}", value) is None
-
-
-def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text("seeds: [0]\nroles:\n  datasets: {svhn: a, svhn: b}\nseeds: [1]\n")
-    with pytest.raises(ConfigError) as caught:
-        read_yaml(path)
-    assert str(caught.value).splitlines() == [
-        f"{path}: roles.datasets.svhn is in lines 3 and 3; allowed is once",
-        f"{path}: seeds is in lines 1 and 4; allowed is once",
-    ]
-
-
-@pytest.mark.parametrize("path", DELTAS, ids=lambda p: p.stem)
-def test_the_shipped_files_are_read_as_yaml_reads_them(path):
-    assert read_yaml(path) == yaml.safe_load(path.read_text())
-
-
-@pytest.mark.parametrize("text", ["[1]", "", "a: [", "a: \t- b", "\xff\xfe"])
-def test_a_file_that_holds_no_keys_is_refused_by_name(tmp_path, text):
-    path = tmp_path / "mine.yaml"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(
-        ConfigError, match=r"^.*mine\.yaml (holds no keys|is no YAML|cannot be read)"
-    ):
-        read_yaml(path)

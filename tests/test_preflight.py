@@ -1,42 +1,21 @@
-"""Questions to SLURM before the first job, and what its commands' errors mean: fake commands."""
+"""Questions to SLURM and to the disk before the first job: fake commands."""
 
 import shutil
 from collections import namedtuple
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-from workflow.cluster.commands import Answer, ask
 from workflow.machine import read_machine
 from workflow.preflight import LEAST_FREE, disk_problem, minutes_of, notes, problems
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")
-POLICY = (
-    "Batch job submission failed: Job violates accounting/QOS policy "
-    "(job submit limit, user's size and/or time limits)"
-)
 GOOD = {
     "sbatch": "exit 0",
     "sinfo": "echo 'gpu|gpu:a100:4|2-00:00:00'; echo 'fast|gpu:rtx-a6000:8(S:0-1)|4:00:00'; "
     "echo 'cpu|(null)|infinite'",
     "sacctmgr": "echo 'rst|normal,long'; echo 'other|normal'",
 }
-
-
-@pytest.fixture
-def commands(tmp_path, monkeypatch):
-    """Makes fake commands, the only ones on the PATH but for a shell's."""
-
-    def make(**bodies: str) -> Path:
-        for name, body in bodies.items():
-            file = tmp_path / name
-            file.write_text(f"#!/bin/sh\n{body}\n")
-            file.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        return tmp_path
-
-    return make
 
 
 def found(**changes: str) -> list[str]:
@@ -142,29 +121,3 @@ def test_a_cluster_without_accounting_is_said_not_refused(commands):
     assert found() == []
     (note,) = notes()
     assert "accounting does not work here (sacct: Slurm accounting storage is disabled)" in note
-
-
-@pytest.mark.parametrize(
-    ("error", "away", "full"),
-    [
-        ("Batch job submission failed: Unable to contact slurm controller", True, ""),
-        (f"QOSMaxSubmitJobPerUserLimit\nsbatch: error: {POLICY}", False,
-         "QOSMaxSubmitJobPerUserLimit"),
-        ("AssocGrpSubmitJobsLimit", False, "AssocGrpSubmitJobsLimit"),
-        # A limit on one job is met again, however long one waits.
-        (f"QOSMaxWallDurationPerJobLimit\nsbatch: error: {POLICY}", False, ""),
-        ("invalid partition specified: x", False, ""),
-    ],
-)  # fmt: skip
-def test_an_error_says_whether_to_wait(error, away, full):
-    answer = Answer(1, [], f"sbatch: error: {error}")
-    assert (answer.away, answer.full) == (away, full)
-    assert not Answer(0, [], error).away
-    assert not Answer(0, [], error).full
-
-
-def test_a_command_that_is_not_there_or_does_not_answer_is_an_answer(commands, monkeypatch):
-    commands(squeue="while :; do :; done")
-    assert ask("sacct").status == 127
-    monkeypatch.setattr("workflow.cluster.commands.TIMEOUT", 0.1)
-    assert ask("squeue").away

@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from rst_core.identity import Dense, Evaluation
 from rst_core.job.places import checkpoint_path
 from rst_core.models.files import Head, model_path, save_model
-from rst_core.records import pack_counts, unpack_counts
+from rst_core.records import pack_counts, pack_outcomes, unpack_counts, unpack_outcomes
 from rst_core.settings import AttackSpec
 from rst_core.training.trainee import WeightTrainee
 from rst_core.vocabulary import AttackMethod, Selection
@@ -56,3 +59,12 @@ def test_packed_counts_come_back_and_damage_is_noticed():
     assert (unpack_counts(packed) == counts).all()
     with pytest.raises(ValueError, match="counts add up to 10002"):
         unpack_counts({**packed, "sum": 1})
+
+
+@given(hnp.arrays(bool, st.integers(1, 100)))
+def test_outcomes_survive_packing(outcomes):
+    packed = pack_outcomes(outcomes)
+    assert np.array_equal(unpack_outcomes(packed), outcomes)
+    assert (packed["correct"], packed["total"]) == (outcomes.sum(), len(outcomes))
+    with pytest.raises(ValueError, match="the count says"):
+        unpack_outcomes({**packed, "correct": packed["correct"] + 1})

@@ -8,16 +8,12 @@ import pandas as pd
 import pytest
 
 from rst_core.identity import Dense
-from rst_core.vocabulary import Selection
 from tests.artifacts.figures.pictures import KEY
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
 from workflow.artifacts.figures.panels import PanelFigure
 from workflow.artifacts.make import make
-from workflow.artifacts.numbers.frame import COLUMNS, read_cells
-from workflow.artifacts.numbers.summary import remarks
 from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.matrix import Matrix
 
 ARTIFACTS = {**TABLES, **FIGURES}
 
@@ -71,20 +67,6 @@ def test_a_table_on_a_stand_in_says_so_in_title_caption_and_heads(demo, tmp_path
     assert "(on stand-in data)" in title
     assert "stand-in for CIFAR-100" in caption
     assert "Digits† (stand-in for CIFAR-10)" in page
-
-
-def test_the_papers_protocol_is_labelled_wherever_it_is_used(demo):
-    config = demo.config.model_copy(update={"selection": Selection.BEST_TEST})
-    assert "CHOSEN ON THE TEST SET" in remarks(Matrix(config), ["cifar10"])
-    assert "TEST SET" not in remarks(demo, ["cifar10"])
-
-
-def test_a_damaged_cell_file_is_named(tmp_path):
-    path = tmp_path / "cell.json"
-    path.write_text("{}")
-    with pytest.raises(ValueError, match=r"cell.json is damaged.*delete it"):
-        read_cells([path])
-    assert list(read_cells([]).columns) == COLUMNS
 
 
 def test_making_an_artifact_loads_neither_torch_nor_scipy(tmp_path):

@@ -3,11 +3,15 @@
 import pytest
 import yaml
 
+from rst_core.data.manifest import write_manifest
 from rst_core.storage import FileError
+from rst_core.vocabulary import Selection
 from tests.conftest import ROOT
+from tests.data.test_manifest import manifest
 from workflow.artifacts.numbers.summary import (
     data_label,
     paper_values,
+    remarks,
     short_label,
     stands_in,
     title,
@@ -32,10 +36,11 @@ def test_a_number_of_the_papers_that_cannot_be_is_named_by_file_and_line(tmp_pat
         read_printed(path)
 
 
-def test_part_of_a_dataset_is_shown_as_a_stand_in_is(written):
+def test_part_of_a_dataset_is_shown_as_a_stand_in_is(tmp_path):
+    write_manifest(tmp_path / "cifar10.json", manifest())
     config = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    plain, shown = Matrix(config), Matrix(marked(config, written.parent))
-    assert marked(config, written.parent / "nowhere") == config
+    plain, shown = Matrix(config), Matrix(marked(config, tmp_path))
+    assert marked(config, tmp_path / "nowhere") == config
     assert not stands_in(plain, "cifar10")
     assert stands_in(shown, "cifar10")
     assert data_label(shown, "cifar10") == (
@@ -44,3 +49,9 @@ def test_part_of_a_dataset_is_shown_as_a_stand_in_is(written):
     assert "†" in short_label(shown, "cifar10")
     assert "stand-in" in title(shown, "Table 3", ["cifar10"])
     assert data_label(shown, "cifar100") == data_label(plain, "cifar100")
+
+
+def test_the_papers_protocol_is_labelled_wherever_it_is_used(demo):
+    config = demo.config.model_copy(update={"selection": Selection.BEST_TEST})
+    assert "CHOSEN ON THE TEST SET" in remarks(Matrix(config), ["cifar10"])
+    assert "TEST SET" not in remarks(demo, ["cifar10"])

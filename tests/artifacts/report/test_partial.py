@@ -1,4 +1,4 @@
-"""Artifacts from the cells that exist; their pages; the protocol."""
+"""Artifacts from the cells that exist."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from rst_core.storage import write_text
-from rst_core.vocabulary import Selection
 from tests.artifacts.made_up import IMAGES
-from tests.artifacts.made_up_cells import PROVENANCE, write_cell
+from tests.artifacts.made_up_cells import write_cell
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.artifacts.report import partial
-from workflow.artifacts.report.page import from_markdown, label, page_name, write_page
+from workflow.artifacts.report.page import page_name
 from workflow.artifacts.report.partial import draw_partial, read_existing
-from workflow.artifacts.report.protocol import config_digest, protocol
 from workflow.keys import Keys, State
 from workflow.matrix import Matrix
 
@@ -100,56 +98,3 @@ def test_an_artifact_that_cannot_be_drawn_does_not_keep_the_others(
     assert failed in progress.sentences()
     assert (tmp_path / "partial/pages" / page_name(FIGURES["fig7"])).is_file()
     assert not (tmp_path / "partial/pages/Table 3 - R2S under PGD-20.html").exists()
-
-
-def test_every_artifact_has_a_page_of_its_own_name():
-    names = [label(a) for a in (*TABLES.values(), *FIGURES.values())]
-    assert len(set(names)) == len(names)
-    assert {"Table 3 - R2S under PGD-20", "Figure 1 - RSTs exist"} <= set(names)
-    # In the report they stand in data URIs, whose head a comma ends.
-    assert not re.search("[^ -~]|[,;%?#/]", "".join(names))
-
-
-def test_a_page_shows_text_and_obeys_none_of_it():
-    table = "| a<b | <script>x</script> |\n|---|---|\n| 1 ± 2<sup>a</sup> | 3 |"
-    html = from_markdown(f"## T\n\n{table}\n\n- <sup>a</sup> foot")
-    assert "<script>" not in html
-    assert "<th>a&lt;b</th>" in html
-    assert "<td>1 ± 2<sup>a</sup></td>" in html
-    assert "<sup>a</sup> foot" in html
-
-
-def test_a_figures_page_holds_its_picture_and_files_and_says_stand_in(tmp_path):
-    (tmp_path / "fig7.png").write_bytes(b"\x89PNG picture")
-    (tmp_path / "fig7.csv").write_text('data,mean\n"Digits [stand-in for CIFAR-10]",1\n')
-    write_page(FIGURES["fig7"], sorted(tmp_path.iterdir()), tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert 'src="data:image/png;base64,' in page
-    assert 'download="fig7.csv"' in page
-    assert "(on stand-in data)</h1>" in page
-    assert "Digits [stand-in for CIFAR-10]" in page
-    assert not re.search(r'(src|href)="(?!data:)', page)
-
-
-def test_the_protocol_says_how_the_numbers_were_made(demo, tmp_path):
-    cells = demo.cells("dense")
-    for cell in cells:
-        write_cell(tmp_path, cell, demo)
-    paths = [tmp_path / demo.file(cell) for cell in demo.all_cells()]
-    (tmp_path / demo.file(demo.cells("r2s")[0])).parent.mkdir(parents=True)
-    (tmp_path / demo.file(demo.cells("r2s")[0])).write_text('{"provenance"')
-    text = protocol(demo, paths, tmp_path)
-    assert "stand-in for CIFAR-100" in text
-    assert "held-out training images" in text
-    assert f"an invented device ({len(cells)} cells)" in text
-    for said in (PROVENANCE["revision"], PROVENANCE["rst_core"], config_digest(demo.config)):
-        assert said in text
-    assert "200 (seed 0)" in text
-
-
-def test_the_protocol_warns_of_the_papers_own_and_of_nothing_else_on_its_data(paper):
-    assert "stand-in" not in protocol(paper, [])
-    assert "test set.**" not in protocol(paper, [])
-    config = paper.config.model_copy(update={"selection": Selection.BEST_TEST})
-    assert "chosen on the test set.**" in protocol(Matrix(config), [])
-    assert config_digest(config) != config_digest(paper.config)
