@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from rst_core.job.cells import make, manifest_of
 from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
 from rst_core.job.recipe import AttackRecipe
-from rst_core.models.networks import Classifier, build_classifier, draw_weights
+from rst_core.models.masks import top_k_mask
+from rst_core.models.networks import Classifier, build_classifier, draw_weights, prunable_weights
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
+from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
 
 torch.set_num_threads(1)
@@ -84,6 +87,20 @@ def few_digits(digits: Splits) -> Splits:
     return Splits(first(digits.train, 96), first(digits.validation, 40), first(digits.test, 60))
 
 
+@pytest.fixture(scope="session")
+def tickets() -> list[Classifier]:
+    """Three over one network, never searched, as plain models."""
+    models = []
+    for keep_ratio in (0.3, 0.6, 0.9):
+        trainee = MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
+        model = narrow_classifier()
+        with torch.no_grad():
+            for name, weight in prunable_weights(model).items():
+                weight.mul_(top_k_mask(trainee.variables[name], keep_ratio))
+        models.append(model.requires_grad_(False).eval())
+    return models
+
+
 @cache
 def manifest() -> Manifest:
     """The manifest of :data:`DIGITS`."""
@@ -102,6 +119,21 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     few = dataclasses.replace(DIGITS, validation_images=900)
     assert main(["data", "data.json", "--name", "digits", *to_flags(few)]) == 0
     return tmp_path
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes fake commands, the only ones on the PATH but for a shell's."""
+
+    def make(**bodies: str) -> Path:
+        for name, body in bodies.items():
+            file = tmp_path / name
+            file.write_text(f"#!/bin/sh\n{body}\n")
+            file.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        return tmp_path
+
+    return make
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,4 @@
-"""Arrows point down: what may import what, as docs/architecture.md draws it."""
+"""Arrows point down, as docs/architecture.md draws it, and tests stand where their code stands."""
 
 import ast
 from pathlib import Path
@@ -7,6 +7,12 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tree import PAGE, line_of, tree
+
+#: Tests that cut across modules; all others mirror the code.
+ACROSS = (
+    "crosschecks", "e2e", "golden", "paper", "pretend_gpu", "project", "slurm",
+    "artifacts/claims/test_mutations.py", "test_architecture.py",
+)  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:
@@ -51,3 +57,14 @@ def test_every_module_says_in_its_first_line_what_it_is():
     for folder in ("rst_core", "workflow", "benchmarks", "measurements"):
         for path in modules(folder):
             assert line_of(path) or not path.read_text().strip(), path
+
+
+def test_every_other_file_of_tests_is_called_after_the_module_that_it_tests():
+    """tests/x/test_y.py tests x/y.py of one of the two packages, or the folder x/y."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        place = path.relative_to(ROOT / "tests")
+        if any(place.is_relative_to(across) for across in ACROSS):
+            continue
+        tested = place.with_name(place.stem.removeprefix("test_"))
+        found = [ROOT / package / tested for package in ("rst_core", "workflow")]
+        assert any(f.is_dir() or f.with_suffix(".py").is_file() for f in found), place

@@ -2,25 +2,17 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rst_core.job.cli import main
-from rst_core.job.flags import add_settings, settings_of, to_flags
 from rst_core.settings import (
-    AttackSpec,
-    DatasetSettings,
-    NetworkSettings,
     TrainingSettings,
     check_fits,
     learning_rate,
     training_attack,
-    uses,
     validation_attack,
 )
-from rst_core.vocabulary import AttackMethod, Combination, Norm, Schedule, SearchMethod
+from rst_core.vocabulary import AttackMethod, Norm, Schedule, SearchMethod
 from tests.attacks.attack_examples import EXAMPLES
-from tests.conftest import BRIEF, DIGITS, NARROW
+from tests.conftest import DIGITS
 
 
 def test_the_papers_step_schedule():
@@ -127,58 +119,6 @@ def test_search_methods_are_the_papers():
     assert training_attack(SearchMethod.PGD7, 16).step_size == 2, "as in the released code"
 
 
-positive = st.floats(1e-3, 200, allow_nan=False)
-parameters = {
-    "steps": st.integers(1, 100),
-    "step_size": st.floats(1e-6, 10),
-    "random_start": st.booleans(),
-    "restarts": st.integers(1, 5),
-    "stop_at_success": st.booleans(),
-    "learning_rate": positive,
-    "search_steps": st.integers(1, 9),
-    "constant": positive,
-    "probe": positive,
-    "exploration": positive,
-    "tiles": st.integers(1, 64),
-    "combine": st.sampled_from(Combination),
-}
-
-
-def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
-    norms = {AttackMethod.CW_L2: [Norm.L2]}
-    only_linf = ("CW_INF", "BANDITS", "APGD", "AUTO_ATTACK_EXPECTED", "SQUARE")
-    norms |= {AttackMethod[m]: [Norm.LINF] for m in only_linf}
-
-    def build(**settings) -> AttackSpec:
-        # Restarts without a random start would be alike, and are refused.
-        alike = not settings.get("random_start", True)
-        return AttackSpec(**settings | ({"restarts": 1} if alike else {}))
-
-    return st.builds(
-        build,
-        name=st.sampled_from(["pgd20", "x"]),
-        method=st.just(method),
-        norm=st.sampled_from(norms.get(method, list(Norm))),
-        eps=st.just(0.0) | st.floats(1e-6, 64) if method.has_eps else st.none(),
-        seed=st.integers(0, 2**31),
-        images=st.none() | st.integers(1, 1000),
-        **{key: values for key, values in parameters.items() if uses(method, key)},
-    )
-
-
-attacks = st.sampled_from(AttackMethod).flatmap(specs_of)
-
-
-@given(attacks)
-def test_flags_give_back_the_very_settings(spec):
-    assert parse(AttackSpec, to_flags(spec)) == spec
-
-
-@pytest.mark.parametrize("settings", [DIGITS, NARROW, BRIEF, TrainingSettings()])
-def test_flags_give_back_all_kinds_of_settings(settings):
-    assert parse(type(settings), to_flags(settings)) == settings
-
-
 @pytest.mark.parametrize(
     ("method", "change", "message"),
     [
@@ -243,47 +183,3 @@ def test_a_record_shows_the_parameters_that_a_method_has_and_no_others():
     assert "tiles" not in shown[AttackMethod.PGD]
     fewer = dataclasses.replace(EXAMPLES[AttackMethod.PGD], images=3)
     assert fewer.described()["images"] == 3
-
-
-def parse(kind: type, words: list[str]):
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    add_settings(parser, {"settings": kind})
-    found = settings_of(parser.parse_args(words), {"settings": kind})["settings"]
-    return found
-
-
-KINDS = (DatasetSettings, NetworkSettings, AttackSpec, TrainingSettings)
-
-
-def test_every_setting_explains_itself_and_every_number_has_a_finite_range():
-    for kind in KINDS:
-        for field in dataclasses.fields(kind):
-            name = f"{kind.__name__}.{field.name}"
-            assert field.metadata["description"], name
-            numeric = "int" in field.type or "float" in field.type
-            assert (field.metadata["range"] is not None) == numeric, name
-            if numeric:
-                within = field.metadata["range"]
-                assert -math.inf < within.low < within.high < math.inf, name
-
-
-RANGES = [f.metadata["range"] for k in KINDS for f in dataclasses.fields(k) if f.metadata["range"]]
-
-
-@given(st.sampled_from(RANGES), st.floats() | st.integers())
-def test_a_range_holds_no_number_beyond_its_ends(within, value):
-    ends = [within.low] * within.above + [within.high] * within.below
-    assert (value in within) == (within.low <= value <= within.high and value not in ends)
-    assert math.nan not in within
-
-
-def test_pgd_without_a_step_is_refused_at_the_command_line(results, capsys):
-    cell = "cells/digits/narrow/signed_kaiming_constant-seed0/dense-natural/best_val/pgd-eps8.json"
-    attack = ["--name", "pgd", "--method", "pgd", "--norm", "linf", "--eps", "8"]
-    assert main(["attack", cell, "--data", "data.json", *attack]) == 1
-    assert (
-        "step_size is 0.0; allowed is a positive number from 1e-06: pgd needs it"
-        in capsys.readouterr().err
-    )

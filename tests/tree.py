@@ -32,8 +32,9 @@ def _table(folder: Path) -> str:
 
 
 def _tests() -> str:
-    files = sorted((ROOT / "tests").glob("*/__init__.py"))
-    rows = [f"| `{path.parent.name}/` | {line_of(path)} |" for path in files]
+    top = ROOT / "tests"
+    packages = sorted(top.rglob("*/__init__.py"))
+    rows = [f"| `{p.parent.relative_to(top).as_posix()}/` | {line_of(p)} |" for p in packages]
     return "\n".join(["### `tests/`", "", "| folder | what |", "|---|---|", *rows])
 
 

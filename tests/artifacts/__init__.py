@@ -1,1 +1,1 @@
-"""Tables, figures, training curves and the partial report, on made-up cells."""
+"""Artifacts on made-up cells: what holds of every table and figure."""

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import ROOT
-from tests.workflow.test_config import PAPER, extended
+from tests.test_config import PAPER, extended
 from workflow.config import read_config
 from workflow.matrix import Matrix
 

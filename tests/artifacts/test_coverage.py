@@ -10,7 +10,7 @@ from rst_core.identity import Evaluation
 from rst_core.vocabulary import Init, Pattern, ScoreInit, SearchMethod
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.artifacts.coverage import AXES, METHOD_AXES, problems
 from workflow.artifacts.make import write_table
 from workflow.artifacts.registry import FIGURES, TABLES

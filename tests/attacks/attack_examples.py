@@ -1,8 +1,10 @@
-"""One small, valid spec of every method, for tests that go over all of them."""
+"""One small, valid spec of every method, and a model whose exact answer is known."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import torch
 
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Combination, Norm
@@ -46,3 +48,20 @@ EXAMPLES: dict[AttackMethod, AttackSpec] = {
         ),
     ]
 }
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def linear(seed: int = 0):
+    """Two-class linear model in the middle of the box, where no wall interferes."""
+    direction = torch.randn(3 * 4 * 4, generator=rng(seed)) / 7
+
+    def model(images):
+        score = (images.flatten(1) - 0.5) @ direction
+        return torch.stack([-score, score], dim=1)
+
+    images = 0.5 + 0.06 * torch.randn(400, 3, 4, 4, generator=rng(seed + 1)).clamp(-3, 3)
+    labels = (model(images)[:, 1] > 0).long()
+    return model, direction, images, labels

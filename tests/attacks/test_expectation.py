@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 from rst_core.attacks import run_attack
 from rst_core.attacks.expectation import combined_losses, margin, standing
+from rst_core.models.r2s import adversary_view
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Combination, Norm
-from tests.attacks.attack_examples import EXAMPLES
-from tests.attacks.test_attack_suite import attacked
-from tests.attacks.test_attacks import rng
+from tests.attacks.attack_examples import EXAMPLES, rng
+from tests.attacks.tiny import attacked
 
 EPS = 3.0
 AUTO = dataclasses.replace(EXAMPLES[AttackMethod.AUTO_ATTACK_EXPECTED], eps=EPS)
@@ -173,3 +173,19 @@ def test_auto_attacks_own_settings_are_what_runs(monkeypatch):
     assert calls[1] == 200
     assert math.isclose(calls[-1], 200, abs_tol=180)
     assert calls[-1] < 200, "images on which no member is right leave between the two"
+
+
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_eot_stops_at_images_that_every_member_misclassifies(tickets, few_digits, restarts):
+    images, labels = few_digits.test.pixels / 255, few_digits.test.labels
+    eot = adversary_view(tickets, AttackMethod.EOT)
+    spec = dataclasses.replace(EXAMPLES[AttackMethod.EOT], restarts=restarts)
+    through = dataclasses.replace(spec, stop_at_success=False)
+    standing, found = [], []
+    for one in (spec, through):
+        found.append(run_attack(eot, images, labels, one, torch.Generator().manual_seed(0)))
+        standing.append((eot(found[-1]).argmax(-1) == labels).any(0))
+    assert 0 < standing[0].sum() < len(labels)
+    assert not (standing[0] & ~standing[1]).any(), "stopping saves no image"
+    if restarts == 1:
+        assert torch.equal(found[0][standing[0]], found[1][standing[0]])

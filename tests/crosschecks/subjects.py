@@ -11,30 +11,14 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor, nn
 
+import rst_core
 from rst_core.attacks import run_attack
-from rst_core.data.images import Splits
 from rst_core.data.sources import load_splits
 from rst_core.device.seeding import generator
-from rst_core.models.networks import build_classifier, draw_weights
-from rst_core.settings import (
-    AttackSpec,
-    DatasetSettings,
-    NetworkSettings,
-    TrainingSettings,
-    training_attack,
-    validation_attack,
-)
+from rst_core.settings import AttackSpec, TrainingSettings, training_attack, validation_attack
 from rst_core.training.loop import Run, train
 from rst_core.training.trainee import WeightTrainee
-from rst_core.vocabulary import (
-    Architecture,
-    AttackMethod,
-    Init,
-    Norm,
-    SearchMethod,
-    Selection,
-    Source,
-)
+from rst_core.vocabulary import AttackMethod, Norm, SearchMethod, Selection
 from tests.conftest import DIGITS, narrow_classifier
 
 #: Size of the specs below, in 1/255; :func:`at` gives them a subject's own.
@@ -63,14 +47,8 @@ CW_L2 = AttackSpec(
 
 #: Real images beside a checkout, never part of it: 5,170 to train and 1,017 to test.
 ARCHIVE = "cifar10_lossless_6k.tar.xz"
-CIFAR = DatasetSettings(
-    source=Source.FOLDER,
-    classes=10,
-    mean=(0.4914, 0.4822, 0.4465),
-    std=(0.2471, 0.2435, 0.2616),
-    validation_images=100,
-)
-QUARTER = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=0.25)
+#: Searched on their training images; a fifth of the weights of a network of width 1/8.
+TICKET = "cifar10_6k/resnet18_eighth/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
 
 
 def at(spec: AttackSpec, eps: float) -> AttackSpec:
@@ -121,29 +99,6 @@ class Subject:
         return self.judge(found).float()
 
 
-def _trained(
-    trainee: WeightTrainee,
-    splits: Splits,
-    dataset: DatasetSettings,
-    attack: AttackSpec,
-    settings: TrainingSettings,
-) -> nn.Module:
-    """The trainee's network after training, its weights frozen."""
-    run = Run(
-        identity="cross-check",
-        attack=attack,
-        settings=settings,
-        dataset=dataset,
-        selections=(Selection.LAST,),
-        seed=0,
-    )
-    train(trainee, splits, run)
-    model = trainee.model.eval()
-    for name, weight in trainee.weights().items():
-        model.get_parameter(name).data.copy_(weight.detach())
-    return model.requires_grad_(False)
-
-
 def digits_subject() -> Subject:
     """A narrow PreActResNet-18 trained by PGD-7 on digits, and all test and validation images.
 
@@ -151,11 +106,22 @@ def digits_subject() -> Subject:
     falls to PGD-20.
     """
     splits = load_splits(DIGITS)
-    settings = TrainingSettings(
-        epochs=14, batch_size=64, lr=0.1, decay_epochs=(10, 12), validation_steps=1
+    run = Run(
+        identity="cross-check",
+        attack=training_attack(SearchMethod.PGD7, 8.0),
+        settings=TrainingSettings(
+            epochs=14, batch_size=64, lr=0.1, decay_epochs=(10, 12), validation_steps=1
+        ),
+        dataset=DIGITS,
+        selections=(Selection.LAST,),
+        seed=0,
     )
-    attack = training_attack(SearchMethod.PGD7, 8.0)
-    model = _trained(WeightTrainee(narrow_classifier()), splits, DIGITS, attack, settings)
+    trainee = WeightTrainee(narrow_classifier())
+    train(trainee, splits, run)
+    model = trainee.model.eval()
+    for name, weight in trainee.weights().items():
+        model.get_parameter(name).data.copy_(weight.detach())
+    model.requires_grad_(False)
     parts = [next(iter(s.evaluation_batches(1000))) for s in (splits.test, splits.validation)]
     images = torch.cat([x for _, x, _ in parts]).contiguous()
     labels = torch.cat([y for _, _, y in parts])
@@ -163,27 +129,22 @@ def digits_subject() -> Subject:
 
 
 def cifar_subject(archive: Path) -> Subject:
-    """A PreActResNet-18 of quarter width trained briefly by FGSM-RS on real CIFAR-10 images.
+    """The ticket of examples/ that was searched on real CIFAR-10 images, and 500 test images.
+
+    Nothing is trained, and only the archive's test images are read.
 
     Args:
         archive: where :data:`ARCHIVE` lies.
     """
     with TemporaryDirectory() as folder:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        dataset = dataclasses.replace(CIFAR, path=str(next(Path(folder).glob("**/train")).parent))
-        splits = load_splits(dataset)
-    model = build_classifier(QUARTER, CIFAR.classes, CIFAR.mean, CIFAR.std)
-    draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
-    settings = TrainingSettings(
-        epochs=1, batch_size=32, lr=0.02, decay_epochs=(), validation_steps=1
-    )
-    attack = training_attack(SearchMethod.FGSM_RS, 4.0)
-    model = _trained(WeightTrainee(model), splits, dataset, attack, settings)
+            test = [member for member in tar if member.name.startswith("test/")]
+            tar.extractall(folder, members=test, filter="data")
+        images, labels = rst_core.load_test_images(folder)
     # A folder's images come class by class; the first few shall be of all.
-    mixed = torch.randperm(len(splits.test), generator=rng())[:500]
-    _, images, labels = next(iter(splits.test.select(mixed).evaluation_batches(500)))
-    return Subject("CIFAR-10", model, images.contiguous(), labels, eps=8.0, chain=100, few=20)
+    mixed = torch.randperm(len(images), generator=rng())[:500]
+    model = rst_core.load(TICKET)
+    return Subject("CIFAR-10", model, images[mixed], labels[mixed], eps=8.0, chain=100, few=20)
 
 
 def small_subject() -> Subject:

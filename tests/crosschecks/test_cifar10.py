@@ -1,4 +1,4 @@
-"""The attacks on a model trained on real CIFAR-10 images, where they lie beside the checkout."""
+"""The attacks on a ticket and real CIFAR-10 images, where these lie beside the checkout."""
 
 import pytest
 

@@ -13,7 +13,7 @@ from rst_core.attacks.bandits import gradient_estimate, learn
 from rst_core.attacks.budget import image_units
 from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
-from tests.attacks.test_attacks import linear
+from tests.attacks.attack_examples import linear
 from tests.crosschecks.subjects import rng
 
 pytestmark = pytest.mark.crosscheck

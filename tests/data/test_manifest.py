@@ -9,10 +9,6 @@ from rst_core.data.manifest import OFFICIAL, SPLITS, Manifest, read_manifest, wr
 from rst_core.data.sources import load_splits
 from rst_core.vocabulary import Source
 from tests.conftest import DIGITS, ROOT
-from workflow.artifacts.numbers.summary import data_label, short_label, stands_in, title
-from workflow.config import read_config
-from workflow.matrix import Matrix
-from workflow.showing import marked
 
 CIFAR10 = dataclasses.replace(DIGITS, source=Source.FOLDER, image_size=32, validation_images=500)
 
@@ -80,17 +76,3 @@ def test_images_of_other_classes_or_sizes_are_marked_though_as_many():
 def test_every_role_of_the_papers_config_has_official_counts():
     roles = yaml.safe_load((ROOT / "config.yaml").read_text())["roles"]["datasets"]
     assert set(roles) == set(OFFICIAL)
-
-
-def test_part_of_a_dataset_is_shown_as_a_stand_in_is(written):
-    config = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    plain, shown = Matrix(config), Matrix(marked(config, written.parent))
-    assert marked(config, written.parent / "nowhere") == config
-    assert not stands_in(plain, "cifar10")
-    assert stands_in(shown, "cifar10")
-    assert data_label(shown, "cifar10") == (
-        "CIFAR-10 [stand-in for CIFAR-10; 6,187 of 60,000 images]"
-    )
-    assert "†" in short_label(shown, "cifar10")
-    assert "stand-in" in title(shown, "Table 3", ["cifar10"])
-    assert data_label(shown, "cifar100") == data_label(plain, "cifar100")

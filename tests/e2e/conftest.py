@@ -19,7 +19,7 @@ from snakemake.utils import update_config
 
 from tests.artifacts.made_up_cells import write_cell, write_dataset
 from tests.conftest import ROOT
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.config import read_config
 from workflow.matrix import Matrix
 

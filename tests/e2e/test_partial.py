@@ -14,7 +14,7 @@ from rst_core.identity import Evaluation, TransferRow
 from rst_core.storage import write_text
 from tests.conftest import ROOT
 from tests.e2e.conftest import SLURM, Project, demo_with_made_up_cells
-from tests.workflow.test_config import PAPER, extended
+from tests.test_config import PAPER, extended
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.config import read_config
 from workflow.matrix import Matrix

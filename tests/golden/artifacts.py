@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.artifacts.made_up import made_up
-from tests.workflow.test_config import PAPER
+from tests.test_config import PAPER
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.config import read_config
 from workflow.matrix import Matrix

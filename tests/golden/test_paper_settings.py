@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from rst_core.settings import TrainingSettings
-from tests.workflow.test_config import PAPER
+from tests.test_config import PAPER
 from workflow.config import read_config
 
 CONFIG = read_config(PAPER)

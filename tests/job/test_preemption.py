@@ -24,7 +24,7 @@ from rst_core.job.places import lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.storage import load_tensors, read_header, save_tensors
 from tests.conftest import BRIEF, NARROW, ROOT
-from tests.measures.test_measures import PGD
+from tests.measures.test_evaluation import PGD
 
 CELL = "results/cells/digits/narrow/signed_kaiming_constant-seed0"
 TICKET = f"{CELL}/rst-keep0.3-element-pgd7-eps8"

@@ -12,8 +12,7 @@ from rst_core.measures.suspicion import IMAGES, measure_checks
 from rst_core.models.files import Head, model_path, save_model
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import AttackMethod, Origin, Pattern, Selection
-from tests.attacks.attack_examples import EXAMPLES
-from tests.attacks.test_attacks import linear
+from tests.attacks.attack_examples import EXAMPLES, linear
 from tests.conftest import DIGITS, NARROW, NETWORK, PGD7, attack_cell, narrow_classifier
 
 CLEAN = {

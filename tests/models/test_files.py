@@ -1,16 +1,11 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from rst_core.identity import Adversary, Dense, FineTuned, Network, Ticket, TrainingCell
 from rst_core.key import MadeOf
-from rst_core.models.contents import pack_masks, unpack_masks
 from rst_core.models.files import (
     Head,
     load_model,
@@ -22,39 +17,14 @@ from rst_core.models.files import (
 )
 from rst_core.models.masks import kept_count
 from rst_core.models.networks import build_classifier, draw_weights, prunable_weights
-from rst_core.records import pack_outcomes, unpack_outcomes
 from rst_core.settings import NetworkSettings
-from rst_core.storage import (
-    DamagedFileError,
-    OtherVersionError,
-    digest,
-    load_tensors,
-    read_header,
-    remove_parts,
-    save_tensors,
-)
+from rst_core.storage import read_header
 from rst_core.training.trainee import MaskTrainee, WeightTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Selection, Start
 from tests.conftest import DIGITS, NARROW, NETWORK, PGD7, narrow_classifier, rst
 
 HEAD = Head.of(DIGITS)
 BEST = Selection.BEST_VAL
-
-
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=1, max_dims=4, max_side=7)))
-def test_masks_survive_packing(mask):
-    masks = {"a": torch.from_numpy(mask), "b": torch.from_numpy(~mask)}
-    unpacked = unpack_masks(pack_masks(masks))
-    assert all(torch.equal(unpacked[name], masks[name]) for name in masks)
-
-
-@given(hnp.arrays(bool, st.integers(1, 100)))
-def test_outcomes_survive_packing(outcomes):
-    packed = pack_outcomes(outcomes)
-    assert np.array_equal(unpack_outcomes(packed), outcomes)
-    assert (packed["correct"], packed["total"]) == (outcomes.sum(), len(outcomes))
-    with pytest.raises(ValueError, match="the count says"):
-        unpack_outcomes({**packed, "correct": packed["correct"] + 1})
 
 
 def save_ticket(root: Path, ticket: Ticket, dense: dict[str, str] | None = None) -> MaskTrainee:
@@ -131,27 +101,6 @@ def test_an_rtt_lies_over_its_dense_and_knows_it(tmp_path):
         load_trained(tmp_path, ticket, BEST)
 
 
-def test_a_digest_is_of_values_types_and_places():
-    numbers = torch.arange(6, dtype=torch.float32)
-    different = [
-        {"a": numbers},
-        {"b": numbers},
-        {"a": numbers.view(2, 3)},
-        {"a": numbers.int()},
-        {"a": numbers + 1},
-        {"a": [0.0, 1.0]},
-        {"a": ["0.0", "1.0"]},
-        {"a": [0.0, [1.0]]},
-        {"a": [], "b": []},
-        {"a": {"b": []}},
-        {"a": None},
-        {},
-    ]
-    assert len({digest(content) for content in different}) == len(different)
-    transposed = torch.arange(6.0).view(2, 3).T
-    assert digest({"a": 1, "b": transposed}) == digest({"b": transposed.contiguous(), "a": 1})
-
-
 def test_a_transferred_rtt_draws_its_classifier_anew(tmp_path):
     from rst_core.models.files import set_frozen_weights
 
@@ -184,44 +133,3 @@ def test_fine_tuning_starts_from_the_tickets_weights_or_from_new_ones(tmp_path, 
         weight = prunable_weights(model)["network.blocks.7.conv2.weight"]
         assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.1)
         assert weight.abs().max() > 3 * weight.std(), "normal: neither uniform nor constant"
-
-
-def test_files_are_inert_and_damage_is_said(tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (print, ("executed",))
-
-    torch.save({"format": 1, "x": Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(OtherVersionError, match="has Model format None"):
-        load_tensors(tmp_path / "evil.pt", "Model")
-    (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(
-        DamagedFileError, match="is damaged: it is truncated, or not a file of this program"
-    ):
-        read_model(tmp_path / "cut.pt")
-    save_tensors(tmp_path / "old.pt", {}, "Model", {"format": 3})
-    with pytest.raises(OtherVersionError, match="has Model format 3, and this version reads 4"):
-        read_model(tmp_path / "old.pt")
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        read_model(tmp_path / "none.pt")
-
-
-def test_parts_of_killed_writers_go_and_those_of_other_files_stay(tmp_path):
-    for name in (".state.pt.a1b2.part", ".state.pt.c3.part", ".other.pt.d4.part", "state.pt"):
-        (tmp_path / name).write_text("x")
-    remove_parts(tmp_path / "state.pt")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.pt.d4.part", "state.pt"]
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
-    path = tmp_path / "model.pt"
-    save_tensors(path, {"kept": 1}, "Model")
-
-    class Unwritable:
-        def __reduce__(self):
-            raise RuntimeError("disk full, say")
-
-    with pytest.raises(RuntimeError, match="disk full"):
-        save_tensors(path, {"x": Unwritable()}, "Model")
-    assert load_tensors(path, "Model")[1] == {"kept": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]

@@ -1,8 +1,9 @@
-"""R2S's module behaves as any other: differentiable, shared by threads, saved and loaded."""
+"""R2S's module: drawn by call or image, differentiable, shared by threads, saved and loaded."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,11 +13,19 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 import rst_core
+from rst_core.attacks.gradient import input_gradient
 from rst_core.device.compat import import_autoattack, import_torchvision
+from rst_core.identity import TrainingCell
+from rst_core.key import MadeOf
+from rst_core.models.files import Head, batch_norm_statistics, load_model, model_path, save_model
+from rst_core.models.networks import prunable_weights
+from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
 from rst_core.settings import AttackSpec
-from rst_core.vocabulary import AttackMethod, Combination, Norm
+from rst_core.training.trainee import MaskTrainee
+from rst_core.vocabulary import AttackMethod, Combination, Norm, Origin, Pattern, Selection
+from tests.conftest import DIGITS, NARROW, NETWORK, narrow_classifier, rst
 
-NETWORK = "digits/resnet18_eighth/signed_kaiming_constant-seed0"
+EXAMPLE = "digits/resnet18_eighth/signed_kaiming_constant-seed0"
 KEPT = ("0.05", "0.2", "0.5")
 EPS = 8 / 255
 #: APGD on the members' mean loss: what libraries estimate by drawing.
@@ -28,7 +37,7 @@ EXACT = AttackSpec(
 
 def switch_by(switch: str = "image", seed: int | None = 0, order: tuple[str, ...] = KEPT):
     folder = rst_core.api._EXAMPLES
-    name = NETWORK + "/rst-keep{}-element-pgd7-eps8/best_val/ticket.pt"
+    name = EXAMPLE + "/rst-keep{}-element-pgd7-eps8/best_val/ticket.pt"
     files = [folder / name.format(keep) for keep in order]
     return rst_core.load_random_switch(files, switch=switch, seed=seed)
 
@@ -45,7 +54,7 @@ def gradient(model, images, labels, calls: int = 1):
 
 
 def each_gradient(images, labels):
-    name = NETWORK + "/rst-keep{}-element-pgd7-eps8"
+    name = EXAMPLE + "/rst-keep{}-element-pgd7-eps8"
     tickets = [rst_core.load(name.format(keep)) for keep in KEPT]
     return torch.stack([gradient(ticket, images, labels) for ticket in tickets])
 
@@ -159,3 +168,90 @@ def test_attack_libraries_attack_it_end_to_end(judged, exact, library, drawn):
     found = rst_core.evaluate(switch, judged, lambda *at: LIBRARIES[library](switch, *at))
     print(f"{library}, by {drawn}: {found.natural:.1f} to {found.robust:.1f} ({exact:.1f})")
     assert exact - 2 <= found.robust <= found.natural - 1
+
+
+def test_eot_averages_gradients_and_ensemble_averages_logits(tickets, few_digits):
+    images, labels = few_digits.test.pixels[:6] / 255, few_digits.test.labels[:6]
+    eot = adversary_view(tickets, AttackMethod.EOT)
+    _, _, gradient = input_gradient(eot, images, labels)
+    single = [input_gradient(t, images, labels)[2] for t in tickets]
+    assert torch.allclose(gradient, torch.stack(single).mean(0), atol=1e-6)
+    ensemble = adversary_view(tickets, AttackMethod.ENSEMBLE)
+    assert torch.allclose(ensemble(images), torch.stack([t(images) for t in tickets]).mean(0))
+    with pytest.raises(ValueError, match="use eot, ensemble, apgd"):
+        adversary_view(tickets, AttackMethod.PGD)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return [save_ticket(tmp_path, rst(keep_ratio)) for keep_ratio in (0.1, 0.3, 0.6)]
+
+
+def test_the_switch_answers_as_one_of_its_tickets(saved, few_digits):
+    images = few_digits.test.pixels[:30] / 255
+    each = torch.stack([load_model(path)(images) for path in saved])
+    for ticket in range(3):
+        switch = load_random_switch(saved, seed=0)
+        assert torch.allclose(switch.tickets[ticket](images), each[ticket], atol=1e-5)
+    whole = load_random_switch(saved, switch="call", seed=1)
+    used = {_which(whole(images), each) for _ in range(12)}
+    assert used == {(0,) * 30, (1,) * 30, (2,) * 30}
+    by_image = load_random_switch(saved, switch="image", seed=1)
+    drawn = _which(by_image(images), each)
+    assert set(drawn) == {0, 1, 2}
+    assert drawn != _which(by_image(images), each)
+
+
+def _which(logits, each):
+    distance = (each - logits).abs().amax(-1)
+    assert distance.amin(0).max() < 1e-4, "an answer is none of the tickets'"
+    return tuple(distance.argmin(0).tolist())
+
+
+def test_the_switch_is_seeded_and_takes_an_empty_batch(saved):
+    images = torch.rand(20, 3, 8, 8)
+    one, again = (load_random_switch(saved, seed=4)(images) for _ in range(2))
+    assert torch.equal(one, again)
+    assert load_random_switch(saved)(images[:0]).shape == (0, 10)
+
+
+def save_ticket(root, ticket, **options):
+    """A ticket that was never searched."""
+    path, seed = model_path(root, ticket, Selection.BEST_VAL), ticket.network.seed
+    trainee = MaskTrainee(narrow_classifier(seed=seed), ticket.keep_ratio, ticket.pattern, 0)
+    save_model(path, ticket, NARROW, Head.of(DIGITS), trainee.contents(), {}, **options)
+    return path
+
+
+def test_a_switch_needs_tickets_over_one_set_of_weights(saved, tmp_path):
+    other = dataclasses.replace(rst(0.2), network=dataclasses.replace(NETWORK, seed=7))
+    with pytest.raises(ValueError, match="lies over other weights"):
+        load_random_switch([saved[0], save_ticket(tmp_path, other)])
+    with pytest.raises(ValueError, match="at least two tickets"):
+        load_random_switch(saved[:1])
+    with pytest.raises(ValueError, match="allowed is 'call' or 'image'"):
+        RandomSwitch(narrow_classifier(), [{}, {}], [torch.ones(1)] * 2, switch="never")
+
+
+def test_a_switch_needs_tickets_over_one_training_of_their_dense(tmp_path):
+    paths = []
+    for keep_ratio, digest in ((0.2, "1"), (0.5, "2")):
+        ticket = dataclasses.replace(rst(keep_ratio), origin=Origin.RTT_ADVERSARIAL)
+        base = TrainingCell(ticket.dense, Selection.BEST_VAL).path
+        made_of = MadeOf(bases={base: digest * 64}, keys={base: None})
+        paths.append(save_ticket(tmp_path, ticket, made_of=made_of))
+    with pytest.raises(ValueError, match="lies over other weights"):
+        load_random_switch(paths)
+
+
+def test_a_tickets_mask_costs_the_papers_three_percent():
+    """One bit a weight is 1/32 = 3.1 % of float32 weights; compression only lowers it [6.2]."""
+    model = narrow_classifier()
+    masks, statistics = [], []
+    for keep_ratio in (0.05, 0.5):
+        trainee = MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
+        masks.append(trainee.masks())
+        statistics.append(batch_norm_statistics(trainee.model))
+    overhead = RandomSwitch(model, masks, statistics).overhead()
+    assert overhead["weights"] == 4 * sum(w.numel() for w in prunable_weights(model).values())
+    assert 0.01 < overhead["masks_a_ticket"] < 0.033

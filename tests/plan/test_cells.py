@@ -11,7 +11,7 @@ from rst_core.axes import cell_axes
 from rst_core.identity import Cell, TrainingCell
 from tests.conftest import ROOT
 from tests.plan.examples import jobs_of, project_in
-from tests.workflow.test_keys import World, matrix_of
+from tests.test_keys import World, matrix_of
 from workflow import cli
 from workflow.matrix import Matrix
 from workflow.plan.cells import cells_text, find

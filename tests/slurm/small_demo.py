@@ -5,7 +5,7 @@
 
 It is computed from the demo's own file, so that what is added there is tested here. A cell has
 less work, an axis of an experiment at most two values, and one network plays two; no experiment,
-attack, kind of model or artifact is left out (``tests/test_small_demo.py``).
+attack, kind of model or artifact is left out (``tests/project/test_small_demo.py``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
+"""The training loop: steps against formulas, schedules, selections."""
+
 import dataclasses
 import math
-from functools import cache
 
 import pytest
 import torch
@@ -9,165 +10,35 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from rst_core.device.seeding import generator
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
-from rst_core.models.masks import kept_count, top_k_mask
-from rst_core.settings import TrainingSettings, training_attack, validation_attack
-from rst_core.training.loop import Run, step, train
-from rst_core.training.trainee import MaskTrainee, WeightTrainee
-from rst_core.vocabulary import Pattern, Precision, SearchMethod, Selection
-from tests.checkpoints import InMemory, Interrupted
-from tests.conftest import BRIEF, DIGITS, narrow_classifier
-
-PGD7 = training_attack(SearchMethod.PGD7, 8)
-
-
-RUN = Run(
-    identity="digits/narrow/test",
-    attack=PGD7,
-    settings=BRIEF,
-    dataset=DIGITS,
-    selections=(Selection.BEST_VAL, Selection.LAST),
-    seed=0,
+from rst_core.training.loop import step, train
+from rst_core.training.trainee import MaskTrainee
+from rst_core.vocabulary import Pattern, Precision, Selection
+from tests.checkpoints import InMemory
+from tests.conftest import BRIEF, narrow_classifier
+from tests.training.runs import (
+    NATURAL,
+    PGD7,
+    RUN,
+    Remembering,
+    assert_equal,
+    dense,
+    metrics,
+    search,
 )
-NATURAL = dataclasses.replace(RUN, attack=None)
-
-
-def search(keep_ratio: float = 0.3) -> MaskTrainee:
-    return MaskTrainee(narrow_classifier(), keep_ratio, Pattern.ELEMENT, 0)
-
-
-def dense() -> WeightTrainee:
-    return WeightTrainee(narrow_classifier())
-
-
-def finetune() -> WeightTrainee:
-    masks = search().masks()
-    return WeightTrainee(narrow_classifier(), masks)
-
-
-def assert_equal(one, other):
-    """Nested contents of two model files are the same to the bit."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_equal(one[key], other[key])
-    else:
-        assert one == other
-
-
-def metrics(checkpoints: InMemory) -> list[dict]:
-    """The lines of a finished run, but for their times."""
-    lines = checkpoints.saved["state"]["metrics"]
-    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(few_digits):
-    """What a training ends with, and its checkpoints; each is run once."""
-
-    @cache
-    def trained(make, run=RUN):
-        checkpoints = InMemory()
-        return train(make(), few_digits, run, checkpoints), checkpoints
-
-    return trained
-
-
-# Three steps an epoch, then its end: beat 2 is after the second step, 4 the first epoch's end.
-@pytest.mark.parametrize(
-    ("make", "run", "at", "place"),
-    [
-        (search, RUN, 1, "after epoch 0 of 3 and 1 steps of the next"),
-        (search, RUN, 3, "after epoch 0 of 3 and 3 steps of the next"),
-        (search, RUN, 4, "after epoch 1 of 3"),
-        (search, RUN, 10, "after epoch 2 of 3 and 2 steps of the next"),
-        (dense, RUN, 8, "after epoch 2 of 3"),
-        (dense, NATURAL, 2, "after epoch 0 of 3 and 2 steps of the next"),
-        (finetune, RUN, 6, "after epoch 1 of 3 and 2 steps of the next"),
-    ],
-)
-def test_an_interrupted_run_continues_to_the_bit_identical_result(
-    uninterrupted, few_digits, make, run, at, place
-):
-    whole, checkpoints = uninterrupted(make, run)
-    interrupted = InMemory(at)
-    with pytest.raises(Interrupted):
-        train(make(), few_digits, run, interrupted)
-    assert interrupted.progress == place
-    continued = InMemory(saved=interrupted.saved)
-    assert_equal(whole, train(make(), few_digits, run, continued))
-    assert continued.beats == checkpoints.beats - at
-    assert metrics(continued) == metrics(checkpoints)
-
-
-def test_an_excess_before_the_stop_is_not_forgotten(few_digits):
-    """What the first job saw beyond the budget fails the epoch in the second."""
-    interrupted = InMemory(2)
-    with pytest.raises(Interrupted):
-        train(dense(), few_digits, RUN, interrupted)
-    interrupted.saved["state"]["part"]["overrun"] = 0.5
-    with pytest.raises(RuntimeError):
-        train(dense(), few_digits, RUN, InMemory(saved=interrupted.saved))
-
-
-def test_the_state_of_another_model_is_refused(few_digits):
-    interrupted = InMemory(1)
-    with pytest.raises(Interrupted):
-        train(search(), few_digits, RUN, interrupted)
-    del interrupted.saved["variables"]["network.conv1.weight"]
-    with pytest.raises(ValueError, match="of another model"):
-        train(search(), few_digits, RUN, InMemory(saved=interrupted.saved))
-
-
-def test_a_search_changes_scores_and_statistics_but_never_a_weight(few_digits):
-    trainee = search()
-    frozen = {n: w.clone() for n, w in trainee.frozen.items()}
-    scores = {n: s.detach().clone() for n, s in trainee.variables.items()}
-    statistics = trainee.contents()["batch_norm"]
-    train(trainee, few_digits, RUN)
-    for name, weight in trainee.frozen.items():
-        assert torch.equal(weight, frozen[name])
-        assert torch.equal(trainee.model.get_parameter(name), frozen[name])
-        mask = top_k_mask(trainee.variables[name], 0.3)
-        assert int(mask.sum()) == kept_count(mask.numel(), 0.3)
-    assert any(not torch.equal(s, scores[n]) for n, s in trainee.variables.items())
-    assert not torch.equal(trainee.contents()["batch_norm"], statistics)
-
-
-def test_fine_tuning_never_revives_a_pruned_weight(few_digits):
-    trainee = finetune()
-    start = {n: w.detach().clone() for n, w in trainee.variables.items()}
-    contents = train(trainee, few_digits, RUN)[Selection.LAST]
-    moved = False
-    for name, weight in contents["weights"].items():
-        assert not weight[~trainee.masks[name]].any()
-        kept = trainee.masks[name]
-        moved |= not torch.equal(weight[kept], start[name][kept])
-    assert moved
 
 
 def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(few_digits):
     settings = dataclasses.replace(BRIEF, epochs=4)
     run = dataclasses.replace(RUN, settings=settings)
-    kept_at: list[dict] = []
     trainee = dense()
-
-    class Remembering(InMemory):
-        def beat(self, progress, state, *, due=False):
-            super().beat(progress, state, due=due)
-            if due:
-                kept_at.append(trainee.contents())
-
-    checkpoints = Remembering()
+    checkpoints = Remembering(trainee)
     kept = train(trainee, few_digits, run, checkpoints)
     lines = metrics(checkpoints)
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     assert lines[-1]["lr"] == pytest.approx(0.01)
     robust = [line["validation_robust"] for line in lines]
-    assert_equal(kept[Selection.BEST_VAL], kept_at[robust.index(max(robust))])
-    assert_equal(kept[Selection.LAST], kept_at[-1])
+    assert_equal(kept[Selection.BEST_VAL], checkpoints.kept[robust.index(max(robust))])
+    assert_equal(kept[Selection.LAST], checkpoints.kept[-1])
     assert "test_robust" not in lines[0]
 
 
@@ -200,17 +71,9 @@ def test_the_first_of_the_best_epochs_is_kept_by_its_own_split_and_goal(
     monkeypatch.setattr("rst_core.training.loop._measure", measure)
     settings = dataclasses.replace(BRIEF, epochs=5)
     run = dataclasses.replace(RUN, settings=settings, attack=attack, selections=(selection,))
-    states = []
-
-    class Remembering(InMemory):
-        def beat(self, progress, state, *, due=False):
-            super().beat(progress, state, due=due)
-            if due:
-                states.append(trainee.contents())
-
-    trainee = dense()
-    kept = train(trainee, few_digits, run, Remembering())
-    assert_equal(kept[selection], states[chosen - 1])
+    checkpoints = Remembering(dense())
+    kept = train(checkpoints.trainee, few_digits, run, checkpoints)
+    assert_equal(kept[selection], checkpoints.kept[chosen - 1])
 
 
 def test_steps_have_the_settings_rate_momentum_and_decay(few_digits, monkeypatch):
@@ -330,17 +193,6 @@ def test_masks_are_computed_once_a_step(few_digits, monkeypatch):
     assert len(calls) == 1
 
 
-def test_batches_are_seeded_shuffled_and_complete(few_digits):
-    def labels(seed, epoch):
-        return torch.cat([y for _, y in few_digits.train.training_batches(DIGITS, 32, seed, epoch)])
-
-    first = labels(0, 0)
-    assert torch.equal(first, labels(0, 0))
-    assert not torch.equal(first, labels(0, 1))
-    assert not torch.equal(first, labels(1, 0))
-    assert torch.equal(first.sort().values, few_digits.train.labels.sort().values)
-
-
 def test_bfloat16_training_stays_near_float32(uninterrupted):
     half = dataclasses.replace(BRIEF, precision=Precision.BFLOAT16)
     exactly, roughly = (
@@ -377,38 +229,3 @@ def test_attacks_that_measure_are_in_float32_whatever_the_search_is_in(few_digit
     half = dataclasses.replace(BRIEF, epochs=1, decay_epochs=(), precision=Precision.BFLOAT16)
     train(trainee, few_digits, dataclasses.replace(RUN, settings=half))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
-
-
-@pytest.mark.slow
-def test_a_searched_ticket_beats_a_random_mask_by_far(digits):
-    """Learning tested as learning: real digits, robust and natural accuracy, same keep ratio."""
-    from rst_core.models.networks import build_classifier, draw_weights
-    from rst_core.settings import NetworkSettings
-    from rst_core.vocabulary import Architecture, Init
-
-    settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=0.125)
-    model = build_classifier(settings, DIGITS.classes, DIGITS.mean, DIGITS.std)
-    draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
-    trainee = MaskTrainee(model, 0.3, Pattern.ELEMENT, 0)
-
-    def accuracies():
-        fixed = {n: w.detach() for n, w in trainee.weights().items()}
-
-        def view(x):
-            return torch.func.functional_call(trainee.model.eval(), fixed, (x,))
-
-        found = attack_and_judge(view, {"self": view}, digits.test, validation_attack(8, 10))
-        robust = found.outcomes["self"]
-        natural = natural_outcomes(view, digits.test)
-        return natural.float().mean().item(), robust.float().mean().item()
-
-    # A random mask with batch statistics of its own: a search at a learning rate of nothing.
-    still = TrainingSettings(epochs=1, batch_size=64, lr=1e-8, decay_epochs=(), weight_decay=0)
-    train(trainee, digits, dataclasses.replace(RUN, settings=still, identity="random"))
-    random_natural, random_robust = accuracies()
-    learning = TrainingSettings(epochs=5, batch_size=64, decay_epochs=(4,), validation_steps=1)
-    train(trainee, digits, dataclasses.replace(RUN, settings=learning, identity="searched"))
-    natural, robust = accuracies()
-    assert natural > random_natural + 0.3
-    assert robust > random_robust + 0.3
-    assert robust <= natural

@@ -1,0 +1,51 @@
+"""The matrices that claims are judged on, and the paper's world."""
+
+import pytest
+
+from tests.artifacts.claims.world import world_numbers
+from tests.conftest import ROOT
+from tests.test_config import extended
+from workflow.artifacts.claims.definitions import read_claims
+from workflow.artifacts.claims.paper import own_verdict, papers_plan
+from workflow.artifacts.claims.tree import compiled
+from workflow.artifacts.claims.verdicts import judge
+from workflow.config import read_config
+from workflow.matrix import Matrix
+
+
+@pytest.fixture(scope="session")
+def claims():
+    return read_claims()
+
+
+@pytest.fixture(scope="session")
+def matrix():
+    return papers_plan().matrix
+
+
+@pytest.fixture(scope="session")
+def demo():
+    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
+
+
+@pytest.fixture(scope="session")
+def trees(claims):
+    """The compiled claims of the paper's matrix, by id."""
+    return {c.id: compiled(claims, c.test, papers_plan()) for c in claims.claims}
+
+
+@pytest.fixture(scope="session")
+def own(trees):
+    """What the paper's own numbers say of every claim, by id."""
+    return {name: own_verdict(tree) for name, tree in trees.items()}
+
+
+@pytest.fixture(scope="session")
+def papers_world():
+    return world_numbers()
+
+
+@pytest.fixture(scope="session")
+def papers_verdicts(papers_world):
+    """All claims in the paper's world."""
+    return judge(papers_world, papers_plan())

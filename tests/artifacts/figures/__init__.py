@@ -1,0 +1,1 @@
+"""Figures and their training curves, on made-up cells."""

@@ -1,0 +1,94 @@
+"""Heatmaps: the attacked ticket in its row, colours by the numbers, the paper's beside ours."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from tests.artifacts.figures.pictures import FIGURES, named
+from tests.artifacts.made_up import made_up
+from workflow.artifacts.numbers.summary import paper_values
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig12", "fig13"])
+def test_a_heatmaps_colours_rise_with_its_numbers_from_the_least_to_the_most(name, drawn):
+    for ax in named(drawn(name).axes).values():
+        (mesh,) = ax.collections
+        numbers = np.asarray(mesh.get_array(), float)
+        shown = numbers[~np.isnan(numbers)]
+        low, high = mesh.get_clim()
+        assert low <= shown.min()
+        assert shown.max() <= high
+        if name != "fig7":  # whose two matrices share one scale
+            assert (low, high) == pytest.approx((shown.min(), shown.max()))
+        dark, light = (np.mean(mesh.cmap(mesh.norm(number))[:3]) for number in (low, high))
+        assert dark < light
+        assert (mesh.colorbar.vmin, mesh.colorbar.vmax) == (low, high)
+        for text in ax.texts:
+            if (value := text.get_text()).replace(".", "").isdigit():
+                told = text.get_color() in ("white", "w")
+                assert told == (float(value) < (low + high) / 2), "dark cells have white numbers"
+        outlined = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in ax.patches]
+        assert all(box == (i, i, 1, 1) for box in outlined for i in [box[0]])
+    (scales,) = {ax.collections[0].get_clim() for ax in named(drawn("fig7").axes).values()}
+    both = np.concatenate([np.asarray(ax.collections[0].get_array(), float).ravel()
+                           for ax in named(drawn("fig7").axes).values()])  # fmt: skip
+    assert scales == pytest.approx((np.nanmin(both), np.nanmax(both)))
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig12", "fig13"])
+def test_a_heatmap_has_the_attacked_ticket_in_its_rows(name, built, matrix):
+    data, panel = built(name), FIGURES[name].panels[-1]
+    frame = made_up(matrix, FIGURES[name].experiments)
+    own = frame[
+        (frame["dataset"] == panel.dataset)
+        & (frame["network"] == panel.networks[0])
+        & (frame["source_keep_ratio"] == 0.03)
+        & (frame["keep_ratio"] == 0.2)
+        & (frame["measure"] == "robust")
+    ]
+    rows = data[(data["panel"] == panel.letter) & (data["row"].str.endswith("0.03"))]
+    at = rows.set_index("column").loc["0.2"]
+    assert at["mean"] == pytest.approx(own["value"].mean())
+    assert at["attack_keep_ratio"] == 0.03
+    assert not data.duplicated(["row", "column"]).any()
+    diagonal = data["attack_keep_ratio"] == data["keep_ratio"]
+    assert data[diagonal]["mean"].max() < data[~diagonal]["mean"].max()
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig12", "fig13"])
+def test_a_heatmaps_cells_are_drawn_with_the_attacked_ticket_as_row(name, built, drawn):
+    data, panel = built(name), FIGURES[name].panels[0]
+    ax = next(ax for ax in drawn(name).axes if ax.collections)
+    ratios = sorted(data["keep_ratio"].unique())
+    shown = np.asarray(ax.collections[0].get_array(), float).reshape(len(ratios), len(ratios))
+    assert not np.allclose(shown, shown.T)
+    own = data[data["panel"] == panel.letter].set_index(["attack_keep_ratio", "keep_ratio"])["mean"]
+    for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
+        assert shown[i, j] == pytest.approx(own[made, judged])
+    assert [t.get_text() for t in ax.get_yticklabels()] == [f"{100 * k:g}" for k in ratios]
+    assert ax.get_ylabel().startswith("made against")
+    assert ax.get_xlabel().startswith("evaluated on")
+    texts = {tuple(t.get_position()): t.get_text() for t in ax.texts}
+    assert texts[1.5, 0.5] == f"{shown[0, 1]:.1f}"
+
+
+def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
+    axes = named(drawn("fig7").axes)
+    ours, paper = axes.values()
+    assert all(ax.collections[0].colorbar for ax in (ours, paper))
+    assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is lost in the text
+    assert "lost in the text" in [text.get_text() for text in paper.texts]
+    assert {"43.9", "71.3"} < {text.get_text() for text in paper.texts}
+    known = paper_values("fig7")
+    ratios = sorted({column for _, column in known}, key=float)
+    drawn_of_paper = np.asarray(paper.collections[0].get_array(), float).reshape(8, 8)
+    for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
+        expected = known.get((made, judged), math.nan)
+        assert drawn_of_paper[i, j] == pytest.approx(expected, nan_ok=True)
+    assert [t.get_text() for t in paper.get_xticklabels()] == [
+        f"{100 * float(k):g}" for k in ratios
+    ]
+    assert ours.collections[0].get_clim() == paper.collections[0].get_clim()
+    assert len(named(drawn("fig13").axes)) == 2

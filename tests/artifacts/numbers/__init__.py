@@ -1,0 +1,1 @@
+"""From cell files to the numbers of an artifact."""

@@ -1,0 +1,111 @@
+"""From the frame of all cells to the numbers of an artifact: which cells make which number."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rst_core.identity import Dense, Ticket, TransferRow
+from tests.artifacts.tables.made_up_tables import made_up, of_table
+from workflow.artifacts.numbers import selection
+from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.tables.entries import TABLES
+
+PGD = selection.Measure("pgd20", 8.0)
+RST = Models("resnet18", "cifar10", "rst")
+
+
+def test_r2s_is_the_mean_of_the_matrix_and_its_natural_accuracy_that_over_members(paper):
+    ratios = paper.config.experiments["r2s"].keep_ratios
+
+    def robust(cell, judge):
+        if not isinstance(cell, TransferRow):
+            return 33
+        own = 40 if judge == cell.model else 0
+        return 10 * judge.network.seed + ratios.index(judge.keep_ratio) + 50 - own
+
+    def only_r2s(cell, judge):
+        return robust(cell, judge) if getattr(judge, "keep_ratio", 0.05) in ratios else 99
+
+    data = TABLES["table3"].build(of_table("table3", paper, robust=only_r2s), paper)
+    at = data.set_index(["row", "column"]).loc[("wideresnet32/r2s", "cifar100/robust")]
+    assert at["mean"] == pytest.approx(10 + 2.5 + 50 - 40 / 6)
+    assert at["spread"] == pytest.approx(10.0)
+    assert at["difference"] == pytest.approx(at["mean"] - 43.27)
+    natural = data.set_index(["row", "column"]).loc[("wideresnet32/r2s", "cifar100/natural")]
+    assert natural["mean"] == pytest.approx(61.0)
+    dense = data.set_index(["row", "column"]).loc[("resnet18/dense", "cifar10/robust")]
+    assert dense["mean"] == pytest.approx(33.0)
+
+
+def test_a_seed_with_a_hole_is_left_out_and_not_averaged_over(paper):
+    def hole(cell):
+        keep_ratio = getattr(cell.model, "keep_ratio", None)
+        return cell.model.network.seed == 1 and keep_ratio == 0.1
+
+    cells = [c for c in TABLES["table3"].cells(paper) if not hole(c)]
+    data = TABLES["table3"].build(made_up(paper, cells), paper).set_index(["row", "column"])
+    assert data.loc[("resnet18/r2s", "cifar10/robust"), "seeds"] == 2
+    frame = of_table("table5", paper)
+    member = (frame["keep_ratio"] == 0.1) & (frame["seed"] == 1) & frame["candidates"].notna()
+    data = TABLES["table5"].build(frame[~member], paper).set_index(["row", "column"])
+    assert data.loc[("resnet18/r2s", "cifar10/eot_pgd20-eps8"), "seeds"] == 2
+
+
+def test_an_adaptive_attack_counts_as_the_mean_over_members(paper):
+    def robust(cell, judge):
+        return round(100 * judge.keep_ratio) if isinstance(judge, Ticket) else 50
+
+    frame = of_table("table5", paper, robust=robust)
+    found = selection.adaptive(
+        RST, (0.05, 0.07, 0.1, 0.15, 0.2, 0.3), selection.Measure("eot_pgd20", 8.0)
+    )
+    assert found.values(frame, paper)["value"].tolist() == pytest.approx([14.5] * 3)
+    other_set = selection.adaptive(RST, (0.05, 0.07), selection.Measure("eot_pgd20", 8.0))
+    assert other_set.values(frame, paper).empty
+
+
+def test_another_seeds_ticket_is_never_the_seeds_own(paper):
+    def robust(cell, judge):
+        return 0 if cell.model == judge else 10 + judge.network.seed
+
+    frame = of_table("table7", paper, robust=robust)
+    ticket = Models("resnet18", "cifar10", "rst", 0.05)
+    found = selection.transferred(ticket, ticket, PGD, "other_seeds").values(frame, paper)
+    assert found["value"].tolist() == [10, 11, 12]
+    data = TABLES["table7"].build(frame, paper).set_index(["row", "column"])
+    assert data.loc[("dense_natural", "dense_natural"), "mean"] == 0
+    assert data.loc[("same_ratio_other_seed", "0.05"), "mean"] == pytest.approx(11)
+
+
+def test_natural_accuracy_is_that_on_the_most_images(paper):
+    models = [c for c in paper.cells("attacks") if isinstance(c.model, Dense)]
+    few = made_up(paper, [c for c in models if c.attack == "auto_attack"], total=90)
+    many = made_up(paper, [c for c in models if c.attack == "cw_inf"])
+    for frame in (pd.concat([few, many]), pd.concat([many, few])):
+        found = selection.evaluated(
+            Models("resnet18", "cifar10", "dense_adversarial"), selection.NATURAL
+        )
+        assert found.values(frame, paper)["value"].tolist() == [60, 61, 62]
+
+
+def test_weights_are_counted_in_millions(paper):
+    frame = made_up(paper, paper.cells("existence"))
+    models = Models("wideresnet32", "cifar10", "rst", 0.1)
+    values = {
+        what: selection.counted(models, what).values(frame, paper)["value"].tolist()
+        for what in ("kept", "all", "sparsity")
+    }
+    assert values == {"kept": [0.2] * 3, "all": [2.0] * 3, "sparsity": pytest.approx([90.0] * 3)}
+
+
+def test_a_number_carries_the_flags_of_everything_it_is_made_of(paper):
+    frame = of_table("table3", paper)
+    rst = frame["source_model"] == "rst"
+    one = rst & (frame["seed"] == 2) & (frame["keep_ratio"] == 0.3)
+    frame["flags"] = np.where(one & (frame["measure"] == "robust"), "b;a", None)
+    frame.loc[rst & (frame["keep_ratio"] == 0.05) & (frame["measure"] == "robust"), "flags"] = "c"
+    found = selection.switched(RST, (0.05, 0.3), PGD).values(frame, paper).set_index("seed")
+    assert found["flags"].tolist() == ["c", "c", "a;b;c"]
+    data = TABLES["table3"].build(frame, paper).set_index(["row", "column"])
+    assert data.loc[("resnet18/r2s", "cifar10/robust"), "flags"] == "a;b;c"
+    assert data.loc[("resnet18/r2s", "cifar10/natural"), "flags"] == ""

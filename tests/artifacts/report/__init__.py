@@ -1,0 +1,1 @@
+"""Pages, the protocol, and what is shown of unfinished results."""

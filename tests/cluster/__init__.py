@@ -1,0 +1,1 @@
+"""What is asked of SLURM and made of its answers: pretended commands, no cluster."""

@@ -1,0 +1,81 @@
+"""Settings on the command line come back as they were."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rst_core.job.cli import main
+from rst_core.job.flags import add_settings, settings_of, to_flags
+from rst_core.settings import AttackSpec, TrainingSettings, uses
+from rst_core.vocabulary import AttackMethod, Combination, Norm
+from tests.conftest import BRIEF, DIGITS, NARROW
+
+positive = st.floats(1e-3, 200, allow_nan=False)
+parameters = {
+    "steps": st.integers(1, 100),
+    "step_size": st.floats(1e-6, 10),
+    "random_start": st.booleans(),
+    "restarts": st.integers(1, 5),
+    "stop_at_success": st.booleans(),
+    "learning_rate": positive,
+    "search_steps": st.integers(1, 9),
+    "constant": positive,
+    "probe": positive,
+    "exploration": positive,
+    "tiles": st.integers(1, 64),
+    "combine": st.sampled_from(Combination),
+}
+
+
+def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
+    norms = {AttackMethod.CW_L2: [Norm.L2]}
+    only_linf = ("CW_INF", "BANDITS", "APGD", "AUTO_ATTACK_EXPECTED", "SQUARE")
+    norms |= {AttackMethod[m]: [Norm.LINF] for m in only_linf}
+
+    def build(**settings) -> AttackSpec:
+        # Restarts without a random start would be alike, and are refused.
+        alike = not settings.get("random_start", True)
+        return AttackSpec(**settings | ({"restarts": 1} if alike else {}))
+
+    return st.builds(
+        build,
+        name=st.sampled_from(["pgd20", "x"]),
+        method=st.just(method),
+        norm=st.sampled_from(norms.get(method, list(Norm))),
+        eps=st.just(0.0) | st.floats(1e-6, 64) if method.has_eps else st.none(),
+        seed=st.integers(0, 2**31),
+        images=st.none() | st.integers(1, 1000),
+        **{key: values for key, values in parameters.items() if uses(method, key)},
+    )
+
+
+attacks = st.sampled_from(AttackMethod).flatmap(specs_of)
+
+
+@given(attacks)
+def test_flags_give_back_the_very_settings(spec):
+    assert parse(AttackSpec, to_flags(spec)) == spec
+
+
+@pytest.mark.parametrize("settings", [DIGITS, NARROW, BRIEF, TrainingSettings()])
+def test_flags_give_back_all_kinds_of_settings(settings):
+    assert parse(type(settings), to_flags(settings)) == settings
+
+
+def parse(kind: type, words: list[str]):
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    add_settings(parser, {"settings": kind})
+    found = settings_of(parser.parse_args(words), {"settings": kind})["settings"]
+    return found
+
+
+def test_pgd_without_a_step_is_refused_at_the_command_line(results, capsys):
+    cell = "cells/digits/narrow/signed_kaiming_constant-seed0/dense-natural/best_val/pgd-eps8.json"
+    attack = ["--name", "pgd", "--method", "pgd", "--norm", "linf", "--eps", "8"]
+    assert main(["attack", cell, "--data", "data.json", *attack]) == 1
+    assert (
+        "step_size is 0.0; allowed is a positive number from 1e-06: pgd needs it"
+        in capsys.readouterr().err
+    )

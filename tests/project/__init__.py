@@ -1,0 +1,1 @@
+"""What lies beside the code: documents, examples, measurements, files of every kind, damaged."""

@@ -1,1 +1,0 @@
-"""Config, matrix, keys, machine, progress, failures, the executor."""
