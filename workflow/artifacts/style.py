@@ -51,6 +51,8 @@ LOOKS: dict[str, Look] = {
     "pgd7": Look(_BLUE, "o", "PGD-7"),
     "fgsm": Look(_BROWN[0], "h", "FGSM"),
     "fgsm_rs": Look(_BROWN[1], "d", "FGSM-RS"),
+    "released": Look("black", "*", "scores as released"),
+    "weight_fan": Look("black", "*", "scores by the weight's fan"),
     "finetuned_inherited": Look(_ORANGE, "P", "fine-tuned RST, inherited"),
     "finetuned_reinitialised": Look(_PINK, "X", "fine-tuned RST, re-initialised"),
     "rtt_natural": Look(_GREEN, "D", "natural RTT"),

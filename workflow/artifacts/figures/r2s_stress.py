@@ -148,20 +148,24 @@ def _column(
 def _selectors(network: str, dataset: str, matrix: Matrix) -> dict[str, Selector]:
     """What each row is made of, in the order shown, but for the minimum."""
     experiments = matrix.config.experiments
-    axes = first_values(experiments[EXPERIMENT])
-    dense, tickets = (Models(network, dataset, k, **axes) for k in ("dense_adversarial", "rst"))
-    judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, axes["eps"])
+    axes, seeds = first_values(experiments[EXPERIMENT]), experiments[EXPERIMENT].seeds
+    dense, tickets = (
+        Models(network, dataset, kind, axes=axes, seeds=seeds)
+        for kind in ("dense_adversarial", "rst")
+    )
+    eps = axes["trained_eps"]
+    judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, eps)
     found = {
         "r2s/natural": switched(tickets, judged, NATURAL),
         "dense/pgd20": evaluated(dense, one),
         f"r2s/{_ONE_TICKET}": switched(tickets, judged, one),
     }
     for attack in (m.attack for m in experiments[EXPERIMENT].adaptive):
-        own = adaptive(tickets, judged, Measure(attack, axes["eps"]))
+        own = adaptive(tickets, judged, Measure(attack, eps))
         found[f"r2s/{attack}"] = replace(own, where={**own.where, "kind": "Evaluation"})
     others = experiments[SEEDS].adaptive_transfer if experiments[SEEDS].models else []
     for attack in (m.attack for m in others):
-        other = adaptive(tickets, judged, Measure(attack, axes["eps"]))
+        other = adaptive(tickets, judged, Measure(attack, eps))
         where = {**other.where, "kind": "TransferRow", "targets": "other_seeds"}
         found[f"r2s/other_seeds_{attack}"] = replace(other, where=where)
     return found

@@ -73,7 +73,7 @@ class Selector:
     def rows(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """The rows, of all seeds."""
         selection = matrix.config.selection.value
-        axes = self.models.axes(matrix) | {"candidates": None, "selection": selection}
+        axes = self.models.columns(matrix) | {"candidates": None, "selection": selection}
         rows = matching(cells, axes | dict(self.where))
         rows = rows[rows["seed"].isin(self.models.seeds or matrix.config.seeds)]
         if "targets" in self.where:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rst_core.vocabulary import Norm, Pattern, ScoreInit, SearchMethod
+from rst_core.axes import METHOD_AXES
+from rst_core.vocabulary import Norm
+from workflow.artifacts import style
 from workflow.artifacts.numbers.summary import network_label, short_label
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.matrix import Matrix
@@ -35,13 +37,6 @@ _PAPERS = {
     "imagenet_resnet18": "ImageNet's ResNet18",
     "resnet50": "ResNet50",
     "resnet101": "ResNet101",
-}
-_VARIANTS = {
-    "fgsm": "FGSM",
-    "fgsm_rs": "FGSM-RS",
-    "pgd7": "PGD-7",
-    "released": "scores as released",
-    "weight_fan": "scores by the weight's fan",
 }
 #: The text of each header where it stands over the rows' labels.
 TITLES = {
@@ -120,14 +115,14 @@ class Labels:
         """A model with what differs from the paper's defaults."""
         shown = [self._model]
         rank: list[tuple[float, float]] = []
+        order = [word for axis in METHOD_AXES for word in axis.words]
         for variant in self.row.variants:
             eps = variant.removeprefix("eps")
             if eps != variant:
                 shown.append(f"ε = {eps}/255")
                 rank.append((1.0, float(eps)))
             else:
-                shown.append(_VARIANTS.get(variant, variant))
-                order = [*Pattern, *ScoreInit, *SearchMethod]
+                shown.append(style.look(variant).label)
                 rank.append((0.0, float(_position(variant, order))))
         return ", ".join(shown), (self._place, tuple(rank))
 
