@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import EnumType, StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from rst_core.forms import types_of
@@ -62,7 +63,7 @@ class Axis:
     about: str | None = None
     later: bool = False
 
-    @property
+    @cached_property
     def type(self) -> Any:
         """What its values are: an enum, or ``str``, ``int`` or ``float``."""
         return types_of(self.of)[self.field] if self.of else str
@@ -134,6 +135,8 @@ AXES = (
     Axis("trained_eps", Adversary, "eps", "eps of that, in 1/255", "eps", 8.0),
     Axis("pretrained_on", Ticket, "pretrained_on", "dataset of the dense under a transferred RTT"),
 )
+#: A large matrix asks for these a hundred thousand times.
+_BY_PART = {part: [a for a in AXES if a.of is part] for part in (Network, Adversary, Ticket)}
 #: The names of those that a single model may have.
 MODEL_COLUMNS = tuple(axis.name for axis in AXES if axis.of is not CandidateSet)
 #: Those of how models are drawn, searched and trained, each with a default that is the paper's.
@@ -212,8 +215,8 @@ def model_of(axes: Mapping[str, Any]) -> Model:
 
 def _fields(part: Any, axes: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a part of a model that these axes give."""
-    given = (axis for axis in AXES if axis.of is part and axes.get(axis.name) is not None)
-    return {axis.field: axis.type(axes[axis.name]) for axis in given}
+    given = ((axis, axes.get(axis.name)) for axis in _BY_PART[part])
+    return {axis.field: axis.type(value) for axis, value in given if value is not None}
 
 
 def owned(axes: Mapping[str, Any]) -> dict[str, Any]:
