@@ -33,16 +33,8 @@ from rst_core.key import cell_settings
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import file_digest
 from rst_core.vocabulary import Origin, Pattern, SearchMethod
-from workflow.config import (
-    AttackEntry,
-    Config,
-    ConfigError,
-    DatasetEntry,
-    Experiment,
-    Measurement,
-    NetworkEntry,
-    TransferMeasurement,
-)
+from workflow.config import Config, ConfigError, DatasetEntry, Experiment, NetworkEntry
+from workflow.config_attacks import AttackEntry, Measurement, TransferMeasurement
 from workflow.config_foreign import ForeignEntry
 
 # Thousands of cells have the same few settings.

@@ -14,7 +14,8 @@ from tests.workflow.test_config import extended
 from workflow.artifacts.coverage import AXES, METHOD_AXES, problems
 from workflow.artifacts.make import write_table
 from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.config import ConfigError, Measurement, TransferMeasurement, read_config
+from workflow.config import ConfigError, read_config
+from workflow.config_attacks import Measurement, TransferMeasurement
 from workflow.matrix import Matrix
 
 ARTIFACTS = TABLES | FIGURES

@@ -13,7 +13,8 @@ from typing import Any
 from rst_core.axes import METHOD_KEYS
 from rst_core.identity import Cell
 from workflow.artifacts.artifact import Artifact, cells_of
-from workflow.config import Experiment, Measurement
+from workflow.config import Experiment
+from workflow.config_attacks import Measurement
 from workflow.matrix import Matrix
 
 #: What is measured on each model; may be empty. An attack has a value for each of its sizes.

@@ -5,15 +5,16 @@ What the config plans goes through the same code as what was measured: the two c
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rst_core.axes import cell_axes, model_axes
+from rst_core.axes import MODEL_COLUMNS, cell_axes, model_axes
 from rst_core.identity import Cell, Evaluation, FeatureDistance, TransferRow
 from rst_core.records import unpack_outcomes
 from workflow.artifacts.numbers.frame import cell_rows
@@ -22,32 +23,29 @@ from workflow.matrix import Matrix
 COUNTS = ("parameters", "parameters_kept")
 Vector = np.ndarray[Any, np.dtype[Any]]
 
+#: Axes of a number that say how a model is measured, not which one it is.
+_HOW = (
+    "measure", "attack", "attack_eps", "noise_eps", "targets", "source_model", "source_keep_ratio",
+    "source_seed",
+)  # fmt: skip
+#: In the order in which a verdict names what a config lacks.
+_FIELDS = dict.fromkeys(
+    ("dataset", "network", "init", "model", "measure", *MODEL_COLUMNS, *_HOW, "candidates")
+)
+del _FIELDS["seed"]
+if TYPE_CHECKING:
+    _Fields = Any
+else:
+    _Fields = namedtuple("_Fields", _FIELDS, defaults=[None] * len(_FIELDS))
 
-class Key(NamedTuple):
+
+class Key(_Fields):  # type: ignore[misc]  # made of axes
     """One number for every seed, by the frame's columns; None where it has no such axis.
 
     ``source_seed`` is relative: ``own``, or ``other`` for a model of another seed.
     """
 
-    dataset: Any
-    network: Any
-    init: Any
-    model: Any
-    measure: Any
-    keep_ratio: Any = None
-    pattern: Any = None
-    score_init: Any = None
-    method: Any = None
-    trained_eps: Any = None
-    pretrained_on: Any = None
-    attack: Any = None
-    attack_eps: Any = None
-    noise_eps: Any = None
-    targets: Any = None
-    source_model: Any = None
-    source_keep_ratio: Any = None
-    source_seed: Any = None
-    candidates: Any = None
+    __slots__ = ()
 
     @classmethod
     def of(cls, axes: Mapping[str, Any]) -> Key:
@@ -61,13 +59,6 @@ class Key(NamedTuple):
         if axes["measure"] != "robust" or axes.get("targets") is None:
             lacking |= {"source_model", "source_keep_ratio", "source_seed"}
         return cls(**{axis: axes.get(axis) for axis in cls._fields if axis not in lacking})
-
-
-#: Axes of a key that say how a model is measured, not which one it is.
-_MEASURED: dict[str, None] = dict.fromkeys(
-    ("measure", "attack", "attack_eps", "noise_eps", "targets", "source_model",
-     "source_keep_ratio", "source_seed")
-)  # fmt: skip
 
 
 class Address(NamedTuple):
@@ -87,7 +78,7 @@ class Address(NamedTuple):
     @property
     def models(self) -> frozenset[Key]:
         """The models whose numbers these are, however they are measured."""
-        return frozenset(key._replace(**_MEASURED) for key in self.keys)
+        return frozenset(key._replace(**dict.fromkeys(_HOW)) for key in self.keys)
 
 
 class Sample(NamedTuple):

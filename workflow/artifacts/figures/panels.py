@@ -154,7 +154,8 @@ class Panel:
                 fits = one.attack == ATTACK and series.eps in one.sizes(series.eps)
                 if fits and getattr(one, "to", "tickets") == "tickets":
                     shown[how] = [one.at(series.eps)]
-        return experiment.model_copy(update=shown)
+        found: Experiment = experiment.model_copy(update=shown)
+        return found
 
     @property
     def networks(self) -> list[str]:

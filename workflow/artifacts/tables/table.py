@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rst_core.axes import METHOD_AXES, METHOD_KEYS
 from workflow.artifacts.artifact import Artifact, Part, narrowed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey, variant
-from workflow.config import Experiment, Measurement
+from workflow.config import Experiment
+from workflow.config_attacks import Measurement
 from workflow.matrix import Matrix
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Block:
             update |= narrowed(experiment, keep_ratios={k for ratios in sets for k in ratios})
         if self.attacked:
             update |= self._attacks(experiment)
-        return experiment.model_copy(update=update)
+        found: Experiment = experiment.model_copy(update=update)
+        return found
 
     def _attacks(self, experiment: Experiment) -> dict[str, list[Any]]:
         """The measurements that its columns show; natural accuracy rides along with them."""
