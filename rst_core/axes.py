@@ -50,8 +50,8 @@ class Axis:
         key: under which an experiment of the config lists values.
         default: the paper's choice, of an axis of how models are drawn, searched and trained.
         about: what the config says of the key where its values do not say it.
-        later: whether cells leave it out, instead of having None, for a model that has none, as
-            cells that are older than the axis do.
+        later: whether cells leave it out, instead of having None, for a model that has none;
+            cells that are older than the axis lack it, and their models have the default.
     """
 
     name: str

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rst_core.axes import cell_axes, model_axes
+from rst_core.axes import AXES, DEFAULTS, cell_axes, model_axes
 from rst_core.identity import (
     Evaluation,
     FeatureDistance,
@@ -143,7 +143,7 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
         raise ValueError("it holds the name of a model")
     check_named(path, cell.path)
     _require(record["kind"] == type(cell).__name__, f"it is called a {record['kind']}")
-    _require(same(record["axes"], cell_axes(cell)), "its axes are not those of its name")
+    _complete(record, cell_axes(cell), "its axes are not those of its name")
     attacked = not isinstance(cell, FeatureDistance)
     _check_keys(record.keys() - (_ATTACK_KEYS if attacked else set()), "it", _KEYS)
     images = record["images"]
@@ -185,7 +185,7 @@ def _spec(text: str) -> AttackSpec:
 
 def _check_judged(result: dict[str, Any], count: int) -> None:
     _check_keys(result, "a result", _JUDGED_KEYS)
-    _require(same(result["axes"], _axes(result["model"])), "a result's axes are another model's")
+    _complete(result, _axes(result["model"]), "a result's axes are another model's")
     for measure in ("natural", "robust"):
         _check_outcomes(result[measure], count)
     parameters = _integer(result["parameters"], "parameters", 1)
@@ -296,6 +296,13 @@ def _number(value: Any, name: str, high: float = math.inf) -> float:
     right = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= high
     _require(right, f"{name} is {value!r}")
     return float(value)
+
+
+def _complete(part: dict[str, Any], own: dict[str, Any], problem: str) -> None:
+    """Check axes, and add those that are younger than the file: its models have the default."""
+    young = [axis.name for axis in AXES if axis.later and axis.name not in part["axes"]]
+    part["axes"] |= {name: own[name] for name in young if own.get(name) == DEFAULTS[name]}
+    _require(same(part["axes"], own), problem)
 
 
 _cell = cache(parse_cell)
