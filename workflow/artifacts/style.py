@@ -51,8 +51,6 @@ LOOKS: dict[str, Look] = {
     "pgd7": Look(_BLUE, "o", "PGD-7"),
     "fgsm": Look(_BROWN[0], "h", "FGSM"),
     "fgsm_rs": Look(_BROWN[1], "d", "FGSM-RS"),
-    "released": Look("black", "*", "scores as released"),
-    "weight_fan": Look("black", "*", "scores by the weight's fan"),
     "finetuned_inherited": Look(_ORANGE, "P", "fine-tuned RST, inherited"),
     "finetuned_reinitialised": Look(_PINK, "X", "fine-tuned RST, re-initialised"),
     "rtt_natural": Look(_GREEN, "D", "natural RTT"),
@@ -65,11 +63,13 @@ LOOKS: dict[str, Look] = {
 
 #: Of what has no look of its own, such as an initialisation that the paper does not have.
 _PLAIN = Look("black", "*", "")
+#: What that is called, where its own word does not say it.
+_NAMES = {"released": "scores as released", "weight_fan": "scores by the weight's fan"}
 
 
 def look(word: str) -> Look:
     """How a series is drawn: as :data:`LOOKS` says, or as a black star called by its own name."""
-    return LOOKS.get(word) or _PLAIN._replace(label=word.replace("_", " "))
+    return LOOKS.get(word) or _PLAIN._replace(label=_NAMES.get(word, word.replace("_", " ")))
 
 
 #: Width of the paper's text, in inches: pictures are drawn at the size they are printed at.
