@@ -6,7 +6,6 @@ import pytest
 from tests.claims.judging import holds, mean
 from tests.claims.world import papers_values
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.numbers import COUNTS
 from workflow.artifacts.claims.paper import (
     ROUNDING,
     System,
@@ -16,6 +15,7 @@ from workflow.artifacts.claims.paper import (
     weights,
 )
 from workflow.artifacts.claims.tree import Compiler
+from workflow.artifacts.numbers.keyed import COUNTS
 from workflow.artifacts.numbers.summary import paper_values
 
 #: Where the paper contradicts itself, by the definitions of claims.yaml.

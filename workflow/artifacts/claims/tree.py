@@ -9,9 +9,10 @@ from functools import cached_property
 from math import ceil, inf
 from typing import Any, NamedTuple
 
-from rst_core.axes import DEFAULTS, owned
+from rst_core.axes import DEFAULTS
 from workflow.artifacts.claims.definitions import Claims, OfExperiment, Test, is_ticket
-from workflow.artifacts.claims.numbers import Address, Key, Numbers
+from workflow.artifacts.claims.numbers import Address, Numbers
+from workflow.artifacts.numbers.keyed import Key
 
 Terms = tuple[tuple[float, Address], ...]
 Bounds = tuple[float, float]
@@ -287,8 +288,7 @@ def _key(axes: Axes, keep_ratio: float | None = None) -> Key:
     lacking |= {"source_keep_ratio"} if not is_ticket(source) else set()
     how = {"attack_eps": eps, "source_model": source}
     how |= {"source_keep_ratio": keep_ratio if ratio == "own" else ratio}
-    own = owned(axes | {"keep_ratio": keep_ratio})
-    return Key.of(axes | how | own | dict.fromkeys(lacking))
+    return Key.asked(axes | how | {"keep_ratio": keep_ratio} | dict.fromkeys(lacking))
 
 
 def listed(values: Iterable[Any]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rst_core.axes import DEFAULTS, METHOD_AXES, owned
+from rst_core.axes import DEFAULTS, METHOD_AXES
+from workflow.artifacts.numbers.keyed import Key
 from workflow.config import Experiment
-from workflow.matrix import Matrix
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,16 @@ class Models:
     pretrained_on: str | None = None
     seeds: Sequence[int] | None = None
 
-    def columns(self, matrix: Matrix) -> dict[str, Any]:
-        """The columns of the tidy frame that these models are known by."""
-        roles = matrix.config.roles
-        given = {
-            "dataset": roles.datasets[self.dataset],
-            "network": roles.networks[self.network],
+    def key(self, **how: Any) -> Key:
+        """The key of a number of theirs, measured as these axes say, which may name others too."""
+        own = {
+            "dataset": self.dataset,
+            "network": self.network,
             "model": self.kind,
             "keep_ratio": self.keep_ratio,
-            "pretrained_on": roles.datasets.get(self.pretrained_on or ""),
+            "pretrained_on": self.pretrained_on,
         }
-        columns = owned({**DEFAULTS, **self.axes, **given})
-        del columns["seed"]
-        return columns
+        return Key.asked({**DEFAULTS, **self.axes, **own, **how})
 
 
 def first_values(experiment: Experiment) -> dict[str, Any]:

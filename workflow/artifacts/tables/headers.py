@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rst_core.axes import METHOD_AXES
+from rst_core.axes import FINETUNED, METHOD_AXES, SEARCHED
 from rst_core.vocabulary import Norm
 from workflow.artifacts import style
 from workflow.artifacts.numbers.summary import network_label, short_label
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.matrix import Matrix
 
+
+def _heading(kind: str) -> str:
+    label = style.look(kind).label
+    return label[0].upper() + label[1:]
+
+
 #: What the paper calls models; also their order. Rows without a model of ours stand first.
 MODELS = {
     "adversarial_lottery_ticket": "Adversarial lottery ticket [59]",
     "dense_natural": "Dense, naturally trained",
     "dense": "Dense",
-    "rst": "RST",
-    "finetuned_inherited": "Fine-tuned RST, inherited",
-    "finetuned_reinitialised": "Fine-tuned RST, re-initialised",
-    "rtt_natural": "Natural RTT",
-    "rtt_adversarial": "Adversarial RTT",
-    "rtt_transferred": "Transferred RTT",
+    **{kind: _heading(kind) for kind in ("rst", *FINETUNED, *SEARCHED)},
     "r2s": "R2S",
     "rtt_adversarial_r2s": "R2S on adversarial RTTs",
 }
