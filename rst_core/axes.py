@@ -34,7 +34,7 @@ KINDS = ("untrained", *DENSES, *TICKETS)
 
 if TYPE_CHECKING:
     ModelKind = str
-else:
+else:  # what the config is checked against; mypy takes no literal that is made of other words
     ModelKind = Literal[KINDS]
 
 
@@ -173,14 +173,8 @@ def model_axes(model: Model) -> dict[str, Any]:
         Ticket: masked,
         CandidateSet: masked if isinstance(masked, CandidateSet) else None,
     }
-    found = {
-        axis.name: None
-        if axis.field in without
-        else _plain(getattr(parts[axis.of], axis.field, None))
-        for axis in AXES
-        if axis.of is not None
-    }
-    found["model"] = model_kind(model)
+    found = {a.name: _plain(getattr(parts[a.of], a.field, None)) for a in AXES if a.of}
+    found |= {"model": model_kind(model)} | {a.name: None for a in AXES if a.field in without}
     first = {a.name: found[a.name] for a in AXES if not a.later}
     return first | {a.name: found[a.name] for a in AXES if a.later and found[a.name] is not None}
 
@@ -188,7 +182,7 @@ def model_axes(model: Model) -> dict[str, Any]:
 def model_of(axes: Mapping[str, Any]) -> Model:
     """The model that has these axes: the inverse of :func:`model_axes`.
 
-    Axes that its kind does not have are ignored.
+    Axes that its kind does not have are ignored. A fine-tuned ticket is an RST, as in the paper.
 
     Raises:
         ValueError: if there is no such model.
