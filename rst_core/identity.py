@@ -123,16 +123,24 @@ class Ticket(_InNetwork):
 
     def __post_init__(self) -> None:
         check_keep_ratio(self.keep_ratio)
-        if self.pattern is Pattern.ELEMENT and self.score_init is not ScoreInit.RELEASED:
+        without = self.without(self.origin, self.pattern)
+        if "score_init" in without and self.score_init is not ScoreInit.RELEASED:
             raise ValueError(
                 f"an element ticket has score_init {self.score_init}; allowed is "
                 f"{ScoreInit.RELEASED}: its scores' fan is the weight's"
             )
-        if (self.origin is Origin.RTT_TRANSFERRED) != (self.pretrained_on is not None):
+        if ("pretrained_on" in without) != (self.pretrained_on is None):
             raise ValueError(
                 f"a ticket of origin {self.origin} has pretrained_on={self.pretrained_on!r}; "
                 "exactly the transferred RTTs name the dataset of their dense"
             )
+
+    @staticmethod
+    @cache
+    def without(origin: Origin, pattern: Pattern) -> frozenset[str]:
+        """The fields that tickets of this origin and pattern have at their default only."""
+        found = set() if origin is Origin.RTT_TRANSFERRED else {"pretrained_on"}
+        return frozenset(found | ({"score_init"} if pattern is Pattern.ELEMENT else set()))
 
     @property
     def dense(self) -> Dense | None:

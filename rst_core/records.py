@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rst_core.axes import cell_axes, model_axes
+from rst_core.axes import AXES, DEFAULTS, cell_axes, model_axes
 from rst_core.identity import (
     Evaluation,
     FeatureDistance,
@@ -147,7 +147,7 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
         record["kind"] == type(cell).__name__,
         f"its kind is {record['kind']!r}, which its name is not",
     )
-    _require(same(record["axes"], cell_axes(cell)), "its axes do not match its name")
+    _complete(record, cell_axes(cell), "its axes do not match its name")
     attacked = not isinstance(cell, FeatureDistance)
     _check_keys(record.keys() - (_ATTACK_KEYS if attacked else set()), "it", _KEYS)
     images = record["images"]
@@ -192,9 +192,7 @@ def _spec(text: str) -> AttackSpec:
 
 def _check_judged(result: dict[str, Any], count: int) -> None:
     _check_keys(result, "a result", _JUDGED_KEYS)
-    _require(
-        same(result["axes"], _axes(result["model"])), "the axes of a result do not match its model"
-    )
+    _complete(result, _axes(result["model"]), "the axes of a result do not match its model")
     for measure in ("natural", "robust"):
         _check_outcomes(result[measure], count)
     parameters = _integer(result["parameters"], "parameters", 1)
@@ -313,6 +311,13 @@ def _number(value: Any, name: str, high: float = math.inf) -> float:
     right = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= high
     _require(right, f"{name} is {value!r}")
     return float(value)
+
+
+def _complete(part: dict[str, Any], own: dict[str, Any], problem: str) -> None:
+    """Check axes, and add those that are younger than the file: its models have the default."""
+    young = [axis.name for axis in AXES if axis.later and axis.name not in part["axes"]]
+    part["axes"] |= {name: own[name] for name in young if own.get(name) == DEFAULTS[name]}
+    _require(same(part["axes"], own), problem)
 
 
 _cell = cache(parse_cell)

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from rst_core.axes import AXES, DENSES, METHOD_AXES, SEARCHED, TICKETS
 from rst_core.data.manifest import OFFICIAL
+from rst_core.identity import Adversary, Ticket
 from rst_core.settings import check_fits
 from rst_core.vocabulary import Norm, Pattern, ScoreInit
 from workflow.config_sentences import plain
 
 if TYPE_CHECKING:
-    from workflow.config import AttackEntry, Config, Experiment, Measurement
+    from workflow.config import Config, Experiment
+    from workflow.config_attacks import AttackEntry, Measurement
 
 
 def problems(experiment: Experiment) -> Iterator[str]:
@@ -33,23 +36,23 @@ def problems(experiment: Experiment) -> Iterator[str]:
         )
 
 
-#: What measures which models, by the beginnings of their names; both attack candidate sets too.
+#: What measures which models; the adaptive ones attack sets of them.
 _MEASURES = {
-    "evaluate": ("dense", "rst", "rtt", "finetuned"),
-    "transfer": ("dense", "rst", "rtt"),
-    "adaptive": ("rst", "rtt"),
-    "adaptive_transfer": ("rst", "rtt"),
-    "feature_distance": ("untrained", "dense"),
+    "evaluate": (*DENSES, *TICKETS),
+    "transfer": (*DENSES, *SEARCHED),
+    "adaptive": (*SEARCHED,),
+    "adaptive_transfer": (*SEARCHED,),
+    "feature_distance": ("untrained", *DENSES),
 }
 
 
-def _have(experiment: Experiment, *kinds: str) -> list[str]:
-    return [model for model in experiment.models if model.startswith(kinds)]
+def _have(experiment: Experiment, kinds: Collection[str]) -> list[str]:
+    return [model for model in experiment.models if model in kinds]
 
 
 def _lacking(experiment: Experiment) -> Iterator[str]:
     """A sentence for everything that the models need and do not get."""
-    tickets = _have(experiment, "rst", "rtt", "finetuned")
+    tickets = _have(experiment, TICKETS)
     if tickets and not experiment.keep_ratios:
         yield f"keep_ratios is empty; {tickets[0]} needs at least one"
     if ("rtt_transferred" in experiment.models) != (experiment.transferred_from is not None):
@@ -66,25 +69,22 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
 
 def _unused(experiment: Experiment) -> Iterator[str]:
     """A sentence for every axis and every measurement that no model here has."""
-    tickets = _have(experiment, "rst", "rtt", "finetuned")
-    searched = tickets or _have(experiment, "dense_adversarial")
-    wanted: dict[str, tuple[object, str]] = {
-        "keep_ratios": (tickets, "rst, rtt_… and finetuned_…"),
-        "patterns": (tickets, "rst, rtt_… and finetuned_…"),
-        "score_inits": (tickets, "rst, rtt_… and finetuned_…"),
-        "methods": (searched, "dense_adversarial and tickets"),
-        # One eps is also what a natural dense is attacked at.
-        "eps": (searched or len(experiment.eps) == 1, "dense_adversarial and tickets"),
-        "evaluate": (_have(experiment, *_MEASURES["evaluate"]), "all models but untrained"),
-        "transfer": (_have(experiment, *_MEASURES["transfer"]), "dense_…, rst and rtt_…"),
-        "feature_distance": (
-            _have(experiment, *_MEASURES["feature_distance"]),
-            "untrained and dense_…",
-        ),
+    searched = ("dense_adversarial", *TICKETS)
+    having = {
+        Ticket: (TICKETS, "rst, rtt_… and finetuned_…"),
+        Adversary: (searched, "dense_adversarial and tickets"),
     }
+    wanted = {axis.key: having[axis.of] for axis in AXES if axis.of in having and axis.key}
+    wanted |= {
+        "evaluate": (_MEASURES["evaluate"], "all models but untrained"),
+        "transfer": (_MEASURES["transfer"], "dense_…, rst and rtt_…"),
+        "feature_distance": (_MEASURES["feature_distance"], "untrained and dense_…"),
+    }
+    if len(experiment.eps) == 1:  # which is also what a natural dense is attacked at
+        del wanted["eps"]
     for key, (users, named) in wanted.items():
         default = type(experiment).model_fields[key].default
-        if not users and getattr(experiment, key) != default:
+        if not _have(experiment, users) and getattr(experiment, key) != default:
             value = plain(getattr(experiment, key))
             yield f"{key} is {value}, which no model of the experiment uses ({named} use it)"
 
@@ -96,7 +96,7 @@ def _unmeasured(experiment: Experiment) -> Iterator[str]:
     """
     measured = [key for key in _MEASURES if getattr(experiment, key)]
     for model in experiment.models if measured else ():
-        fit = [key for key, kinds in _MEASURES.items() if model.startswith(kinds)]
+        fit = [key for key, kinds in _MEASURES.items() if model in kinds]
         if not set(fit) & set(measured):
             yield (
                 f"models has {model}, which nothing in this experiment measures; add "
@@ -108,9 +108,12 @@ def _unfit_for_sets(experiment: Experiment) -> Iterator[str]:
     """A sentence for everything that candidate sets do not have or do not use."""
     if not experiment.candidate_sets:
         return
-    if experiment.patterns != [Pattern.ELEMENT]:
-        yield f"patterns is {plain(experiment.patterns)}; allowed is [element] with candidate_sets"
-    if "rtt_transferred" in experiment.models or not _have(experiment, "rst", "rtt"):
+    for axis in METHOD_AXES:
+        values = getattr(experiment, axis.key)
+        if axis.of is Ticket and values != [axis.default]:
+            allowed = f"allowed is {plain([axis.default])} with candidate_sets"
+            yield f"{axis.key} is {plain(values)}; {allowed}"
+    if "rtt_transferred" in experiment.models or not _have(experiment, SEARCHED):
         yield (
             f"models is {plain(experiment.models)}; candidate_sets need rst, rtt_natural or "
             "rtt_adversarial, and do not take rtt_transferred"

@@ -6,12 +6,13 @@ Everything here is a pure function of the config; rules and artifacts only ask.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, assert_never
 
+from rst_core.axes import DEFAULTS, METHOD_AXES, SEARCHED, TICKETS, model_of
 from rst_core.identity import (
     Adversary,
     CandidateSet,
@@ -31,27 +32,14 @@ from rst_core.identity import (
 from rst_core.key import cell_settings, named
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import file_digest
-from rst_core.vocabulary import Origin, Pattern, SearchMethod, Start
-from workflow.config import (
-    AttackEntry,
-    Config,
-    ConfigError,
-    DatasetEntry,
-    Experiment,
-    Measurement,
-    ModelKind,
-    NetworkEntry,
-    TransferMeasurement,
-)
+from rst_core.vocabulary import Origin, Pattern, SearchMethod
+from workflow.config import Config, ConfigError, DatasetEntry, Experiment, NetworkEntry
+from workflow.config_attacks import AttackEntry, Measurement, TransferMeasurement
 from workflow.config_foreign import ForeignEntry
 
 # Thousands of cells have the same few settings.
 _settings = cache(cell_settings)
 
-#: Kinds of models in config.yaml (:data:`workflow.config.ModelKind`) that are tickets, and those
-#: that are fine-tuned ones.
-_ORIGINS = {origin.value: origin for origin in Origin}
-_STARTS = {f"finetuned_{start}": start for start in Start}
 #: How the targets of a naturally trained dense were searched: PGD-7 at eps 8 [B].
 _PGD7 = Adversary(SearchMethod.PGD7, 8.0)
 
@@ -96,53 +84,30 @@ class Matrix:
         """The models of an experiment, each once."""
         definition = self.config.experiments[experiment]
         bases = self._bases(definition)
-        return list(dict.fromkeys(m for base in bases for m in self._models(definition, *base)))
+        return list(dict.fromkeys(m for base in bases for m in self._models(definition, base)))
 
     def all_cells(self) -> list[Cell]:
         """The measured cells of all experiments, each once."""
         return list(dict.fromkeys(c for name in self.config.experiments for c in self.cells(name)))
 
-    def _bases(self, experiment: Experiment) -> Iterator[tuple[Network, Adversary]]:
+    def _bases(self, experiment: Experiment) -> Iterator[dict[str, Any]]:
+        """What the models of an experiment share, by axis: all but what tickets alone have."""
         roles = self.config.roles
-        for network, dataset, init, method, eps, seed in itertools.product(
-            experiment.networks,
-            experiment.datasets,
-            experiment.inits,
-            experiment.methods,
-            experiment.eps,
-            experiment.seeds or self.config.seeds,
-        ):
-            names = roles.datasets[dataset], roles.networks[network]
-            yield Network(*names, init, seed), Adversary(method, eps)
+        values = {
+            "network": [roles.networks[role] for role in experiment.networks],
+            "dataset": [roles.datasets[role] for role in experiment.datasets],
+            **{a.name: getattr(experiment, a.key) for a in METHOD_AXES if a.of is not Ticket},
+            "seed": experiment.seeds or self.config.seeds,
+        }
+        return _product(values)
 
-    def _models(
-        self, experiment: Experiment, network: Network, adversary: Adversary
-    ) -> Iterator[Model]:
+    def _models(self, experiment: Experiment, base: dict[str, Any]) -> Iterator[Model]:
+        values = {a.name: getattr(experiment, a.key) for a in METHOD_AXES if a.of is Ticket}
+        tickets = list(_product(values | {"keep_ratio": experiment.keep_ratios}))
+        source = self.config.roles.datasets.get(experiment.transferred_from or "")
         for kind in experiment.models:
-            if kind == "untrained":
-                yield Untrained(network)
-            elif kind == "dense_natural":
-                yield Dense(network, None)
-            elif kind == "dense_adversarial":
-                yield Dense(network, adversary)
-            else:
-                yield from self._tickets(experiment, kind, network, adversary)
-
-    def _tickets(
-        self, experiment: Experiment, kind: ModelKind, network: Network, adversary: Adversary
-    ) -> Iterator[Ticket | FineTuned]:
-        pretrained_on = None
-        if kind == "rtt_transferred":
-            assert experiment.transferred_from is not None
-            pretrained_on = self.config.roles.datasets[experiment.transferred_from]
-        origin = _ORIGINS.get(kind, Origin.RST)
-        for pattern, score_init, keep_ratio in itertools.product(
-            experiment.patterns, experiment.score_inits, experiment.keep_ratios
-        ):
-            ticket = Ticket(
-                network, origin, keep_ratio, pattern, adversary, pretrained_on, score_init
-            )
-            yield FineTuned(ticket, _STARTS[kind]) if kind in _STARTS else ticket
+            for ticket in tickets if kind in TICKETS else [{}]:
+                yield model_of({**base, **ticket, "model": kind, "pretrained_on": source})
 
     def _measurements(self, experiment: Experiment, model: Model) -> Iterator[Cell]:
         selection = self.config.selection
@@ -161,14 +126,15 @@ class Matrix:
                 yield TransferRow(model, selection, row.to, row.attack, eps)
 
     def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
-        origins = [_ORIGINS[m] for m in experiment.models if m in _ORIGINS]
+        kinds = [kind for kind in experiment.models if kind in SEARCHED]
         measured: list[Measurement] = [*experiment.adaptive, *experiment.adaptive_transfer]
-        for (network, adversary), origin, ratios, entry in itertools.product(
-            list(self._bases(experiment)), origins, experiment.candidate_sets, measured
+        for base, kind, ratios, entry in itertools.product(
+            self._bases(experiment), kinds, experiment.candidate_sets, measured
         ):
-            members = CandidateSet(network, origin, tuple(ratios), Pattern.ELEMENT, adversary)
+            members = model_of({**DEFAULTS, **base, "model": kind, "candidates": ratios})
+            assert isinstance(members, CandidateSet)
             selection = self.config.selection
-            for eps in entry.sizes(adversary.eps):
+            for eps in entry.sizes(base["trained_eps"]):
                 if isinstance(entry, TransferMeasurement):
                     yield TransferRow(members, selection, entry.to, entry.attack, eps)
                 else:
@@ -356,6 +322,12 @@ class Matrix:
         if name not in known:
             raise ConfigError(f"{name!r} is not in {section}; allowed is one of {', '.join(known)}")
         return known[name]
+
+
+def _product(values: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Every combination of the values of some axes; those of the last axis change fastest."""
+    for point in itertools.product(*values.values()):
+        yield dict(zip(values, point, strict=True))
 
 
 def _members(model: Trained | CandidateSet) -> Sequence[Trained]:

@@ -152,8 +152,7 @@ def make_trainee(recipe: TrainingRecipe, device: torch.device) -> Trainee:
     if isinstance(model, Ticket):
         set_frozen_weights(classifier, model, bases[model.dense] if model.dense else None)
         place(classifier, device, precision)
-        seed = model.network.seed
-        return MaskTrainee(classifier, model.keep_ratio, model.pattern, seed, model.score_init)
+        return MaskTrainee.of(classifier, model)
     masks = set_starting_weights(classifier, model, bases)
     return WeightTrainee(place(classifier, device, precision), masks)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from rst_core.identity import Ticket
 from rst_core.models.contents import pack_masks
 from rst_core.models.files import batch_norm_statistics
 from rst_core.models.masks import StraightThrough, draw_scores, top_k_mask
@@ -75,6 +76,12 @@ class MaskTrainee:
                 # In another format each product with the weight takes twice as long on a CPU.
                 scores = scores.to(memory_format=model.memory_format)
             self.variables[name] = scores.requires_grad_(True)
+
+    @classmethod
+    def of(cls, model: Classifier, ticket: Ticket) -> MaskTrainee:
+        """The search for a ticket, the frozen weights being in the model."""
+        seed = ticket.network.seed
+        return cls(model, ticket.keep_ratio, ticket.pattern, seed, ticket.score_init)
 
     def weights(self) -> dict[str, Tensor]:
         """The masked weights; gradients pass straight through to the scores."""

@@ -11,10 +11,11 @@ from rst_core.vocabulary import Init, Pattern, ScoreInit, SearchMethod
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
 from tests.test_config import extended
-from workflow.artifacts.coverage import AXES, METHOD_AXES, problems
+from workflow.artifacts.coverage import AXES, METHOD_KEYS, problems
 from workflow.artifacts.make import write_table
 from workflow.artifacts.registry import FIGURES, TABLES
-from workflow.config import ConfigError, Measurement, TransferMeasurement, read_config
+from workflow.config import ConfigError, read_config
+from workflow.config_attacks import Measurement, TransferMeasurement
 from workflow.matrix import Matrix
 
 ARTIFACTS = TABLES | FIGURES
@@ -93,12 +94,12 @@ def test_another_value_changes_what_is_shown_or_is_refused(name, axis):
     before, after = csvs(demo(), name), csvs(more, name)
     changed = {one for one in before if before[one] != after[one]}
     assert changed
-    if axis in METHOD_AXES:
+    if axis in METHOD_KEYS:
         assert any(after[one].count("\n") > before[one].count("\n") for one in changed)
 
 
 @pytest.mark.parametrize("artifact", ARTIFACTS.values(), ids=ARTIFACTS)
-@pytest.mark.parametrize("axis", METHOD_AXES)
+@pytest.mark.parametrize("axis", METHOD_KEYS)
 def test_no_artifact_keeps_quiet_about_a_method_that_it_does_not_show(artifact, axis):
     for name in artifact.experiments:
         more = with_more(name, axis)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import TINY, Project, tiny
+from tests.recipes import insert
 
 pytestmark = pytest.mark.e2e
 
@@ -22,13 +23,6 @@ def noise(model, images, labels, spec, rng):
     moved = (drawn < spec.share) * torch.where(drawn < spec.share / 2, -1, 1)
     return (images + spec.eps / 255 * moved).clamp(0, 1)
 '''
-
-
-def insert(file: Path, after: str, text: str) -> None:
-    """Write a line behind the first that ends with ``after``."""
-    before, found, behind = file.read_text().partition(f"{after}\n")
-    assert found, f"{file.name} has no line {after!r}: CONTRIBUTING is out of date"
-    file.write_text(f"{before}{found}{text}\n{behind}")
 
 
 def add_attack(core: Path) -> None:

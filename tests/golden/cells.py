@@ -24,7 +24,7 @@ from rst_core.job.cells import make, make_data_manifest
 from rst_core.job.commands import COMMANDS, parser
 from tests.slurm.demo import records
 from tests.slurm.small_demo import DEMO, small_demo
-from tests.workflow.test_config import extended
+from tests.test_config import extended
 from workflow.config import read_config
 from workflow.matrix import Matrix
 

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib import figure
 
-#: Axes of how models are searched and trained. A figure shows all values of its experiments; a
-#: block of a table the first, unless it varies them.
-METHOD_AXES = ("inits", "patterns", "score_inits", "methods", "eps")
-
 
 @dataclass(frozen=True)
 class Part:

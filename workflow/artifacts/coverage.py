@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rst_core.axes import METHOD_KEYS
 from rst_core.identity import Cell
-from workflow.artifacts.artifact import METHOD_AXES, Artifact, cells_of
-from workflow.config import Experiment, Measurement
+from workflow.artifacts.artifact import Artifact, cells_of
+from workflow.config import Experiment
+from workflow.config_attacks import Measurement
 from workflow.matrix import Matrix
 
 #: What is measured on each model; may be empty. An attack has a value for each of its sizes.
 MEASURED = ("evaluate", "transfer", "adaptive", "adaptive_transfer", "feature_distance")
-AXES = ("models", "networks", "datasets", *METHOD_AXES, "keep_ratios", "candidate_sets", *MEASURED)
+AXES = ("models", "networks", "datasets", *METHOD_KEYS, "keep_ratios", "candidate_sets", *MEASURED)
 
 
 def problems(artifacts: Iterable[Artifact], matrix: Matrix) -> Iterator[str]:
@@ -37,7 +39,7 @@ def problems(artifacts: Iterable[Artifact], matrix: Matrix) -> Iterator[str]:
         for one in naming if not found else []:
             told = f"{one.name} does not show"
             own = set(one.cells(matrix))
-            found += _hidden(name, experiment, METHOD_AXES, own, told, matrix)
+            found += _hidden(name, experiment, METHOD_KEYS, own, told, matrix)
         yield from found
         if lost and not found:
             yield (

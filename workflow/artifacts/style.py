@@ -63,11 +63,13 @@ LOOKS: dict[str, Look] = {
 
 #: Of what has no look of its own, such as an initialisation that the paper does not have.
 _PLAIN = Look("black", "*", "")
+#: What that is called, where its own word does not say it.
+_NAMES = {"released": "scores as released", "weight_fan": "scores by the weight's fan"}
 
 
 def look(word: str) -> Look:
     """How a series is drawn: as :data:`LOOKS` says, or as a black star called by its own name."""
-    return LOOKS.get(word) or _PLAIN._replace(label=word.replace("_", " "))
+    return LOOKS.get(word) or _PLAIN._replace(label=_NAMES.get(word, word.replace("_", " ")))
 
 
 #: Width of the paper's text, in inches: pictures are drawn at the size they are printed at.

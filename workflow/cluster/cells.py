@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rst_core.axes import DEFAULTS
+
 #: Parts of a model's path that are the paper's defaults.
-_DEFAULTS = {"element", "pgd7", "eps8", "signed_kaiming_constant"}
+_DEFAULTS = {str(value) for value in DEFAULTS.values()} | {f"eps{DEFAULTS['trained_eps']:g}"}
 
 
 def job_name(rules: Sequence[str], outputs: Sequence[str]) -> str:

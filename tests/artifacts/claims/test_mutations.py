@@ -14,9 +14,10 @@ from tests.artifacts.claims.judging import holds, mean, verdict
 from tests.artifacts.claims.world import changed
 from workflow.artifacts.claims import verdicts
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.numbers import COUNTS, Numbers
+from workflow.artifacts.claims.numbers import Numbers
 from workflow.artifacts.claims.tree import Leaf
 from workflow.artifacts.claims.verdicts import WORDS
+from workflow.artifacts.numbers.keyed import COUNTS
 
 SUPPORTED, CONTRADICTED, UNDECIDED, WITHOUT = WORDS
 CLAIMS = {claim.id: claim for claim in read_claims().claims}

@@ -6,7 +6,7 @@ import pytest
 from tests.artifacts.claims.judging import made_up, verdict
 from tests.artifacts.claims.world import world_frame
 from workflow.artifacts.claims import claim_cells
-from workflow.artifacts.claims.numbers import Numbers, measured, planned
+from workflow.artifacts.claims.numbers import Numbers, planned
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.tree import compiled
 from workflow.artifacts.claims.verdicts import judge
@@ -127,7 +127,7 @@ def test_other_epochs_and_the_order_of_rows_change_nothing(matrix, claims):
     columns = ["claim", "verdict", "effect"]
     pd.testing.assert_frame_equal(
         *(
-            judge(measured(one, matrix), papers_plan(), claims).rows[columns]
+            judge(Numbers.measured(one, matrix), papers_plan(), claims).rows[columns]
             for one in (mixed, frame)
         )
     )

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from rst_core.records import pack_outcomes
-from workflow.artifacts.claims.numbers import Key, Numbers, empty_record, index, key_of
+from workflow.artifacts.claims.numbers import Numbers, empty_record
 from workflow.artifacts.claims.paper import papers_plan, system
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
+from workflow.artifacts.numbers.keyed import Key
 
 IMAGES = 10_000
 _DENSE = {
@@ -113,7 +114,7 @@ def papers_rows():
 @cache
 def papers_values():
     """The value of every number, by key."""
-    keys = {key_of(row): row for row in reversed(papers_rows())}
+    keys = {Key.of_row(row): row for row in reversed(papers_rows())}
     values = _with_facts({key: guess(row) for key, row in keys.items()})
 
     def base(row):
@@ -181,7 +182,7 @@ def world_rows(values=None, deviation=0.1, seeds=(0, 1, 2)):
     found = []
     for row in papers_rows():
         if row["seed"] in seeds:
-            key = key_of(row)
+            key = Key.of_row(row)
             off = 0 if key.measure == "feature_distance" else luck(key, row["seed"], deviation)
             found.append(measured_row(row, values[key] + off))
     return found
@@ -189,7 +190,7 @@ def world_rows(values=None, deviation=0.1, seeds=(0, 1, 2)):
 
 def world_numbers(**options) -> Numbers:
     """A world, ready to be judged."""
-    return index(world_rows(**options), papers_plan().matrix)
+    return Numbers.of(world_rows(**options), papers_plan().matrix)
 
 
 def world_frame(**options) -> pd.DataFrame:

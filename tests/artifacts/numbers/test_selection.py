@@ -7,6 +7,7 @@ import pytest
 from rst_core.identity import Dense, Ticket, TransferRow
 from tests.artifacts.tables.made_up_tables import made_up, of_table
 from workflow.artifacts.numbers import selection
+from workflow.artifacts.numbers.keyed import Keyed
 from workflow.artifacts.numbers.models import Models
 from workflow.artifacts.tables.entries import TABLES
 
@@ -59,9 +60,9 @@ def test_an_adaptive_attack_counts_as_the_mean_over_members(paper):
     found = selection.adaptive(
         RST, (0.05, 0.07, 0.1, 0.15, 0.2, 0.3), selection.Measure("eot_pgd20", 8.0)
     )
-    assert found.values(frame, paper)["value"].tolist() == pytest.approx([14.5] * 3)
+    assert found.values(Keyed.measured(frame, paper))["value"].tolist() == pytest.approx([14.5] * 3)
     other_set = selection.adaptive(RST, (0.05, 0.07), selection.Measure("eot_pgd20", 8.0))
-    assert other_set.values(frame, paper).empty
+    assert other_set.values(Keyed.measured(frame, paper)).empty
 
 
 def test_another_seeds_ticket_is_never_the_seeds_own(paper):
@@ -70,7 +71,9 @@ def test_another_seeds_ticket_is_never_the_seeds_own(paper):
 
     frame = of_table("table7", paper, robust=robust)
     ticket = Models("resnet18", "cifar10", "rst", 0.05)
-    found = selection.transferred(ticket, ticket, PGD, "other_seeds").values(frame, paper)
+    found = selection.transferred(ticket, ticket, PGD, "other_seeds").values(
+        Keyed.measured(frame, paper)
+    )
     assert found["value"].tolist() == [10, 11, 12]
     data = TABLES["table7"].build(frame, paper).set_index(["row", "column"])
     assert data.loc[("dense_natural", "dense_natural"), "mean"] == 0
@@ -85,14 +88,14 @@ def test_natural_accuracy_is_that_on_the_most_images(paper):
         found = selection.evaluated(
             Models("resnet18", "cifar10", "dense_adversarial"), selection.NATURAL
         )
-        assert found.values(frame, paper)["value"].tolist() == [60, 61, 62]
+        assert found.values(Keyed.measured(frame, paper))["value"].tolist() == [60, 61, 62]
 
 
 def test_weights_are_counted_in_millions(paper):
     frame = made_up(paper, paper.cells("existence"))
     models = Models("wideresnet32", "cifar10", "rst", 0.1)
     values = {
-        what: selection.counted(models, what).values(frame, paper)["value"].tolist()
+        what: selection.counted(models, what).values(Keyed.measured(frame, paper))["value"].tolist()
         for what in ("kept", "all", "sparsity")
     }
     assert values == {"kept": [0.2] * 3, "all": [2.0] * 3, "sparsity": pytest.approx([90.0] * 3)}
@@ -104,7 +107,11 @@ def test_a_number_carries_the_flags_of_everything_it_is_made_of(paper):
     one = rst & (frame["seed"] == 2) & (frame["keep_ratio"] == 0.3)
     frame["flags"] = np.where(one & (frame["measure"] == "robust"), "b;a", None)
     frame.loc[rst & (frame["keep_ratio"] == 0.05) & (frame["measure"] == "robust"), "flags"] = "c"
-    found = selection.switched(RST, (0.05, 0.3), PGD).values(frame, paper).set_index("seed")
+    found = (
+        selection.switched(RST, (0.05, 0.3), PGD)
+        .values(Keyed.measured(frame, paper))
+        .set_index("seed")
+    )
     assert found["flags"].tolist() == ["c", "c", "a;b;c"]
     data = TABLES["table3"].build(frame, paper).set_index(["row", "column"])
     assert data.loc[("resnet18/r2s", "cifar10/robust"), "flags"] == "a;b;c"

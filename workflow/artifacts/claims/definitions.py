@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
-from rst_core.vocabulary import Init, Pattern, SearchMethod
-from workflow.config import ModelKind, TargetGroup
+from rst_core.axes import AXES, METHOD_AXES, TICKETS, ModelKind
+from rst_core.identity import Ticket
+from workflow.config_attacks import TargetGroup
 
 CLAIMS = Path(__file__).resolve().parents[2] / "paper" / "claims.yaml"
 Form = Literal["of", "all", "any", "every", "consistently", "mostly", "some"]
 FORMS = get_args(Form)
 #: What only tickets have.
-_OF_TICKETS = {"keep_ratio", "pattern", "switch", "candidates"}
+_OF_TICKETS = {axis.name for axis in AXES if axis.of is Ticket} | {"switch", "candidates"}
 
 
 def is_ticket(model: str) -> bool:
     """Whether a model has a mask."""
-    return model.startswith(("rst", "rtt", "finetuned"))
+    return model in TICKETS
 
 
 class _Entry(BaseModel):
@@ -38,7 +39,11 @@ class OfExperiment(_Entry):
 Ratios = tuple[float, ...] | OfExperiment
 
 
-class Axes(_Entry):
+_CHOSEN: dict[str, Any] = {axis.name: (axis.type | None, None) for axis in METHOD_AXES}
+_Chosen = create_model("_Chosen", __base__=_Entry, **_CHOSEN)
+
+
+class Axes(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
     """Which number is meant, by columns of the tidy frame; datasets and networks by roles.
 
     Several keep ratios stand for the mean over them. ``switch`` is R2S's expectation over a
@@ -51,10 +56,6 @@ class Axes(_Entry):
     model: ModelKind | Literal["chance"] | None = None
     dataset: str | None = None
     network: str | None = None
-    init: Init | None = None
-    pattern: Pattern | None = None
-    method: SearchMethod | None = None
-    trained_eps: float | None = None
     pretrained_on: str | None = None
     keep_ratio: float | Ratios | None = None
     measure: Literal["robust", "natural", "feature_distance", "parameters", "parameters_kept"] = (

@@ -5,69 +5,19 @@ What the config plans goes through the same code as what was measured: the two c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from rst_core.axes import cell_axes, model_axes
 from rst_core.identity import Cell, Evaluation, FeatureDistance, TransferRow
 from rst_core.records import unpack_outcomes
 from workflow.artifacts.numbers.frame import cell_rows
+from workflow.artifacts.numbers.keyed import COUNTS, HOW, Key, Keyed
 from workflow.matrix import Matrix
 
-COUNTS = ("parameters", "parameters_kept")
 Vector = np.ndarray[Any, np.dtype[Any]]
-
-
-class Key(NamedTuple):
-    """One number for every seed, by the frame's columns; None where it has no such axis.
-
-    ``source_seed`` is relative: ``own``, or ``other`` for a model of another seed.
-    """
-
-    dataset: Any
-    network: Any
-    init: Any
-    model: Any
-    measure: Any
-    keep_ratio: Any = None
-    pattern: Any = None
-    score_init: Any = None
-    method: Any = None
-    trained_eps: Any = None
-    pretrained_on: Any = None
-    attack: Any = None
-    attack_eps: Any = None
-    noise_eps: Any = None
-    targets: Any = None
-    source_model: Any = None
-    source_keep_ratio: Any = None
-    source_seed: Any = None
-    candidates: Any = None
-
-    @classmethod
-    def of(cls, axes: Mapping[str, Any]) -> Key:
-        """The key of a number with these axes, less those that its measure does not have.
-
-        Natural accuracies and parameters belong to the model, whatever attacked it.
-        """
-        lacking = {"noise_eps"} if axes["measure"] != "feature_distance" else set()
-        if axes["measure"] != "robust":
-            lacking |= {"attack", "attack_eps", "targets", "candidates"}
-        if axes["measure"] != "robust" or axes.get("targets") is None:
-            lacking |= {"source_model", "source_keep_ratio", "source_seed"}
-        return cls(**{axis: axes.get(axis) for axis in cls._fields if axis not in lacking})
-
-
-#: Axes of a key that say how a model is measured, not which one it is.
-_MEASURED: dict[str, None] = dict.fromkeys(
-    ("measure", "attack", "attack_eps", "noise_eps", "targets", "source_model",
-     "source_keep_ratio", "source_seed")
-)  # fmt: skip
 
 
 class Address(NamedTuple):
@@ -87,7 +37,7 @@ class Address(NamedTuple):
     @property
     def models(self) -> frozenset[Key]:
         """The models whose numbers these are, however they are measured."""
-        return frozenset(key._replace(**_MEASURED) for key in self.keys)
+        return frozenset(key._replace(**dict.fromkeys(HOW)) for key in self.keys)
 
 
 class Sample(NamedTuple):
@@ -101,31 +51,10 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """Rows of the tidy frame by key and seed; several rows only for models of other seeds."""
+class Numbers(Keyed):
+    """Rows of the tidy frame by key, and the numbers of addresses."""
 
-    rows: Mapping[Key, Mapping[int, list[dict[str, Any]]]]
-    matrix: Matrix
     _combined: dict[tuple[Address, int], Sample] = field(default_factory=dict)
-
-    @cached_property
-    def _roles(self) -> dict[str, dict[str, str]]:
-        roles = self.matrix.config.roles
-        datasets = dict.fromkeys(("dataset", "pretrained_on"), roles.datasets)
-        return datasets | {"network": roles.networks}
-
-    def played(self, axis: str, role: Any) -> Any:
-        """What plays a role in the config, such as a stand-in; anything else as it is."""
-        return self._roles.get(axis, {}).get(role, role)
-
-    def by_seed(self, key: Key) -> Mapping[int, list[dict[str, Any]]]:
-        """The rows of a key with roles."""
-        names = {axis: self.played(axis, getattr(key, axis)) for axis in self._roles}
-        return self.rows.get(key._replace(**names), {})
-
-    def has(self, keys: Iterable[Key]) -> bool:
-        """Whether there is a number for every key."""
-        return all(self.by_seed(key) for key in keys)
 
     def counts(self, address: Address) -> dict[int, int]:
         """For every seed that has all keys: how many rows there are."""
@@ -167,39 +96,11 @@ def _sample(row: dict[str, Any]) -> Sample:
     return Sample(images.astype(np.float32) * 100)
 
 
-def measured(cells: pd.DataFrame, matrix: Matrix) -> Numbers:
-    """The numbers of a tidy frame; rows of another epoch than the config's are left out."""
-    kept = cells[cells["selection"].isna() | (cells["selection"] == matrix.config.selection.value)]
-    return index(kept.astype(object).where(kept.notna(), None).to_dict("records"), matrix)
-
-
 def planned(matrix: Matrix) -> Numbers:
     """The numbers that the config's cells will have."""
     cells = matrix.all_cells()
-    return index((row for c in cells for row in cell_rows(empty_record(c, matrix))), matrix)
-
-
-def index(rows: Iterable[Mapping[Any, Any]], matrix: Matrix) -> Numbers:
-    """Rows of the tidy frame by key and seed."""
-    found: dict[Key, dict[int, list[dict[str, Any]]]] = {}
-    for row in map(dict, rows):
-        seed = int(row["seed"])
-        known = found.setdefault(key_of(row), {}).setdefault(seed, [])
-        if row["measure"] == "natural" and known:
-            # It rides along with every attack; the one over most images counts.
-            row = max(known.pop(), row, key=lambda r: r["total"])
-        known.append(row)
-        for count in COUNTS:
-            if row.get(count) is not None:
-                counted = {**row, "measure": count, "value": row[count] / 1e6, "flags": None}
-                found.setdefault(key_of(counted), {})[seed] = [counted]
-    return Numbers(found, matrix)
-
-
-def key_of(row: Mapping[str, Any]) -> Key:
-    """The key of a row of the tidy frame."""
-    own = row.get("source_seed") == row["seed"]
-    return Key.of({**row, "source_seed": "own" if own else "other"})
+    rows = (row for cell in cells for row in cell_rows(empty_record(cell, matrix)))
+    return Numbers.of(rows, matrix)
 
 
 def empty_record(cell: Cell, matrix: Matrix) -> dict[str, Any]:

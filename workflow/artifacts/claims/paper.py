@@ -20,9 +20,10 @@ import yaml
 from scipy import optimize, sparse
 
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.numbers import Key, Numbers, planned
+from workflow.artifacts.claims.numbers import Numbers, planned
 from workflow.artifacts.claims.statistics import conjunction
 from workflow.artifacts.claims.tree import Compiled, Compiler, Leaf, Terms, Tree, compiled, group
+from workflow.artifacts.numbers.keyed import Key
 from workflow.artifacts.numbers.summary import PAPER, printed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.config import read_config

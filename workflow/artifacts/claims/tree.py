@@ -9,22 +9,20 @@ from functools import cached_property
 from math import ceil, inf
 from typing import Any, NamedTuple
 
+from rst_core.axes import DEFAULTS
 from workflow.artifacts.claims.definitions import Claims, OfExperiment, Test, is_ticket
-from workflow.artifacts.claims.numbers import Address, Key, Numbers
+from workflow.artifacts.claims.numbers import Address, Numbers
+from workflow.artifacts.numbers.keyed import Key
 
 Terms = tuple[tuple[float, Address], ...]
 Bounds = tuple[float, float]
 Axes = dict[str, Any]
 
 #: What an axis is where a claim says nothing: the defaults of config.yaml's experiments.
-DEFAULTS: Axes = {
+USUAL: Axes = {
+    **DEFAULTS,
     "network": "resnet18",
     "dataset": "cifar10",
-    "init": "signed_kaiming_constant",
-    "pattern": "element",
-    "score_init": "released",
-    "method": "pgd7",
-    "trained_eps": 8.0,
     "measure": "robust",
     "attack": "pgd20",
     "source_seed": "own",
@@ -202,7 +200,7 @@ class Compiler:
         A mean over keep ratios is over those that all sides with this mean have.
         """
         other = {k.removeprefix("other."): v for k, v in context.items() if "." in k}
-        shared = DEFAULTS | {k: v for k, v in context.items() if "." not in k}
+        shared = USUAL | {k: v for k, v in context.items() if "." not in k}
         first = [self._addresses(shared | side.given()) for side in test.of]
         second = [self._addresses(shared | other | side.given()) for side in test.minus]
         numbers = [{a for s in side for a in s.values()} for side in (first, second)]
@@ -220,7 +218,7 @@ class Compiler:
 
     def address(self, **axes: Any) -> Address:
         """The one number that these axes name."""
-        (found,) = self._addresses(DEFAULTS | axes).values()
+        (found,) = self._addresses(USUAL | axes).values()
         return found
 
     def _addresses(self, axes: Axes) -> dict[Any, Address]:
@@ -282,19 +280,15 @@ def group(share: float, nodes: list[Tree | None]) -> Tree | None:
 
 def _key(axes: Axes, keep_ratio: float | None = None) -> Key:
     """The key of a number, in the config's roles: the axes that model and measure have."""
-    model, pattern = axes["model"], axes["pattern"]
+    model = axes["model"]
     source, ratio = str(axes.get("source_model", model)), axes.get("source_keep_ratio", "own")
     eps = axes.get("attack_eps", axes["trained_eps"])
-    lacking = set() if is_ticket(model) else {"pattern", "candidates"}
-    lacking |= set() if is_ticket(model) and pattern != "element" else {"score_init"}
-    lacking |= {"method", "trained_eps"} if model in ("untrained", "dense_natural") else set()
-    lacking |= {"pretrained_on"} if model != "rtt_transferred" else set()
-    lacking |= {"candidates"} if "switch" in axes else set()
+    lacking = set() if is_ticket(model) and "switch" not in axes else {"candidates"}
     lacking |= {"attack_eps"} if eps == "none" else set()
     lacking |= {"source_keep_ratio"} if not is_ticket(source) else set()
-    own = {"keep_ratio": keep_ratio, "attack_eps": eps, "source_model": source}
-    own |= {"source_keep_ratio": keep_ratio if ratio == "own" else ratio}
-    return Key.of(axes | own | dict.fromkeys(lacking))
+    how = {"attack_eps": eps, "source_model": source}
+    how |= {"source_keep_ratio": keep_ratio if ratio == "own" else ratio}
+    return Key.asked(axes | how | {"keep_ratio": keep_ratio} | dict.fromkeys(lacking))
 
 
 def listed(values: Iterable[Any]) -> str:

@@ -14,7 +14,7 @@ from rst_core.identity import Cell
 from rst_core.storage import write_text
 from workflow.artifacts.claims import page
 from workflow.artifacts.claims.definitions import Claim, Claims, read_claims
-from workflow.artifacts.claims.numbers import Numbers, measured, planned
+from workflow.artifacts.claims.numbers import Numbers, planned
 from workflow.artifacts.claims.paper import own_verdict, papers_plan
 from workflow.artifacts.claims.statistics import (
     Tail,
@@ -200,7 +200,7 @@ def make_claims(
         remark: what else the pages say at their head.
     """
     claims = read_claims()
-    verdicts = judge(measured(read_cells(cells), matrix), planned(matrix), claims)
+    verdicts = judge(Numbers.measured(read_cells(cells), matrix), planned(matrix), claims)
     write_text(stem.with_suffix(".csv"), verdicts.rows.to_csv(index=False))
     write_text(stem.with_name(f"{stem.name}_places.csv"), verdicts.places.to_csv(index=False))
     text = page.html(verdicts.rows, verdicts.places, claims, matrix, base, remark)

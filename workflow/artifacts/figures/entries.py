@@ -15,7 +15,6 @@ from rst_core.vocabulary import Init, Pattern, SearchMethod
 from workflow.artifacts.artifact import Figure
 from workflow.artifacts.figures import r2s_stress_parts
 from workflow.artifacts.figures.panels import Panel, PanelFigure, Series
-from workflow.config import ModelKind
 
 _NETWORKS = ("resnet18", "wideresnet32")
 _DATASETS = ("cifar10", "cifar100")
@@ -23,7 +22,7 @@ _DATASETS = ("cifar10", "cifar100")
 _FOUR = list(zip("abcd", product(_NETWORKS, _DATASETS), strict=True))
 
 
-def _series(experiment: str, *models: ModelKind, network: str = "resnet18") -> tuple[Series, ...]:
+def _series(experiment: str, *models: str, network: str = "resnet18") -> tuple[Series, ...]:
     """An experiment's models, each by the config's word for it."""
     return tuple(Series(model, (experiment,), model, network) for model in models)
 
@@ -42,14 +41,14 @@ def _rst(*beside: str, network: str = "resnet18", name: str = "rst") -> Series:
 
 def _tuned(network: str = "resnet18") -> tuple[Series, ...]:
     """RSTs with their own weights and with fine-tuned ones [5.1]."""
-    tuned: tuple[ModelKind, ...] = ("finetuned_inherited", "finetuned_reinitialised")
+    tuned = ("finetuned_inherited", "finetuned_reinitialised")
     rst = _rst("finetuning", network=network)
     return (rst, *_series("finetuning", *tuned, network=network))
 
 
 def _trained(network: str = "resnet18") -> tuple[Series, ...]:
     """RSTs and tickets drawn from trained networks [5.2]."""
-    drawn: tuple[ModelKind, ...] = ("rtt_natural", "rtt_adversarial")
+    drawn = ("rtt_natural", "rtt_adversarial")
     return (_rst("rtts", network=network), *_series("rtts", *drawn, network=network))
 
 
@@ -96,7 +95,7 @@ def _transfer(
     letter: str, dataset: str, network: str = "resnet18", name: str = "rst", of: str = "transfer"
 ) -> Panel:
     model = "rst" if name == "rst" else "rtt_adversarial"
-    return Panel(letter, dataset, (Series(name, (of,), model, network),), "transfer")  # type: ignore[arg-type]
+    return Panel(letter, dataset, (Series(name, (of,), model, network),), "transfer")
 
 
 def _figure(name: str, title: str, caption: str, module: str, *panels: Panel) -> PanelFigure:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rst_core.axes import KINDS, METHOD_AXES
 from rst_core.vocabulary import Init, Pattern, SearchMethod
 from workflow.artifacts import artifact
 from workflow.artifacts.numbers.models import Models
-from workflow.config import Experiment, ModelKind
+from workflow.config import Experiment
 from workflow.matrix import Matrix
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ ATTACK = "pgd20"
 class Series:
     """One kind of model in a panel; what is left out has the paper's default [4.1].
 
+    Of an axis of :data:`~rst_core.axes.METHOD_AXES` that is no field here it has the default too.
+
     Attributes:
         name: how it is keyed in the CSV and looked up in ``style.LOOKS``.
         experiments: the experiments of the config that measure it; the keep ratios of all.
@@ -39,16 +42,25 @@ class Series:
 
     name: str
     experiments: tuple[str, ...]
-    model: ModelKind = "rst"
+    model: str = "rst"
     network: str = "resnet18"
     init: Init = Init.SIGNED_KAIMING_CONSTANT
     pattern: Pattern = Pattern.ELEMENT
     method: SearchMethod | None = None
     eps: float = 8.0
 
+    def __post_init__(self) -> None:
+        if self.model not in KINDS:
+            raise ValueError(f"{self.model!r} is no model; allowed is one of {', '.join(KINDS)}")
+
     def searched(self, matrix: Matrix) -> SearchMethod:
         """With which inner maximisation its models are searched and trained."""
         return self.method or matrix.config.experiments[self.experiments[0]].methods[0]
+
+    def axes(self, matrix: Matrix) -> dict[str, Any]:
+        """How its models are drawn, searched and trained, by the names of axes."""
+        own = {axis.name: getattr(self, axis.field, axis.default) for axis in METHOD_AXES}
+        return own | {"method": self.searched(matrix)}
 
 
 @dataclass(frozen=True)
@@ -71,10 +83,7 @@ class Planned:
             dataset,
             series.model,
             keep_ratio,
-            series.init.value,
-            series.pattern.value,
-            series.searched(matrix).value,
-            series.eps,
+            series.axes(matrix),
             next(iter(experiments)).transferred_from,
             tuple({s for e in experiments for s in e.seeds or matrix.config.seeds}),
         )
@@ -114,7 +123,7 @@ class Panel:
         found = []
         for one in series:
             narrowed = {
-                e: self._narrowed(one, matrix.config.experiments[e], one.searched(matrix))
+                e: self._narrowed(one, matrix.config.experiments[e], one.axes(matrix))
                 for e in one.experiments
             }
             known = {name: experiment for name, experiment in narrowed.items() if experiment}
@@ -122,17 +131,14 @@ class Panel:
         return found
 
     def _narrowed(
-        self, series: Series, experiment: Experiment, method: SearchMethod
+        self, series: Series, experiment: Experiment, own: Mapping[str, Any]
     ) -> Experiment | None:
         """The experiment with what the panel shows of the series; None if it is not in it."""
         axes = {
             "models": series.model,
             "networks": series.network,
             "datasets": self.dataset,
-            "inits": series.init,
-            "patterns": series.pattern,
-            "methods": method,
-            "eps": series.eps,
+            **{axis.key: own[axis.name] for axis in METHOD_AXES},
         }
         if any(value not in getattr(experiment, axis) for axis, value in axes.items()):
             return None
@@ -148,7 +154,8 @@ class Panel:
                 fits = one.attack == ATTACK and series.eps in one.sizes(series.eps)
                 if fits and getattr(one, "to", "tickets") == "tickets":
                     shown[how] = [one.at(series.eps)]
-        return experiment.model_copy(update=shown)
+        found: Experiment = experiment.model_copy(update=shown)
+        return found
 
     @property
     def networks(self) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from math import sqrt
 from string import ascii_lowercase
@@ -25,10 +25,12 @@ from matplotlib.figure import Figure
 from workflow.artifacts import artifact, style
 from workflow.artifacts.figures.panels import ATTACK
 from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members
+from workflow.artifacts.numbers.keyed import Keyed
 from workflow.artifacts.numbers.models import Models, first_values
 from workflow.artifacts.numbers.selection import (
     NATURAL,
     Measure,
+    Row,
     Selector,
     adaptive,
     evaluated,
@@ -73,9 +75,9 @@ class _Seed:
     shares: dict[str, list[Shares]] = field(default_factory=lambda: defaultdict(list))
     flags: dict[str, str] = field(default_factory=dict)
 
-    def add(self, row: str, rows: pd.DataFrame) -> None:
-        self.shares[row].append(expected_outcomes(rows.to_dict("records")))
-        self.flags[row] = carried_flags([self.flags.get(row), *rows["flags"]])
+    def add(self, row: str, rows: list[Row]) -> None:
+        self.shares[row].append(expected_outcomes(rows))
+        self.flags[row] = carried_flags([self.flags.get(row), *(one["flags"] for one in rows)])
 
     def mean(self, row: str, images: int) -> Shares | None:
         """The row's shares: the mean over sources, one of which the adversary draws."""
@@ -148,22 +150,24 @@ def _column(
 def _selectors(network: str, dataset: str, matrix: Matrix) -> dict[str, Selector]:
     """What each row is made of, in the order shown, but for the minimum."""
     experiments = matrix.config.experiments
-    axes = first_values(experiments[EXPERIMENT])
-    dense, tickets = (Models(network, dataset, k, **axes) for k in ("dense_adversarial", "rst"))
-    judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, axes["eps"])
+    axes, seeds = first_values(experiments[EXPERIMENT]), experiments[EXPERIMENT].seeds
+    dense, tickets = (
+        Models(network, dataset, kind, axes=axes, seeds=seeds)
+        for kind in ("dense_adversarial", "rst")
+    )
+    eps = axes["trained_eps"]
+    judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, eps)
     found = {
         "r2s/natural": switched(tickets, judged, NATURAL),
         "dense/pgd20": evaluated(dense, one),
         f"r2s/{_ONE_TICKET}": switched(tickets, judged, one),
     }
     for attack in (m.attack for m in experiments[EXPERIMENT].adaptive):
-        own = adaptive(tickets, judged, Measure(attack, axes["eps"]))
-        found[f"r2s/{attack}"] = replace(own, where={**own.where, "kind": "Evaluation"})
+        found[f"r2s/{attack}"] = adaptive(tickets, judged, Measure(attack, eps))
     others = experiments[SEEDS].adaptive_transfer if experiments[SEEDS].models else []
     for attack in (m.attack for m in others):
-        other = adaptive(tickets, judged, Measure(attack, axes["eps"]))
-        where = {**other.where, "kind": "TransferRow", "targets": "other_seeds"}
-        found[f"r2s/other_seeds_{attack}"] = replace(other, where=where)
+        other = adaptive(tickets, judged, Measure(attack, eps), "other_seeds")
+        found[f"r2s/other_seeds_{attack}"] = other
     return found
 
 
@@ -172,12 +176,16 @@ def _measured(
 ) -> dict[int, _Seed]:
     """Every attack on the set of every seed; one that did not judge all members is left out."""
     found: dict[int, _Seed] = {}
+    keyed = Keyed.measured(cells, matrix)
     for row, selector in selectors.items():
         needed = 1 if row == "dense/pgd20" else len(members(matrix.config.experiments[EXPERIMENT]))
-        each = ["seed"] if row == "r2s/natural" else ["seed", "cell"]
-        for (seed, *_), own in selector.rows(cells, matrix).groupby(each):
-            if len(own) == needed:
-                found.setdefault(int(str(seed)), _Seed()).add(row, own)
+        for seed, rows in selector.rows(keyed).items():
+            by_cell: dict[str, list[Row]] = {}
+            for one in rows:
+                by_cell.setdefault("" if row == "r2s/natural" else one["cell"], []).append(one)
+            for _, own in sorted(by_cell.items()):
+                if len(own) == needed:
+                    found.setdefault(seed, _Seed()).add(row, own)
     return dict(sorted(found.items()))
 
 

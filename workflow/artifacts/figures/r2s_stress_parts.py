@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rst_core.axes import METHOD_KEYS
 from workflow.artifacts.artifact import Part, narrowed
 from workflow.artifacts.figures.panels import ATTACK
 from workflow.config import Experiment
@@ -31,7 +32,7 @@ def parts(matrix: Matrix) -> Iterator[Part]:
     judged = matrix.config.experiments[EXPERIMENT]
     for name, ways in _ATTACKS.items():
         experiment = matrix.config.experiments[name]
-        first = {a: getattr(judged, a)[:1] for a in ("inits", "patterns", "methods", "eps")}
+        first = {a: getattr(judged, a)[:1] for a in METHOD_KEYS}
         shown = narrowed(
             experiment,
             **first,

@@ -19,13 +19,12 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rst_core.axes import model_axes
+from rst_core.axes import DEFAULTS, METHOD_AXES, MODEL_COLUMNS, model_axes
 from rst_core.curves import Epoch, chosen
 from rst_core.identity import TrainingCell
-from rst_core.vocabulary import Init, Pattern, ScoreInit, SearchMethod
 from workflow.artifacts import style
 from workflow.artifacts.figures.training_parts import trained
-from workflow.artifacts.numbers.frame import MODEL_COLUMNS, model_columns
+from workflow.artifacts.numbers.frame import model_columns
 from workflow.artifacts.numbers.summary import data_label, remarks, short_label
 from workflow.matrix import Matrix
 
@@ -130,11 +129,9 @@ def _kinds(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _title(kind: Kind, matrix: Matrix) -> str:
     """What a row is of, in a line; the paper's defaults are not said [4.1]."""
-    usual = {"", Init.SIGNED_KAIMING_CONSTANT, Pattern.ELEMENT, SearchMethod.PGD7}
-    words = [kind[axis] for axis in ("model", "init", "pattern", "method")]
-    parts = [style.look(str(word)).label for word in words if word not in usual]
-    if kind["score_init"] == ScoreInit.WEIGHT_FAN:
-        parts.append("scores by the weight's fan")
+    said = ["model", *(axis.name for axis in METHOD_AXES if axis.words)]
+    words = {axis: str(kind[axis]) for axis in said if kind[axis] not in ("", DEFAULTS.get(axis))}
+    parts = [style.look(word).label for word in words.values()]
     if kind["pretrained_on"]:
         start = matrix.config.datasets[str(kind["pretrained_on"])]
         parts.append(f"from {start.label}{'†' if start.stand_in_for or start.note else ''}")

@@ -8,31 +8,18 @@ from typing import Any
 
 import pandas as pd
 
+from rst_core.axes import AXES, MODEL_COLUMNS
 from rst_core.records import read_cell
 from rst_core.storage import FileError
 from workflow.artifacts.numbers.suspicion import carried_flags, check_codes, flagged
 from workflow.failures import is_in_place
 
-#: Columns that say which model a number belongs to.
-MODEL_COLUMNS = [
-    "dataset", "network", "init", "seed", "model", "keep_ratio", "pattern", "score_init",
-    "method", "trained_eps", "pretrained_on",
-]  # fmt: skip
+_OF_AXES = {axis.name: axis.meaning for axis in AXES}
 #: What each column says, in the order of cells.csv; an empty field: there is no such thing.
 MEANINGS: dict[str, str] = {
     "cell": "path of the cell below the folder of cells; rows of one cell share it",
     "kind": "Evaluation, TransferRow or FeatureDistance",
-    "dataset": "name of the judged model's dataset in the config",
-    "network": "name of its network in the config",
-    "init": "how its weights were drawn",
-    "seed": "its seed",
-    "model": "what it is: untrained, dense_natural, rst, rtt_natural, finetuned_inherited, …",
-    "keep_ratio": "fraction of every layer's weights that its ticket keeps",
-    "pattern": "granularity of its mask",
-    "score_init": "how the search drew the scores of a structured pattern",
-    "method": "inner maximisation of its search or training",
-    "trained_eps": "eps of that, in 1/255",
-    "pretrained_on": "dataset of the dense under a transferred RTT",
+    **{name: _OF_AXES[name] for name in MODEL_COLUMNS},
     "selection": "which epoch of the attacked model: best_val, last or best_test",
     "attack": "name of the attack in the config",
     "attack_method": "its algorithm",
@@ -42,7 +29,7 @@ MEANINGS: dict[str, str] = {
     "source_model": "what the attack was made on, in the words of 'model'",
     "source_keep_ratio": "the keep ratio of that",
     "source_seed": "the seed of that",
-    "candidates": "keep ratios of the candidate set that was attacked, joined by +",
+    "candidates": _OF_AXES["candidates"],
     "measure": "natural (accuracy on clean images), robust (on adversarial ones) or "
     "feature_distance",
     "value": "the number: percent for accuracies, a ratio to the clean norm for distances",

@@ -7,8 +7,9 @@ an artifact. Tables, curves and heatmaps all come this way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 
 from rst_core.measures.expected import expected_accuracy
 from workflow.artifacts.numbers.frame import candidates
+from workflow.artifacts.numbers.keyed import Key, Keyed
 from workflow.artifacts.numbers.models import Models
 from workflow.artifacts.numbers.summary import over_seeds, with_paper
 from workflow.artifacts.numbers.suspicion import carried_flags
@@ -24,7 +26,7 @@ from workflow.matrix import Matrix
 #: What a selector finds: one row a seed.
 COLUMNS = ["seed", "value", "flags", "total"]
 
-Rows = Callable[[pd.DataFrame], pd.DataFrame]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,55 +55,43 @@ class Selector:
     """Says which rows of the tidy frame one number is made of.
 
     Attributes:
-        models: the models that are judged.
-        where: columns of the frame with their values, over those of the models; None asks for a
-            missing value, a tuple allows any of its values.
+        keys: of the rows; a seed that lacks one is left out, not averaged over.
         shown: what tells the number apart in an artifact's tidy rows.
-        only: which of the rows count.
-        needed: how many of these a seed must have; a seed with fewer is left out, not averaged
-            over. 0 takes any number.
-        mean: one value of a seed's rows.
+        seeds: left out: the seeds of the whole matrix.
+        value: that of a seed, from its rows in the order of the keys.
     """
 
-    models: Models
-    where: Mapping[str, Any]
+    keys: tuple[Key, ...]
     shown: Mapping[str, Any]
-    only: Rows = lambda rows: rows
-    needed: int = 0
-    mean: Callable[[pd.DataFrame], float] = lambda rows: float(rows["value"].mean())
+    seeds: Collection[int] | None = None
+    value: Callable[[list[Row]], float] = lambda rows: float(np.mean([r["value"] for r in rows]))
 
-    def rows(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-        """The rows, of all seeds."""
-        selection = matrix.config.selection.value
-        axes = self.models.axes(matrix) | {"candidates": None, "selection": selection}
-        rows = matching(cells, axes | dict(self.where))
-        rows = rows[rows["seed"].isin(self.models.seeds or matrix.config.seeds)]
-        if "targets" in self.where:
-            own = rows["source_seed"] == rows["seed"]
-            rows = rows[~own] if self.where["targets"] == "other_seeds" else rows[own]
-        return self.only(rows)
+    def rows(self, cells: Keyed) -> dict[int, list[Row]]:
+        """The rows that there are, by seed."""
+        found: dict[int, list[Row]] = {}
+        for by_seed in map(cells.by_seed, self.keys):
+            for seed in by_seed.keys() & set(self.seeds or cells.matrix.config.seeds):
+                found.setdefault(seed, []).extend(by_seed[seed])
+        return dict(sorted(found.items()))
 
-    def values(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+    def values(self, cells: Keyed) -> pd.DataFrame:
         """One row a seed with its ``value`` and the ``flags`` of all rows behind it."""
         found = [
             {
-                "seed": int(str(seed)),
-                "value": self.mean(own),
-                "flags": carried_flags(own["flags"]),
-                "total": own["total"].min(),
+                "seed": seed,
+                "value": self.value(rows),
+                "flags": carried_flags(row["flags"] for row in rows),
+                "total": min(row["total"] for row in rows),
             }
-            for seed, own in self.rows(cells, matrix).groupby("seed")
-            if self.needed in (0, len(own))
+            for seed, rows in self.rows(cells).items()
+            if all(seed in cells.by_seed(key) for key in self.keys)
         ]
         return pd.DataFrame(found, columns=COLUMNS)
 
 
 def evaluated(models: Models, measure: Measure) -> Selector:
     """Accuracy of single models, natural or under an attack made on themselves."""
-    shown = _shown(models, measure)
-    if measure == NATURAL:
-        return Selector(models, measure.axes, shown, most_images)
-    return Selector(models, measure.axes | {"kind": "Evaluation"}, shown)
+    return Selector((models.key(**measure.axes),), _shown(models, measure), models.seeds)
 
 
 def transferred(
@@ -112,11 +102,9 @@ def transferred(
     Of the target group ``other_seeds`` a seed's value is the mean over the images of all other
     seeds' sources.
     """
-    where = measure.axes | {"kind": "TransferRow", "targets": targets, "source_model": source.kind}
-    if source.keep_ratio is not None:
-        where["source_keep_ratio"] = source.keep_ratio
+    how = measure.axes | _made_on(source.kind, source.keep_ratio, targets)
     shown = {"source": source.kind, "attack_keep_ratio": source.keep_ratio}
-    return Selector(models, where, _shown(models, measure) | shown)
+    return Selector((models.key(**how),), _shown(models, measure) | shown, models.seeds)
 
 
 def switched(members: Models, keep_ratios: tuple[float, ...], measure: Measure) -> Selector:
@@ -125,20 +113,26 @@ def switched(members: Models, keep_ratios: tuple[float, ...], measure: Measure) 
     Robust accuracy is the mean of the transfer matrix, natural accuracy the mean over the members,
     whose own keep ratio is ignored.
     """
-    where = measure.axes | {"keep_ratio": keep_ratios}
-    shown = _of_set(members, keep_ratios, measure)
+    shown, ratios = _of_set(members, keep_ratios, measure), sorted(keep_ratios)
     if measure == NATURAL:
-        return Selector(members, where, shown, most_images, len(keep_ratios))
-    where |= {"kind": "TransferRow", "targets": "tickets"}
-    where |= {"source_model": members.kind, "source_keep_ratio": keep_ratios}
-    return Selector(members, where, shown, needed=len(keep_ratios) ** 2, mean=_expected)
+        keys = tuple(members.key(**measure.axes, keep_ratio=k) for k in ratios)
+        return Selector(keys, shown, members.seeds)
+    sources = [measure.axes | _made_on(members.kind, k, "tickets") for k in ratios]
+    keys = tuple(members.key(**source, keep_ratio=k) for source in sources for k in ratios)
+    return Selector(keys, shown, members.seeds, _expected)
 
 
-def adaptive(members: Models, keep_ratios: tuple[float, ...], measure: Measure) -> Selector:
-    """R2S against an attack that sees the whole candidate set: the mean over members [6.3]."""
-    where = measure.axes | {"keep_ratio": keep_ratios, "candidates": candidates(keep_ratios)}
-    shown = _of_set(members, keep_ratios, measure)
-    return Selector(members, where, shown, needed=len(keep_ratios))
+def adaptive(
+    members: Models, keep_ratios: tuple[float, ...], measure: Measure, targets: str | None = None
+) -> Selector:
+    """R2S against an attack that sees the whole candidate set: the mean over members [6.3].
+
+    ``targets``: whose set the attack is made on, if not on their own.
+    """
+    how = measure.axes | {"candidates": candidates(keep_ratios)}
+    how |= _made_on(members.kind, None, targets) if targets else {}
+    keys = tuple(members.key(**how, keep_ratio=k) for k in sorted(keep_ratios))
+    return Selector(keys, _of_set(members, keep_ratios, measure), members.seeds)
 
 
 def counted(models: Models, what: str = "kept") -> Selector:
@@ -147,23 +141,20 @@ def counted(models: Models, what: str = "kept") -> Selector:
     Sparsity is the percentage of weights that its mask removes.
     """
 
-    def only(rows: pd.DataFrame) -> pd.DataFrame:
-        rows = rows.dropna(subset=["parameters", "parameters_kept"]).drop_duplicates("seed")
-        total, kept = (rows[c].astype(float) for c in ("parameters", "parameters_kept"))
+    def value(rows: list[Row]) -> float:
+        kept, total = (float(rows[0][name]) for name in ("parameters_kept", "parameters"))
         found = {"kept": kept / 1e6, "all": total / 1e6, "sparsity": 100 * (1 - kept / total)}
-        return rows.assign(value=found[what], flags=None)
+        return found[what]
 
     shown = _shown(models, NATURAL) | {"measure": f"weights_{what}"}
-    return Selector(models, {}, shown, only)
+    return Selector((models.key(measure="parameters_kept"),), shown, models.seeds, value)
 
 
 def distance(models: Models, noise_eps: float) -> Selector:
     """Feature distance of models at one magnitude of noise, in 1/255."""
-    where: dict[str, Any] = {"measure": "feature_distance", "noise_eps": noise_eps}
-    if models.kind == "untrained":
-        where["selection"] = None
+    key = models.key(measure="feature_distance", noise_eps=noise_eps)
     shown = _shown(models, NATURAL) | {"measure": "feature_distance"}
-    return Selector(models, where, shown)
+    return Selector((key,), shown, models.seeds)
 
 
 @dataclass(frozen=True)
@@ -194,7 +185,7 @@ def tidy(
     paper's number and the difference, the images that it rests on, and the flags of everything
     behind the number.
     """
-    roles = matrix.config.roles
+    roles, keyed = matrix.config.roles, Keyed.measured(cells, matrix)
     rows: list[dict[str, Any]] = []
     for number in numbers:
         row: dict[str, Any] = {"row": number.row, "column": number.column, "role": number.role}
@@ -203,7 +194,7 @@ def tidy(
             row |= number.selector.shown
             row["dataset"] = roles.datasets[row["role"]]
             row["network"] = roles.networks[row["network_role"]]
-            values = number.selector.values(cells, matrix)
+            values = number.selector.values(keyed)
         row |= over_seeds(values["value"]) | {"flags": carried_flags(values["flags"])}
         row["images"] = values["total"].min() if len(values) else None
         row["comparable"] = number.comparable
@@ -211,30 +202,17 @@ def tidy(
     return with_paper(rows, artifact, matrix)
 
 
-def matching(cells: pd.DataFrame, axes: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows that have these values, see :class:`Selector`."""
-    # Column by column on what is left: a mask over the whole frame for every axis of every
-    # number of every artifact would take minutes.
-    left = np.arange(len(cells))
-    for column, value in axes.items():
-        found = cells[column].to_numpy()[left]
-        if isinstance(value, tuple):
-            left = left[pd.Series(found).isin(value).to_numpy()]
-        else:
-            left = left[pd.isna(found) if value is None else found == value]
-    return cells.take(left)
+def _made_on(kind: str, keep_ratio: float | None, targets: str) -> dict[str, Any]:
+    """How images are made that are not made on what is judged; all others are."""
+    own = "other" if targets == "other_seeds" else "own"
+    source = {"source_model": kind, "source_keep_ratio": keep_ratio, "source_seed": own}
+    return source | {"targets": targets}
 
 
-def most_images(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a model: natural accuracy rides along with every attack, which may see only some."""
-    rows = rows.sort_values(["total", "cell"], ascending=[False, True], kind="stable")
-    return rows.drop_duplicates(["seed", "keep_ratio"])
-
-
-def _expected(rows: pd.DataFrame) -> float:
-    """R2S's accuracy from the rows of one seed's transfer matrix."""
-    matrix = rows.pivot(index="source_keep_ratio", columns="keep_ratio", values="value")
-    return expected_accuracy(matrix.to_numpy(dtype=np.float64))
+def _expected(rows: list[Row]) -> float:
+    """R2S's accuracy from the transfer matrix of one seed, source by source."""
+    size = isqrt(len(rows))
+    return expected_accuracy(np.reshape([float(row["value"]) for row in rows], (size, size)))
 
 
 def _shown(models: Models, measure: Measure) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rst_core.axes import MODEL_COLUMNS
 from rst_core.records import unpack_outcomes
 from rst_core.vocabulary import AttackMethod
 
@@ -53,8 +54,7 @@ _BLACK_BOX = {AttackMethod.BANDITS.value, AttackMethod.SQUARE.value}
 #: Columns that name what is defended: a model, or a candidate set (whose tickets' keep
 #: ratios are in ``candidates``).
 _DEFENCE = [
-    "dataset", "network", "init", "seed", "model", "pattern", "score_init", "method",
-    "trained_eps", "pretrained_on", "selection", "candidates",
+    *(name for name in MODEL_COLUMNS if name != "keep_ratio"), "selection", "candidates",
 ]  # fmt: skip
 
 

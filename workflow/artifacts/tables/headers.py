@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rst_core.vocabulary import Norm, Pattern, ScoreInit, SearchMethod
+from rst_core.axes import FINETUNED, METHOD_AXES, SEARCHED
+from rst_core.vocabulary import Norm
+from workflow.artifacts import style
 from workflow.artifacts.numbers.summary import network_label, short_label
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.matrix import Matrix
+
+
+def _heading(kind: str) -> str:
+    label = style.look(kind).label
+    return label[0].upper() + label[1:]
+
 
 #: What the paper calls models; also their order. Rows without a model of ours stand first.
 MODELS = {
     "adversarial_lottery_ticket": "Adversarial lottery ticket [59]",
     "dense_natural": "Dense, naturally trained",
     "dense": "Dense",
-    "rst": "RST",
-    "finetuned_inherited": "Fine-tuned RST, inherited",
-    "finetuned_reinitialised": "Fine-tuned RST, re-initialised",
-    "rtt_natural": "Natural RTT",
-    "rtt_adversarial": "Adversarial RTT",
-    "rtt_transferred": "Transferred RTT",
+    **{kind: _heading(kind) for kind in ("rst", *FINETUNED, *SEARCHED)},
     "r2s": "R2S",
     "rtt_adversarial_r2s": "R2S on adversarial RTTs",
 }
@@ -35,13 +38,6 @@ _PAPERS = {
     "imagenet_resnet18": "ImageNet's ResNet18",
     "resnet50": "ResNet50",
     "resnet101": "ResNet101",
-}
-_VARIANTS = {
-    "fgsm": "FGSM",
-    "fgsm_rs": "FGSM-RS",
-    "pgd7": "PGD-7",
-    "released": "scores as released",
-    "weight_fan": "scores by the weight's fan",
 }
 #: The text of each header where it stands over the rows' labels.
 TITLES = {
@@ -120,14 +116,14 @@ class Labels:
         """A model with what differs from the paper's defaults."""
         shown = [self._model]
         rank: list[tuple[float, float]] = []
+        order = [word for axis in METHOD_AXES for word in axis.words]
         for variant in self.row.variants:
             eps = variant.removeprefix("eps")
             if eps != variant:
                 shown.append(f"ε = {eps}/255")
                 rank.append((1.0, float(eps)))
             else:
-                shown.append(_VARIANTS.get(variant, variant))
-                order = [*Pattern, *ScoreInit, *SearchMethod]
+                shown.append(style.look(variant).label)
                 rank.append((0.0, float(_position(variant, order))))
         return ", ".join(shown), (self._place, tuple(rank))
 

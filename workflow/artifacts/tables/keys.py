@@ -8,7 +8,40 @@ datasets are roles.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from rst_core.axes import METHOD_AXES, Axis
+from rst_core.forms import format_number
+
+
+def variant(axis: Axis, value: Any) -> str:
+    """How a row's key says what is not the paper's default: ``kernel``, ``fgsm_rs``, ``eps4``."""
+    return str(value) if axis.words else f"{axis.field}{format_number(value)}"
+
+
+def values_of(variants: Iterable[str]) -> dict[str, Any]:
+    """What the variants of a row's key say, by the names of axes.
+
+    Raises:
+        ValueError: for a word that is a variant on no axis, or on several.
+    """
+    found: dict[str, Any] = {}
+    for one in variants:
+        values = {a.name: value for a in METHOD_AXES if (value := _value(a, one)) is not None}
+        if len(values) != 1:
+            allowed = ", ".join(axis.name for axis in METHOD_AXES)
+            raise ValueError(f"{one!r} is no variant; allowed is a value of one of {allowed}")
+        found |= values
+    return found
+
+
+def _value(axis: Axis, text: str) -> Any:
+    if axis.words:
+        return text if text in axis.words else None
+    number = text.removeprefix(axis.field)
+    return float(number) if number != text else None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from rst_core.forms import format_number
-from workflow.artifacts.artifact import METHOD_AXES, Artifact, Part, narrowed
-from workflow.artifacts.tables.keys import ColumnKey, RowKey
-from workflow.config import Experiment, Measurement
+from rst_core.axes import METHOD_AXES, METHOD_KEYS
+from workflow.artifacts.artifact import Artifact, Part, narrowed
+from workflow.artifacts.tables.keys import ColumnKey, RowKey, variant
+from workflow.config import Experiment
+from workflow.config_attacks import Measurement
 from workflow.matrix import Matrix
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Block:
         """The experiment with nothing in it that the block does not show."""
         experiment = matrix.config.experiments[self.experiment]
         update = narrowed(experiment, models=tuple(map(_kind, self.rows)), **self.only)
-        # Weights are counted alike whatever they are trained for.
-        fixed = () if self.counts else METHOD_AXES
+        # A figure shows all values of its experiments, a block the first unless it varies them;
+        # weights are counted alike whatever they are trained for.
+        fixed = () if self.counts else METHOD_KEYS
         update |= {a: getattr(experiment, a)[:1] for a in fixed if a not in self.vary}
         sets = experiment.candidate_sets
         if not any(row.endswith("r2s_sets") for row in self.rows):
@@ -66,7 +68,8 @@ class Block:
             update |= narrowed(experiment, keep_ratios={k for ratios in sets for k in ratios})
         if self.attacked:
             update |= self._attacks(experiment)
-        return experiment.model_copy(update=update)
+        found: Experiment = experiment.model_copy(update=update)
+        return found
 
     def _attacks(self, experiment: Experiment) -> dict[str, list[Any]]:
         """The measurements that its columns show; natural accuracy rides along with them."""
@@ -100,23 +103,12 @@ class Block:
     def keys(self, matrix: Matrix) -> Iterator[tuple[RowKey, ColumnKey]]:
         """Row and column of each of its numbers."""
         experiment = self.narrowed(matrix)
-        for network, dataset, eps, pattern, score_init, method in product(
-            experiment.networks,
-            experiment.datasets,
-            experiment.eps,
-            experiment.patterns,
-            experiment.score_inits,
-            experiment.methods,
-        ):
-            shown = {
-                "eps": f"eps{format_number(eps)}",
-                "patterns": pattern.value,
-                "score_inits": score_init.value,
-                "methods": method.value,
-            }
-            variants = tuple(shown[axis] for axis in self.vary)
+        values = (getattr(experiment, key) for key in METHOD_KEYS)
+        for network, dataset, *point in product(experiment.networks, experiment.datasets, *values):
+            axes = {axis.key: (axis, value) for axis, value in zip(METHOD_AXES, point, strict=True)}
+            variants = tuple(variant(*axes[key]) for key in self.vary)
             words = [word for word in self.rows if _kind(word) in experiment.models]
-            for word, column in product(words, self._columns(experiment, dataset, eps)):
+            for word, column in product(words, self._columns(experiment, dataset, axes["eps"][1])):
                 for row in _rows(experiment, network, word):
                     yield RowKey(row.network, row.model, row.keep_ratios, variants), column
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, get_args
-
-from rst_core.vocabulary import Pattern, ScoreInit, SearchMethod
+from rst_core.axes import KINDS
 from workflow.artifacts.numbers.models import Models, first_values
 from workflow.artifacts.numbers.selection import (
     NATURAL,
@@ -20,9 +17,9 @@ from workflow.artifacts.numbers.selection import (
 from workflow.artifacts.numbers.summary import is_marked, paper_values
 from workflow.artifacts.tables.grid import Place
 from workflow.artifacts.tables.headers import Labels
-from workflow.artifacts.tables.keys import ColumnKey, RowKey
+from workflow.artifacts.tables.keys import ColumnKey, RowKey, values_of
 from workflow.artifacts.tables.table import COUNTS, Table
-from workflow.config import Experiment, ModelKind
+from workflow.config import Experiment
 from workflow.matrix import Matrix
 
 #: The candidate set of Tables 3 to 5: "[5%, 7%, 10%, 15%, 20%, 30%]" [6.3].
@@ -115,17 +112,16 @@ def selector(
     row: RowKey, column: ColumnKey, experiment: Experiment, matrix: Matrix
 ) -> Selector | None:
     """What a number of these keys is made of; None if it is of something that we do not make."""
-    if row.kind not in get_args(ModelKind):
+    if row.kind not in KINDS:
         return None
     dataset = column.dataset or experiment.datasets[0]
-    axes = first_values(experiment) | _varied(row)
-    source = experiment.transferred_from
-    models = Models(row.network, dataset, row.kind, **axes, pretrained_on=source)
-    if not row.switches and row.keep_ratios:
-        models = replace(models, keep_ratio=row.keep_ratios[0])
+    axes = first_values(experiment) | values_of(row.variants)
+    keep_ratio = row.keep_ratios[0] if row.keep_ratios and not row.switches else None
+    source, seeds = experiment.transferred_from, experiment.seeds
+    models = Models(row.network, dataset, row.kind, keep_ratio, axes, source, seeds)
     if column.measure in _COUNTED:
         return counted(models, _COUNTED[column.measure])
-    measure = _measure(column, experiment, axes["eps"])
+    measure = _measure(column, experiment, axes["trained_eps"])
     if not row.switches:
         return evaluated(models, measure)
     keep_ratios = row.keep_ratios or candidate_set(experiment)
@@ -141,18 +137,3 @@ def _measure(column: ColumnKey, experiment: Experiment, eps: float) -> Measure:
     if column.measure == "robust":
         return Measure((experiment.evaluate or experiment.transfer)[0].attack, eps)
     return Measure(column.measure, column.eps)
-
-
-def _varied(row: RowKey) -> dict[str, Any]:
-    """The axes that a row's variants name."""
-    found: dict[str, Any] = {}
-    for variant in row.variants:
-        if variant.startswith("eps"):
-            found["eps"] = float(variant.removeprefix("eps"))
-        elif variant in set(Pattern):
-            found["pattern"] = variant
-        elif variant in set(ScoreInit):
-            found["score_init"] = variant
-        else:
-            found["method"] = SearchMethod(variant).value
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.numbers.models import Models, first_values
 from workflow.artifacts.numbers.selection import Measure, Number, Selector, transferred
 from workflow.artifacts.numbers.summary import is_marked, paper_values, short_label
 from workflow.artifacts.tables.grid import Place
@@ -44,13 +44,13 @@ def _selector(source: str, target: str, experiment: Experiment) -> Selector:
     network, role, measurement = (
         experiment.networks[0], experiment.datasets[0], experiment.transfer[0]
     )  # fmt: skip
-    method = experiment.methods[0].value
+    axes = first_values(experiment)
     judged = (
-        Models(network, role, target, method=method)
+        Models(network, role, target, axes=axes)
         if target in _DENSE
-        else Models(network, role, "rst", float(target), method=method)
+        else Models(network, role, "rst", float(target), axes)
     )
-    attacked = judged if source == _SEEDS else Models(network, role, source, method=method)
+    attacked = judged if source == _SEEDS else Models(network, role, source, axes=axes)
     measure = Measure(measurement.attack, measurement.sizes(experiment.eps[0])[0])
     return transferred(attacked, judged, measure, measurement.to)
 
