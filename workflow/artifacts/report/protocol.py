@@ -13,7 +13,8 @@ from typing import Any
 from rst_core.data.manifest import read_manifest
 from rst_core.storage import read_header
 from rst_core.vocabulary import Selection
-from workflow.config import AttackEntry, Config
+from workflow.config import Config
+from workflow.config_attacks import AttackEntry
 from workflow.matrix import Matrix
 from workflow.text import table
 

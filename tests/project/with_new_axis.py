@@ -1,4 +1,4 @@
-"""What tests/test_new_axis.py runs in a copy of the project that has one axis more."""
+"""What tests/project/test_new_axis.py runs in a copy of the project that has one axis more."""
 
 import pytest
 

@@ -15,7 +15,7 @@ def test_an_axis_takes_five_files_of_the_package_and_the_config(tmp_path):
     for folder in ("rst_core", "workflow"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     add_axis(tmp_path / "rst_core")
-    shutil.copy(ROOT / "tests/with_new_axis.py", tmp_path / "test_it.py")
+    shutil.copy(ROOT / "tests/project/with_new_axis.py", tmp_path / "test_it.py")
     paths = os.pathsep.join(map(str, (tmp_path, ROOT)))
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"],
