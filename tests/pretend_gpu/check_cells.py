@@ -12,7 +12,7 @@ import torch
 from rst_core.job.cli import main
 from rst_core.storage import read_header
 from tests.job.test_cli import test_the_whole_chain_by_hand as whole_chain
-from tests.job.test_precision import MEASURE
+from tests.job.test_records import MEASURE
 
 
 def cells(folder: Path, *, on_gpu: bool) -> dict[str, object]:
