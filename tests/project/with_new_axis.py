@@ -35,7 +35,7 @@ def matrix(**changed):
 def test_config():
     with pytest.raises(ConfigError, match="score_signs is 'none'; allowed is both or positive"):
         matrix(score_signs=["none"])
-    with pytest.raises(ConfigError, match=r"score_signs is .*, which no model of the experiment uses"):
+    with pytest.raises(ConfigError, match=r"score_signs is .*, which no model .* uses"):
         matrix(models=["dense_adversarial"], keep_ratios=[])
     with pytest.raises(ConfigError, match=r"score_signs is .*; allowed is .both. with candidate_s"):
         matrix(candidate_sets=[[0.03, 0.05]], transfer=[{"attack": "pgd20", "to": "tickets"}])

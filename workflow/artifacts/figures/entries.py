@@ -264,6 +264,19 @@ _ENTRIES = (
 
 #: Not in the paper.
 _BEYOND = (
+    PanelFigure(
+        "fig7_all_steps",
+        "Figure 7 with all steps of the attack",
+        "Robust accuracy of the RST of each column on images made against the RST of each row: (a) "
+        "as in Figure 7, where an attack leaves an image once it is misclassified, (b) where it "
+        "takes all of its steps.",
+        ("transfer", "transfer_full"),
+        "heatmaps",
+        (
+            _transfer("a", "cifar10"),
+            replace(_transfer("b", "cifar10", of="transfer_full"), attack="pgd20_full"),
+        ),
+    ),
     Figure(
         "r2s_stress",
         "R2S before a harder judge",

@@ -18,24 +18,38 @@ from matplotlib.patheffects import Normal, Stroke
 from workflow.artifacts import style
 from workflow.artifacts.figures.panel_grid import footed, letter_title
 from workflow.artifacts.figures.panels import ATTACK, Panel, PanelFigure
-from workflow.artifacts.numbers.selection import Measure, Number, tidy, transferred
+from workflow.artifacts.numbers.selection import (
+    NATURAL,
+    Measure,
+    Number,
+    evaluated,
+    tidy,
+    transferred,
+)
 from workflow.artifacts.numbers.summary import paper_values, stands_in
 from workflow.matrix import Matrix
 
 
 def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-    """One row for each attacked ticket and each defending ticket; the attacked one is the row."""
-    numbers, letters = [], []
+    """One row for each attacked ticket and each defending ticket; the attacked one is the row.
+
+    After these each defending ticket's natural accuracy, in the row ``natural``.
+    """
+    numbers: list[Number] = []
+    letters: list[str] = []
     for panel in figure.panels:
         for planned in panel.planned(matrix):
             for attacker, defender in product(planned.keep_ratios, repeat=2):
                 source, judged = (
                     planned.models(panel.dataset, k, matrix) for k in (attacker, defender)
                 )
-                selector = transferred(source, judged, Measure(ATTACK, planned.series.eps))
+                selector = transferred(source, judged, Measure(panel.attack, planned.series.eps))
                 row = f"{_prefix(panel)}{attacker:g}"
                 numbers.append(Number(row, f"{defender:g}", selector))
-                letters.append(panel.letter)
+            for defender in planned.keep_ratios:
+                clean = evaluated(planned.models(panel.dataset, defender, matrix), NATURAL)
+                numbers.append(Number(f"{_prefix(panel)}natural", f"{defender:g}", clean))
+            letters += [panel.letter] * (len(numbers) - len(letters))
     data = tidy(figure.name, numbers, cells, matrix)
     data.insert(1, "panel", letters)
     return data
@@ -43,17 +57,30 @@ def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFr
 
 def _prefix(panel: Panel) -> str:
     """What tells rows of several panels apart."""
-    return f"{panel.dataset}/{panel.networks[0]}/" if panel.letter else ""
+    attack = "" if panel.attack == ATTACK else f"{panel.attack}/"
+    return f"{panel.dataset}/{panel.networks[0]}/{attack}" if panel.letter else ""
 
 
 @dataclass(frozen=True)
 class _Map:
-    """A matrix to draw: rows made against, columns evaluated on; ``absent`` fills empty rows."""
+    """A matrix to draw: rows made against, columns evaluated on; ``absent`` fills empty rows.
+
+    ``natural`` are the accuracies of its columns without an attack, empty where they are unknown.
+    """
 
     title: str
     values: pd.DataFrame
+    natural: pd.Series[float]
     scale: tuple[float, float]
     absent: str
+
+    @property
+    def damage(self) -> list[float]:
+        """Of the damage that its own images do to a ticket, the shares that others' do [6.1]."""
+        own = np.diag(self.values)
+        shares = (self.natural.to_numpy() - self.values) / (self.natural.to_numpy() - own)
+        others = shares.to_numpy()[~np.eye(len(own), dtype=bool)]
+        return [float(share) for share in others if np.isfinite(share)]
 
 
 def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
@@ -74,14 +101,27 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
             style.absent(ax, "not in this matrix")
     for ax in axes.flat[len(maps) :]:
         ax.remove()
-    return footed(picture, [remark, _READING, *_without(figure, maps)], figure, data, matrix)
+    notes = [remark, _READING, *_transferred(figure, maps), *_without(figure, maps)]
+    return footed(picture, notes, figure, data, matrix)
 
 
 _READING = (
     "each number: robust accuracy (%) of the column's ticket on adversarial images of the row's "
-    "ticket; outlined: the white-box attack; if it is the smallest number of its column, attacks "
-    "on other tickets transfer poorly to this ticket"
+    "ticket; outlined: the white-box attack; last row: natural accuracy"
 )
+
+
+def _transferred(figure: PanelFigure, maps: list[_Map]) -> list[str]:
+    """How much of the white-box attack's damage transfers, of each panel of ours."""
+    found = []
+    for panel, drawn in zip(figure.panels, maps[:: len(maps) // len(figure.panels)], strict=True):
+        if damage := drawn.damage:
+            where = f" in ({panel.letter})" if panel.letter else ""
+            found.append(f"{100 * min(damage):.0f} to {100 * max(damage):.0f} %{where}")
+    if not found:
+        return []
+    what = "images of another ticket take from a ticket's natural accuracy, of what its own take: "
+    return [what + ", ".join(found)]
 
 
 def _without(figure: PanelFigure, maps: list[_Map]) -> list[str]:
@@ -101,18 +141,23 @@ def _percent(ratio: float) -> str:
 
 
 def _maps(name: str, panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[_Map]:
-    ours = rows.pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean").astype(float)
+    clean = rows["measure"] == "natural"
+    natural = rows[clean].set_index("keep_ratio")["mean"].astype(float)
+    ours = rows[~clean].pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean")
+    ours = ours.astype(float)
     title, published = letter_title(panel, matrix), _published(name, panel)
     if not len(published):
-        return [_Map(title, ours, _scale(ours), "no cells yet")]
+        return [_Map(title, ours, natural, _scale(ours), "no cells yet")]
     # One scale for both, so that a shade is a number; unless they are about different data.
     apart = stands_in(matrix, panel.dataset)
     both = _scale(ours, published)
     entry = matrix.config.datasets[matrix.config.roles.datasets[panel.dataset]]
     paper = f"the paper's, on {entry.stand_in_for or entry.label}"
+    unknown = pd.Series(np.nan, index=published.columns)
+    lost = "lost in the text"
     return [
-        _Map(title, ours, _scale(ours) if apart else both, "no cells yet"),
-        _Map(paper, published, _scale(published) if apart else both, "lost in the text"),
+        _Map(title, ours, natural, _scale(ours) if apart else both, "no cells yet"),
+        _Map(paper, published, unknown, _scale(published) if apart else both, lost),
     ]
 
 
@@ -159,9 +204,28 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
             )  # fmt: skip
     ticks = [_percent(ratio) for ratio in _ratios(drawn)]
     ax.set_xticks(np.arange(size) + 0.5, ticks)
-    ax.set_yticks(np.arange(size) + 0.5, ticks)
+    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "no attack"])
+    _natural_row(ax, drawn)
     ax.set_xlabel("evaluated on the ticket of ratio (%)")
     ax.set_ylabel("made against the ticket of ratio (%)")
     ax.set_facecolor("0.92")
     ax.grid(False)
     ax.tick_params(rotation=0)
+
+
+#: Between a matrix and the row of natural accuracies, in rows.
+_GAP = 0.15
+
+
+def _natural_row(ax: Axes, drawn: _Map) -> None:
+    """Numbers without colours, as no attack is among what the colours compare."""
+    size = len(drawn.values)
+    ax.set_ylim(size + _GAP + 1, 0)
+    ax.axhspan(size, size + _GAP, color="white")
+    y, look = size + _GAP + 0.5, {"ha": "center", "va": "center", "fontsize": style.SMALL}
+    if drawn.natural.isna().all():
+        ax.text(size / 2, y, "unknown", color="0.4", style="italic", **look)
+        return
+    for i, value in enumerate(drawn.natural):
+        if not np.isnan(value):
+            ax.text(i + 0.5, y, f"{value:.1f}", **look)

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from rst_core.vocabulary import SearchMethod
 from workflow.artifacts import style
-from workflow.artifacts.figures.panels import Panel, PanelFigure
+from workflow.artifacts.figures.panels import ATTACK, Panel, PanelFigure
 from workflow.artifacts.numbers.summary import network_label, remarks, short_label
 from workflow.artifacts.numbers.suspicion import FOOTNOTES, carried_flags
 from workflow.matrix import Matrix
@@ -124,8 +124,10 @@ def letter_title(panel: Panel, matrix: Matrix, letters: int = 100) -> str:
     if len(panel.networks) == 1:
         title = f"{network_label(matrix, panel.networks[0])} @ {title}"
     eps = "" if panel.eps == 8 else f"ε = {panel.eps:g}/255\n"
+    # Only what is beyond the paper has another attack than all of its figures.
+    attack = "" if panel.attack == ATTACK else f"{matrix.config.attacks[panel.attack].label}\n"
     letter = f"({panel.letter}) " if panel.letter else ""
-    title = f"{letter}{eps}{title}"
+    title = f"{letter}{eps}{attack}{title}"
     if max(map(len, title.splitlines())) > letters:
         title = title.replace(" @ ", "\n@ ")
     return title

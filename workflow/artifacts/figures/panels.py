@@ -100,6 +100,7 @@ class Panel:
         measure: ``robust``, ``natural``, ``transfer`` or ``feature_distance``.
         dense: networks trained adversarially as they are, the dashed baselines.
         zoom: whether the low keep ratios are drawn a second time, enlarged.
+        attack: the config's name of the attack on its models.
     """
 
     letter: str
@@ -108,6 +109,7 @@ class Panel:
     measure: str = "robust"
     dense: tuple[Series, ...] = ()
     zoom: bool = False
+    attack: str = ATTACK
 
     def planned(self, matrix: Matrix) -> list[Planned]:
         """The series that the config's matrix has; baselines only beside one that it has."""
@@ -151,7 +153,7 @@ class Panel:
             how = "evaluate" if self.measure == "robust" else "transfer"
             asked = getattr(experiment, how) if self.measure != "feature_distance" else []
             for one in asked:
-                fits = one.attack == ATTACK and series.eps in one.sizes(series.eps)
+                fits = one.attack == self.attack and series.eps in one.sizes(series.eps)
                 if fits and getattr(one, "to", "tickets") == "tickets":
                     shown[how] = [one.at(series.eps)]
         found: Experiment = experiment.model_copy(update=shown)
