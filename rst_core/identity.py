@@ -14,13 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, get_args
 
 from rst_core.forms import Formed, check_name, pattern, read, types_of
-from rst_core.ranges import KEEP_RATIO, require
+from rst_core.ranges import check_keep_ratio, require
 from rst_core.vocabulary import Init, Origin, Pattern, ScoreInit, SearchMethod, Selection, Start
-
-
-def check_keep_ratio(value: float) -> None:
-    """Raise ``ValueError`` unless ``value`` is a keep ratio."""
-    require(value in KEEP_RATIO, "keep ratio", value, "a fraction in (0, 1], such as 0.05")
 
 
 @dataclass(frozen=True)

@@ -81,3 +81,8 @@ def bounds(settings: type, name: str) -> dict[str, Any]:
     metadata = dict(next(f.metadata for f in fields(settings) if f.name == name))
     del metadata["range"]
     return metadata
+
+
+def check_keep_ratio(value: float) -> None:
+    """Raise ``ValueError`` unless ``value`` is a keep ratio."""
+    require(value in KEEP_RATIO, "keep ratio", value, "a fraction in (0, 1], such as 0.05")

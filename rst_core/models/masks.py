@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rst_core.device.seeding import generator
-from rst_core.identity import check_keep_ratio
+from rst_core.ranges import check_keep_ratio
 from rst_core.vocabulary import Pattern, ScoreInit
 
 

@@ -6,12 +6,13 @@ from functools import cache
 
 import pytest
 
+from rst_core.axes import METHOD_AXES, METHOD_KEYS
 from rst_core.identity import Evaluation
-from rst_core.vocabulary import Init, Pattern, ScoreInit, SearchMethod
+from rst_core.vocabulary import Init
 from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
 from tests.test_config import extended
-from workflow.artifacts.coverage import AXES, METHOD_KEYS, problems
+from workflow.artifacts.coverage import AXES, problems
 from workflow.artifacts.make import write_table
 from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.config import ConfigError, read_config
@@ -24,10 +25,7 @@ MORE = {
     "models": ["dense_natural", "rst", "rtt_natural", "rtt_adversarial", "finetuned_inherited"],
     "networks": ["wideresnet32", "resnet18", "resnet50"],
     "datasets": ["cifar100", "svhn", "cifar10"],
-    "inits": list(Init),
-    "patterns": list(Pattern),
-    "score_inits": list(ScoreInit),
-    "methods": list(SearchMethod),
+    **{axis.key: list(axis.words) for axis in METHOD_AXES if axis.words},
     "eps": [8.0, 12.0],
     "keep_ratios": [0.05, 0.2, 0.25],
     "candidate_sets": [[0.05, 0.1], [0.07, 0.2]],

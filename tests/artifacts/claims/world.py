@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from rst_core.axes import AXES, DEFAULTS
 from rst_core.records import pack_outcomes
 from workflow.artifacts.claims.numbers import Numbers, empty_record
 from workflow.artifacts.claims.paper import papers_plan, system
@@ -118,10 +119,8 @@ def papers_values():
     values = _with_facts({key: guess(row) for key, row in keys.items()})
 
     def base(row):
-        axes = {"init": "signed_kaiming_constant", "pattern": "element", "method": "pgd7"}
-        axes |= {"trained_eps": 8.0, "model": "rst", "pretrained_on": None, "score_init": None}
-        natural = Key(**{n: row[n] for n in Key._fields[:11] if n != "measure"}, measure="natural")
-        natural = natural._replace(**axes)
+        axes = {name: row[name] for name in ("dataset", "network", "keep_ratio")}
+        natural = Key.asked({**DEFAULTS, **axes, "model": "rst", "measure": "natural"})
         robust = natural._replace(measure="robust", attack="pgd20", attack_eps=8.0)
         return tuple(values.get(k, v) for k, v in zip((robust, natural), _tables(row), strict=True))
 
@@ -171,7 +170,9 @@ def measured_row(row, value):
 
 def luck(key, seed, deviation):
     """What one seed of a model is off by, the same under every attack."""
-    model = tuple(getattr(key, name) for name in Key._fields[:11] if name != "score_init")
+    later = {axis.name for axis in AXES if axis.later}
+    own = Key._fields[: Key._fields.index("attack")]
+    model = tuple(getattr(key, name) for name in own if name not in later)
     name = repr((model, seed)).encode()
     return np.random.default_rng(zlib.crc32(name)).normal(0, deviation)
 

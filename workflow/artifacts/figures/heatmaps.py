@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -222,7 +223,8 @@ def _natural_row(ax: Axes, drawn: _Map) -> None:
     size = len(drawn.values)
     ax.set_ylim(size + _GAP + 1, 0)
     ax.axhspan(size, size + _GAP, color="white")
-    y, look = size + _GAP + 0.5, {"ha": "center", "va": "center", "fontsize": style.SMALL}
+    y = size + _GAP + 0.5
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
     if drawn.natural.isna().all():
         ax.text(size / 2, y, "unknown", color="0.4", style="italic", **look)
         return
