@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.artifacts.figures.pictures import FIGURES, named
+from tests.artifacts.figures.pictures import FIGURES, named, note
 from tests.artifacts.made_up import made_up
 from workflow.artifacts.numbers.summary import paper_values
 
@@ -26,7 +26,8 @@ def test_a_heatmaps_colours_rise_with_its_numbers_from_the_least_to_the_most(nam
         assert dark < light
         assert (mesh.colorbar.vmin, mesh.colorbar.vmax) == (low, high)
         for text in ax.texts:
-            if (value := text.get_text()).replace(".", "").isdigit():
+            value = text.get_text()
+            if text.get_position()[1] < len(mesh.get_array()) and value.replace(".", "").isdigit():
                 told = text.get_color() in ("white", "w")
                 assert told == (float(value) < (low + high) / 2), "dark cells have white numbers"
         outlined = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in ax.patches]
@@ -62,12 +63,16 @@ def test_a_heatmaps_cells_are_drawn_with_the_attacked_ticket_as_row(name, built,
     data, panel = built(name), FIGURES[name].panels[0]
     ax = next(ax for ax in drawn(name).axes if ax.collections)
     ratios = sorted(data["keep_ratio"].unique())
+    natural = data[data["panel"] == panel.letter].set_index(["measure", "keep_ratio"])["mean"]
     shown = np.asarray(ax.collections[0].get_array(), float).reshape(len(ratios), len(ratios))
     assert not np.allclose(shown, shown.T)
     own = data[data["panel"] == panel.letter].set_index(["attack_keep_ratio", "keep_ratio"])["mean"]
+    last = [text for text in ax.texts if text.get_position()[1] > len(ratios)]
+    assert [t.get_text() for t in last] == [f"{natural['natural', k]:.1f}" for k in ratios]
     for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
         assert shown[i, j] == pytest.approx(own[made, judged])
-    assert [t.get_text() for t in ax.get_yticklabels()] == [f"{100 * k:g}" for k in ratios]
+    ticks = [t.get_text() for t in ax.get_yticklabels()]
+    assert ticks == [*(f"{100 * k:g}" for k in ratios), "no attack"]
     assert ax.get_ylabel().startswith("made against")
     assert ax.get_xlabel().startswith("evaluated on")
     texts = {tuple(t.get_position()): t.get_text() for t in ax.texts}
@@ -80,7 +85,7 @@ def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
     assert all(ax.collections[0].colorbar for ax in (ours, paper))
     assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is lost in the text
     assert "lost in the text" in [text.get_text() for text in paper.texts]
-    assert {"43.9", "71.3"} < {text.get_text() for text in paper.texts}
+    assert {"43.9", "71.3", "unknown"} < {text.get_text() for text in paper.texts}
     known = paper_values("fig7")
     ratios = sorted({column for _, column in known}, key=float)
     drawn_of_paper = np.asarray(paper.collections[0].get_array(), float).reshape(8, 8)
@@ -92,3 +97,17 @@ def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
     ]
     assert ours.collections[0].get_clim() == paper.collections[0].get_clim()
     assert len(named(drawn("fig13").axes)) == 2
+
+
+def test_a_heatmap_says_how_much_of_the_damage_transfers(matrix):
+    """Of one ticket images of the other do a third of the damage, of the other all of it."""
+    figure = FIGURES["fig7"]
+    frame = made_up(matrix, figure.experiments)
+    frame = frame[
+        frame["source_keep_ratio"].isin([0.05, 0.2]) & frame["keep_ratio"].isin([0.05, 0.2])
+    ]
+    values = {(0.05, 0.05): 20.0, (0.2, 0.05): 60.0, (0.2, 0.2): 40.0, (0.05, 0.2): 40.0}
+    pairs = zip(frame["source_keep_ratio"], frame["keep_ratio"], strict=True)
+    frame["value"] = np.where(frame["measure"] == "natural", 80.0, [values[pair] for pair in pairs])
+    said = note(figure.draw(figure.build(frame, matrix), matrix))
+    assert "of what its own take: 33 to 100 %" in said
