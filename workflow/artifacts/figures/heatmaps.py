@@ -222,7 +222,7 @@ def _natural_row(ax: Axes, drawn: _Map) -> None:
     """Numbers without colours, as no attack is among what the colours compare."""
     size = len(drawn.values)
     ax.set_ylim(size + _GAP + 1, 0)
-    ax.axhspan(size, size + _GAP, color="white")
+    ax.axhline(size + _GAP / 2, color="white", lw=4)
     y = size + _GAP + 0.5
     look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
     if drawn.natural.isna().all():
