@@ -7,36 +7,12 @@ from workflow.cluster.states import Kind, Record, Verdict, kind_of, verdict
 NOW = 100_000.0
 #: All job states of squeue(1) and sacct(1), 22.05 to 24.11.
 STATES = [
-    "BOOT_FAIL",
-    "CANCELLED",
-    "COMPLETED",
-    "CONFIGURING",
-    "COMPLETING",
-    "DEADLINE",
-    "FAILED",
-    "NODE_FAIL",
-    "OUT_OF_MEMORY",
-    "PENDING",
-    "PREEMPTED",
-    "RUNNING",
-    "RESV_DEL_HOLD",
-    "REQUEUE_FED",
-    "REQUEUE_HOLD",
-    "REQUEUED",
-    "RESIZING",
-    "REVOKED",
-    "SIGNALING",
-    "SPECIAL_EXIT",
-    "STAGE_OUT",
-    "STOPPED",
-    "SUSPENDED",
-    "TIMEOUT",
-    "LAUNCH_FAILED",
-    "RECONFIG_FAIL",
-    "POWER_UP_NODE",
-    "EXPEDITING",
-    "UPDATE_DB",
-]
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "CONFIGURING", "COMPLETING", "DEADLINE", "FAILED",
+    "NODE_FAIL", "OUT_OF_MEMORY", "PENDING", "PREEMPTED", "RUNNING", "RESV_DEL_HOLD",
+    "REQUEUE_FED", "REQUEUE_HOLD", "REQUEUED", "RESIZING", "REVOKED", "SIGNALING",
+    "SPECIAL_EXIT", "STAGE_OUT", "STOPPED", "SUSPENDED", "TIMEOUT", "LAUNCH_FAILED",
+    "RECONFIG_FAIL", "POWER_UP_NODE", "EXPEDITING", "UPDATE_DB",
+]  # fmt: skip
 
 
 def found(

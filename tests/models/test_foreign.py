@@ -6,7 +6,6 @@ import dataclasses
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from rst_core.device.compat import import_torchvision
 from rst_core.identity import Dense, Network
@@ -176,17 +175,3 @@ def test_what_does_not_fit_is_refused(tmp_path, change, message):
             DENSE,
             Architecture.PREACT_RESNET18,
         )
-
-
-def test_the_released_network_computes_what_its_code_does():
-    """Convolution, norm, activation; the shortcut is added before the last activation."""
-    net = network(Architecture.POSTACT_RESNET18).network
-    block, x = net.layer2[0], torch.rand(2, 4, 8, 8)
-
-    def norm(y, bn):
-        return F.batch_norm(y, bn.running_mean, bn.running_var)
-
-    y = F.relu(norm(F.conv2d(x, block.conv1.weight, stride=2, padding=1), block.bn1))
-    y = norm(F.conv2d(y, block.conv2.weight, padding=1), block.bn2)
-    skip = norm(F.conv2d(x, block.shortcut[0].weight, stride=2), block.shortcut[1])
-    assert torch.allclose(block(x), F.relu(y + skip), atol=1e-6)

@@ -36,6 +36,19 @@ def finetune() -> WeightTrainee:
     return WeightTrainee(narrow_classifier(), masks)
 
 
+class Remembering(InMemory):
+    """Keeps what a trainee's model held at every epoch's end."""
+
+    def __init__(self, trainee: WeightTrainee) -> None:
+        super().__init__()
+        self.trainee, self.kept = trainee, []
+
+    def beat(self, progress, state, *, due=False):
+        super().beat(progress, state, due=due)
+        if due:
+            self.kept.append(self.trainee.contents())
+
+
 def assert_equal(one, other):
     """Nested contents of two model files are the same to the bit."""
     if isinstance(one, torch.Tensor):

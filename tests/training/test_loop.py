@@ -15,29 +15,30 @@ from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern, Precision, Selection
 from tests.checkpoints import InMemory
 from tests.conftest import BRIEF, narrow_classifier
-from tests.training.runs import NATURAL, PGD7, RUN, assert_equal, dense, metrics, search
+from tests.training.runs import (
+    NATURAL,
+    PGD7,
+    RUN,
+    Remembering,
+    assert_equal,
+    dense,
+    metrics,
+    search,
+)
 
 
 def test_metrics_have_a_line_an_epoch_and_the_best_epoch_is_kept(few_digits):
     settings = dataclasses.replace(BRIEF, epochs=4)
     run = dataclasses.replace(RUN, settings=settings)
-    kept_at: list[dict] = []
     trainee = dense()
-
-    class Remembering(InMemory):
-        def beat(self, progress, state, *, due=False):
-            super().beat(progress, state, due=due)
-            if due:
-                kept_at.append(trainee.contents())
-
-    checkpoints = Remembering()
+    checkpoints = Remembering(trainee)
     kept = train(trainee, few_digits, run, checkpoints)
     lines = metrics(checkpoints)
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     assert lines[-1]["lr"] == pytest.approx(0.01)
     robust = [line["validation_robust"] for line in lines]
-    assert_equal(kept[Selection.BEST_VAL], kept_at[robust.index(max(robust))])
-    assert_equal(kept[Selection.LAST], kept_at[-1])
+    assert_equal(kept[Selection.BEST_VAL], checkpoints.kept[robust.index(max(robust))])
+    assert_equal(kept[Selection.LAST], checkpoints.kept[-1])
     assert "test_robust" not in lines[0]
 
 
@@ -70,17 +71,9 @@ def test_the_first_of_the_best_epochs_is_kept_by_its_own_split_and_goal(
     monkeypatch.setattr("rst_core.training.loop._measure", measure)
     settings = dataclasses.replace(BRIEF, epochs=5)
     run = dataclasses.replace(RUN, settings=settings, attack=attack, selections=(selection,))
-    states = []
-
-    class Remembering(InMemory):
-        def beat(self, progress, state, *, due=False):
-            super().beat(progress, state, due=due)
-            if due:
-                states.append(trainee.contents())
-
-    trainee = dense()
-    kept = train(trainee, few_digits, run, Remembering())
-    assert_equal(kept[selection], states[chosen - 1])
+    checkpoints = Remembering(dense())
+    kept = train(checkpoints.trainee, few_digits, run, checkpoints)
+    assert_equal(kept[selection], checkpoints.kept[chosen - 1])
 
 
 def test_steps_have_the_settings_rate_momentum_and_decay(few_digits, monkeypatch):
