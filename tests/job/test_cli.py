@@ -4,7 +4,6 @@ import sys
 
 import pytest
 
-from rst_core.device import compat
 from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
 from rst_core.settings import AttackSpec
@@ -116,24 +115,6 @@ def test_a_value_outside_the_vocabulary_names_the_choices(results, capsys):
         main(["search", "x", "--data", "d", "--architecture", "vgg"])
     assert stop.value.code == 2
     assert "preact_resnet18" in capsys.readouterr().err
-
-
-def test_the_import_cures_work():
-    assert compat.import_torchvision().models.resnet18
-    assert compat.import_advertorch().CarliniWagnerL2Attack
-    assert compat.import_autoattack().AutoAttack
-
-
-def test_the_authors_own_auto_attack_is_taken_where_it_is_installed(tmp_path, monkeypatch):
-    (tmp_path / "autoattack").mkdir()
-    (tmp_path / "autoattack/__init__.py").touch()
-    (tmp_path / "autoattack/autoattack.py").write_text("AutoAttack = 'theirs'")
-    monkeypatch.syspath_prepend(tmp_path)
-    try:
-        assert compat.import_autoattack().AutoAttack == "theirs"
-    finally:
-        for name in ("autoattack.autoattack", "autoattack"):
-            sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

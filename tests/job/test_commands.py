@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from rst_core.divergence import DivergedError, check_training
 from rst_core.job import commands
 from rst_core.job.cli import DIVERGED, INTERRUPTED, main
 from rst_core.job.flags import to_flags
@@ -19,13 +18,10 @@ from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.networks import draw_weight
 from rst_core.settings import TrainingSettings
 from rst_core.storage import read_header
-from rst_core.training.loop import train
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern, Precision, Selection
-from tests.checkpoints import InMemory
 from tests.conftest import DIGITS, NARROW, ROOT, narrow_classifier, rst
 from tests.job.test_cli import PGD
-from tests.training.runs import RUN, dense, search
 
 CELLS = "results/cells/digits/narrow/signed_kaiming_constant-seed0"
 TICKET = f"{CELLS}/rst-keep0.3-element-pgd7-eps8/best_val/ticket.pt"
@@ -63,33 +59,6 @@ def test_divergence_ends_the_cell_with_a_sentence_a_status_and_no_result(results
     assert "smaller lr" in said
     assert "epoch " in said
     assert not list(Path("results/cells").rglob("*.pt"))
-
-
-@pytest.mark.parametrize("trainee", [search, dense])
-@pytest.mark.parametrize("what", ["variable", "statistics"])
-def test_a_number_that_is_not_finite_is_never_saved(few_digits, trainee, what):
-    made = trainee()
-
-    class Breaking(InMemory):
-        def beat(self, progress, state, *, due=False):
-            super().beat(progress, state, due=due)
-            tensors = made.variables.values() if what == "variable" else made.model.buffers()
-            size = 4 if what == "variable" else 1
-            if due:
-                with torch.no_grad():
-                    next(t for t in tensors if t.dim() == size).fill_(torch.inf)
-
-    checkpoints = Breaking()
-    with pytest.raises(DivergedError, match=r"epoch 2, at learning rate 0\.1"):
-        train(made, few_digits, RUN, checkpoints)
-    assert len(checkpoints.saved["state"]["metrics"]) == 1
-
-
-def test_the_first_bad_step_is_named():
-    losses = torch.tensor([1.0, 2.0, torch.nan, torch.inf])
-    with pytest.raises(DivergedError, match="the loss is not finite at step 3 of epoch 7"):
-        check_training(losses, [torch.ones(1)], 7, 0.1, "model")
-    check_training(losses[:2], [torch.ones(1)], 7, 0.1, "model")
 
 
 def test_an_attack_on_a_model_whose_logits_are_not_finite_names_it(results, capsys):

@@ -16,6 +16,7 @@ from workflow.failures import is_in_place
 from workflow.keys import State, Verdict
 from workflow.plan.needs import Graph, Job, whole
 from workflow.plan.operations import Operations
+from workflow.plan.planner import Plan
 from workflow.plan.project import Project
 from workflow.plan.targets import parts_of
 
@@ -84,3 +85,8 @@ def finish(
         path.write_text(json.dumps({"provenance": provenance}))
     os.utime(path, (at, at))
     return path
+
+
+def took(plan: Plan) -> dict[Cell, float]:
+    """Seconds of every cell that must be made, inputs first."""
+    return {job.cell: seconds for job, seconds in plan.seconds.items()}

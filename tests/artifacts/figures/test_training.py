@@ -3,87 +3,12 @@
 import itertools
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
-import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from rst_core.curves import METRICS, Epoch, write_curve
-from rst_core.identity import Dense, Ticket, TrainingCell
-from rst_core.key import MadeOf
-from rst_core.storage import checksum, file_digest, save_tensors
-from tests.artifacts.made_up import IMAGES
-from tests.test_curves import lines
+from tests.artifacts.figures.training_curves import draw, epochs, rsts
 from workflow.artifacts.figures import training
-from workflow.artifacts.figures.training_parts import ALL, experiments, trained, trained_cells
-from workflow.artifacts.report import partial
-from workflow.artifacts.report.partial import draw_partial
-from workflow.keys import Keys, State
-from workflow.matrix import Matrix
-from workflow.plan.needs import Graph, whole
-
-PAGE = "partial/pages/Training overview of all.html"
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
-def epochs(cell: TrainingCell, matrix: Matrix) -> list[Epoch]:
-    settings = matrix.training_settings(cell.model.network.dataset)
-    curve = [Epoch(**line) for line in lines(*itertools.repeat(30, settings.epochs))]
-    if isinstance(cell.model, Dense) and cell.model.adversary is None:
-        return [replace(one, validation_robust=None) for one in curve]
-    return curve
-
-
-def write_model(root, cell: TrainingCell, matrix: Matrix, *robust: float):
-    """A model file that is fresh, with the curve of its training."""
-    file = root / matrix.file(cell)
-    metrics = file.parents[1] / METRICS
-    write_curve(metrics, lines(*robust))
-    header = {
-        **MadeOf(matrix.settings(cell), IMAGES).recorded(cell.path, "bases"),
-        "identity": cell.path,
-        "contents": checksum("contents"),
-        "provenance": {"curve": file_digest(metrics)},
-    }
-    save_tensors(file, {}, "Model", header)
-    return metrics
-
-
-def rsts(matrix: Matrix) -> list[TrainingCell]:
-    cells = trained(matrix, "existence")
-    return [cell for cell in cells if cell.model.network.name == "resnet18_narrow"]
-
-
-def draw(experiment: str, matrix: Matrix, *, of=lambda cell: True):
-    curves = {c: epochs(c, matrix) for c in trained(matrix, experiment) if of(c)}
-    data = training.build(experiment, curves, matrix)
-    return data, training.draw(experiment, data, matrix)
-
-
-@pytest.mark.parametrize("matrix", ["demo", "paper"])
-def test_curves_are_of_every_model_that_is_trained_and_ask_for_no_other(matrix, request):
-    matrix = request.getfixturevalue(matrix)
-    graph = Graph(matrix)
-    jobs = {job.cell for job in whole(graph.jobs(matrix.all_cells()))}
-    made = {cell for cell in jobs if isinstance(cell, TrainingCell)}
-    assert set(trained_cells(matrix)) == made
-    shown = {cell for name in experiments(matrix) for cell in trained_cells(matrix, name)}
-    assert shown == made
-    assert ALL not in matrix.config.experiments
-    assert experiments(matrix, "existence") == ["existence"]
-    assert all(isinstance(cell.model, Ticket) for cell in trained_cells(matrix, "existence"))
-
-
-def test_a_model_that_was_not_trained_here_has_no_curve(demo):
-    cells = trained(demo, "existence")
-    other = Matrix(demo.config)
-    other.__dict__["foreign"] = {cells[0].model.path: "somebody's"}
-    assert trained(other, "existence") == cells[1:]
+from workflow.artifacts.figures.training_parts import trained
 
 
 def test_the_data_have_a_row_for_each_model_and_epoch_and_one_chosen_epoch_each(demo):
@@ -173,37 +98,3 @@ def test_nothing_is_cut_off_and_nothing_covers_anything(name, of, request):
         assert (box.max <= picture.bbox.max + 1).all(), one
     for lower, upper in itertools.pairwise([picture.texts[0], *picture.legends, labels[0]]):
         assert lower.get_window_extent().y1 <= upper.get_window_extent().y0 + 1
-
-
-@pytest.fixture
-def only_curves(monkeypatch):
-    monkeypatch.setattr(partial, "make_claims", lambda *_, **__: None)
-    for kind in ("TABLES", "FIGURES"):
-        monkeypatch.setattr(partial, kind, {})
-
-
-def test_partial_shows_the_curves_that_there_are(demo, tmp_path, only_curves):
-    cells = rsts(demo)[:2]
-    metrics = [write_model(tmp_path, cell, demo, 30, 40) for cell in cells]
-    keys = Keys(demo, lambda name: IMAGES, tmp_path)
-    assert [keys.state(cell) for cell in cells] == [State.FRESH] * 2
-    metrics[1].write_bytes(metrics[1].read_bytes()[:-5])
-    progress = draw_partial(demo, keys, tmp_path / "partial", tmp_path)
-    assert ("Training overview of all", 1, len(trained_cells(demo))) in progress.drawn
-    assert len(progress.sentences()) == 1, "it was drawn"
-    data = pd.read_csv(tmp_path / "partial/training/existence.csv")
-    assert set(data["cell"]) == {cells[0].path}
-    assert list(data["validation_robust"]) == [30, 40]
-    page = (tmp_path / PAGE).read_text()
-    assert f"{metrics[1]} is damaged, or not the curve" in page
-    assert f"1 of {len(trained(demo, 'existence'))} models" in page
-    assert (tmp_path / "partial/training/existence.png").is_file()
-    assert "<img" in (tmp_path / "partial/pages/Training curves of existence.html").read_text()
-    assert not (tmp_path / "partial/training/rtts.png").exists(), "it has no curve yet"
-
-
-def test_the_curve_of_a_stale_model_is_not_shown(demo, tmp_path, only_curves):
-    write_model(tmp_path, rsts(demo)[0], demo, 30, 40)
-    keys = Keys(demo, lambda name: checksum("other images"), tmp_path)
-    draw_partial(demo, keys, tmp_path / "partial", tmp_path)
-    assert not list((tmp_path / "partial/training").iterdir())
