@@ -15,20 +15,10 @@ import rst_core
 from rst_core.attacks import run_attack
 from rst_core.data.sources import load_splits
 from rst_core.device.seeding import generator
-from rst_core.settings import (
-    AttackSpec,
-    TrainingSettings,
-    training_attack,
-    validation_attack,
-)
+from rst_core.settings import AttackSpec, TrainingSettings, training_attack, validation_attack
 from rst_core.training.loop import Run, train
 from rst_core.training.trainee import WeightTrainee
-from rst_core.vocabulary import (
-    AttackMethod,
-    Norm,
-    SearchMethod,
-    Selection,
-)
+from rst_core.vocabulary import AttackMethod, Norm, SearchMethod, Selection
 from tests.conftest import DIGITS, narrow_classifier
 
 #: Size of the specs below, in 1/255; :func:`at` gives them a subject's own.

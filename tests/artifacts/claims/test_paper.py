@@ -7,14 +7,7 @@ from tests.artifacts.claims.judging import holds, mean
 from tests.artifacts.claims.world import papers_values
 from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.numbers import COUNTS
-from workflow.artifacts.claims.paper import (
-    ROUNDING,
-    System,
-    facts,
-    papers_plan,
-    system,
-    weights,
-)
+from workflow.artifacts.claims.paper import ROUNDING, System, facts, papers_plan, system, weights
 from workflow.artifacts.claims.tree import Compiler
 from workflow.artifacts.numbers.summary import paper_values
 
