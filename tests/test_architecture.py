@@ -68,3 +68,13 @@ def test_every_other_file_of_tests_is_called_after_the_module_that_it_tests():
         tested = place.with_name(place.stem.removeprefix("test_"))
         found = [ROOT / package / tested for package in ("rst_core", "workflow")]
         assert any(f.is_dir() or f.with_suffix(".py").is_file() for f in found), place
+
+
+def test_every_match_has_a_default():
+    for path in modules("rst_core"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Match):
+                last = node.cases[-1]
+                whole = isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+                assert whole, f"{path}:{node.lineno}"
+                assert last.guard is None, f"{path}:{node.lineno}"

@@ -31,8 +31,6 @@ def test_the_papers_matrix_has_the_papers_axes(matrix):
     assert {0.01, 0.05, 0.2, 0.9} <= ratios
     assert len(existence) == len(ratios) * 2 * 2 * 3
     assert {m.network.seed for m in existence} == {0, 1, 2}
-    r2s = matrix.config.experiments["r2s"]
-    assert r2s.keep_ratios == [0.05, 0.07, 0.1, 0.15, 0.2, 0.3]
 
 
 def test_cells_that_several_experiments_need_exist_once(matrix):

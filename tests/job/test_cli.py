@@ -6,20 +6,11 @@ import pytest
 
 from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
-from rst_core.settings import AttackSpec
-from rst_core.vocabulary import AttackMethod, Norm
+from rst_core.settings import validation_attack
 from tests.conftest import BRIEF, NARROW, ROOT
 
 CELLS = "cells/digits/narrow/signed_kaiming_constant-seed0"
-PGD = AttackSpec(
-    name="pgd3",
-    method=AttackMethod.PGD,
-    norm=Norm.LINF,
-    eps=8,
-    steps=3,
-    step_size=4,
-    random_start=True,
-)
+PGD = validation_attack(8, 3)
 
 
 @pytest.mark.parametrize("command", [[], ["search"], ["attack"], ["transfer"], ["data"]])

@@ -20,7 +20,7 @@ from rst_core.settings import TrainingSettings
 from rst_core.storage import read_header
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern, Precision, Selection
-from tests.conftest import DIGITS, NARROW, ROOT, narrow_classifier, rst
+from tests.conftest import DIGITS, NARROW, narrow_classifier, rst
 from tests.job.test_cli import PGD
 
 CELLS = "results/cells/digits/narrow/signed_kaiming_constant-seed0"
@@ -80,18 +80,6 @@ def test_an_attack_on_a_model_whose_logits_are_not_finite_names_it(results, caps
 def test_an_init_that_nothing_draws_is_an_error_not_what_was_in_memory():
     with pytest.raises(AssertionError):
         draw_weight(torch.empty(2, 2), "zeros", torch.Generator())
-
-
-def test_every_match_has_a_default():
-    import ast
-
-    for path in (ROOT / "rst_core").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Match):
-                last = node.cases[-1]
-                whole = isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
-                assert whole, f"{path}:{node.lineno}"
-                assert last.guard is None, f"{path}:{node.lineno}"
 
 
 def test_a_document_and_flags_make_the_same_cell(results, capsys):

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from tests.artifacts.figures.pictures import CURVES, FIGURES, KEPT, WORDS, named, note
+from tests.artifacts.figures.pictures import CURVES, FIGURES, WORDS, named, note
 from tests.artifacts.made_up import made_up
-from workflow.artifacts import style
 
 
 @pytest.mark.parametrize("name", [*CURVES, "fig4"])
@@ -67,15 +66,10 @@ def test_the_dense_baseline_is_dashed_at_its_mean(name, built, drawn):
             assert sorted(dashed) == pytest.approx(sorted(rows["mean"]))
 
 
-def test_curves_run_through_all_points_with_bands_of_one_deviation(built, drawn):
+def test_curves_have_bands_of_one_deviation(built, drawn):
     data = built("fig5")
     (ax,) = named(drawn("fig5").axes).values()
-    colour, marker, _ = style.LOOKS["rtt_adversarial"]
-    (line,) = [x for x in ax.get_lines() if (x.get_color(), x.get_marker()) == (colour, marker)
-               and x.get_linestyle() == "-"]  # fmt: skip
-    rows = data[data["series"] == "rtt_adversarial"].sort_values("keep_ratio")
-    assert list(line.get_xdata()) == KEPT
-    assert list(line.get_ydata()) == pytest.approx(list(rows["mean"]))
+    rows = data[data["series"] == "rtt_adversarial"]
     corners = np.concatenate([c.get_paths()[0].vertices for c in ax.collections])
     for _, row in rows.iterrows():
         heights = corners[np.isclose(corners[:, 0], row["keep_ratio"]), 1]

@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from tests.artifacts.tables.made_up_tables import built, made_up, shown
@@ -73,21 +72,6 @@ def test_markdown_and_latex_have_every_number_at_its_place(name, paper):
 def test_text_is_escaped_for_latex():
     assert tex(r"50% of a_b & \c") == r"50\% of a\_b \& \textbackslash{}c"
     assert tex("ε ± –†") == r"$\epsilon$ $\pm$ --$\dagger$"
-
-
-@pytest.mark.parametrize("share", ["half", "none"])
-@pytest.mark.parametrize("name", ["table1", "table5", "table7", "sec47"])
-def test_a_table_of_the_paper_is_written_from_half_of_its_cells_and_from_none(
-    name, share, paper, tmp_path
-):
-    cells = TABLES[name].cells(paper)[::2] if share == "half" else []
-    write_table(TABLES[name], made_up(paper, cells), paper, tmp_path / name, "partial")
-    assert {p.suffix for p in tmp_path.iterdir()} == {".csv", ".md", ".tex", ".png"}
-    page = (tmp_path / f"{name}.md").read_text()
-    assert "–" in page
-    assert "partial; Mean ± deviation" in page
-    if share == "none":
-        assert pd.read_csv(tmp_path / f"{name}.csv")["seeds"].sum() == 0
 
 
 def test_the_supplements_number_is_in_the_title(paper, tmp_path):

@@ -184,7 +184,8 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
     size = len(drawn.values)
     sns.heatmap(
         drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
-        annot_kws={"size": style.SMALL}, linewidths=0.4, vmin=drawn.scale[0], vmax=drawn.scale[1],
+        annot_kws={"size": _letters(size)}, linewidths=0.4,
+        vmin=drawn.scale[0], vmax=drawn.scale[1],
     )  # fmt: skip
     middle = sum(drawn.scale) / 2
     for text in ax.texts:
@@ -205,13 +206,18 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
             )  # fmt: skip
     ticks = [_percent(ratio) for ratio in _ratios(drawn)]
     ax.set_xticks(np.arange(size) + 0.5, ticks)
-    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "no attack"])
+    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "none"])
     _natural_row(ax, drawn)
     ax.set_xlabel("evaluated on the ticket of ratio (%)")
     ax.set_ylabel("made against the ticket of ratio (%)")
     ax.set_facecolor("0.92")
     ax.grid(False)
     ax.tick_params(rotation=0)
+
+
+def _letters(columns: int) -> float:
+    """Size of numbers that do not touch, in points: half a figure is for all columns."""
+    return style.SMALL if columns < 7 else 0.8 * style.SMALL
 
 
 #: Between a matrix and the row of natural accuracies, in rows.
@@ -224,7 +230,7 @@ def _natural_row(ax: Axes, drawn: _Map) -> None:
     ax.set_ylim(size + _GAP + 1, 0)
     ax.axhline(size + _GAP / 2, color="white", lw=4)
     y = size + _GAP + 0.5
-    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _letters(size)}
     if drawn.natural.isna().all():
         ax.text(size / 2, y, "unknown", color="0.4", style="italic", **look)
         return
