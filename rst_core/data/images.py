@@ -20,6 +20,9 @@ from rst_core.device.seeding import generator
 from rst_core.settings import DatasetSettings
 from rst_core.storage import checksum, digest
 
+#: Pixels of the images that are attacked at once: 500 of 64 x 64, 40 of 224 x 224.
+MOST_PIXELS = 500 * 64 * 64
+
 
 class LabelledImages(ABC):
     """Labelled images of one split, wherever they are.
@@ -82,6 +85,15 @@ class LabelledImages(ABC):
     def first(self, count: int | None) -> Self:
         """At most the first ``count`` images; all of them for None."""
         return self if count is None else self.select(torch.arange(min(count, len(self))))
+
+    def at_once(self, most: int) -> int:
+        """How many images are attacked or classified at once: ``most``, of large images fewer.
+
+        Activations grow with the pixels: at 224 x 224 those that a gradient needs take 82 MiB an
+        image of ResNet50, and 500 of 32 x 32 have fewer than 40 of these.
+        """
+        _, height, width = self.shape
+        return max(1, min(most, MOST_PIXELS // (height * width)))
 
     def evaluation_batches(
         self, batch_size: int, share: Share = ALONE

@@ -188,7 +188,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     test = _splits(job, recipe).test.to(default_device())
     images = test.first(spec.images)
     for name, member in members.items():
-        first = images.first(recipe.batch_size)
+        first = images.first(images.at_once(recipe.batch_size))
         natural_outcomes(member, first, name=name)  # before any attack on NaN
     if recipe.judges:
         members = {j.model.path: _load(job, root, j.model, j.selection) for j in recipe.judges}

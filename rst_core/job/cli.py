@@ -103,7 +103,13 @@ def ended(command: str, make: Callable[[], int], after_interrupt: str = "") -> i
 def _failed(command: str, error: Exception) -> int:
     """Print an error to stderr, from every process: the log is the first one's alone."""
     sentence = f"rst {command}: {error}"
-    if not _own(error):
+    if type(error).__name__ == "OutOfMemoryError":  # torch's
+        first = str(error).partition("\n")[0].partition(". ")[0]
+        sentence = (
+            f"rst {command}: {first}; lower batch_size of a training or attack_batch_size of "
+            "attacks, spread the cell over more GPUs, or ask for larger ones"
+        )
+    elif not _own(error):
         text = (str(error).strip().splitlines() or ["no reason given"])[0]
         sentence = (
             f"rst {command}: unexpected {type(error).__name__}: {text}; the traceback is above"

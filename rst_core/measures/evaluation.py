@@ -53,7 +53,7 @@ def natural_outcomes(
     """
     # Each process fills in its batches and a sum unites them, hence no booleans.
     outcomes = torch.zeros(len(images), dtype=torch.uint8, device=images.device)
-    for start, clean, labels in images.evaluation_batches(batch_size, share()):
+    for start, clean, labels in images.evaluation_batches(images.at_once(batch_size), share()):
         outcomes[start : start + len(labels)] = correct(model, clean, labels, name)
     return total(outcomes).bool().cpu()
 
@@ -71,9 +71,11 @@ def attack_and_judge(
 
     A white-box attack judges its own source. Models must be in evaluation mode and on the images'
     device; everything is float32. Random starts are drawn by batch, so that outcomes depend on
-    ``batch_size``. ``checkpoints`` are asked after every batch; batches that they restore are not
+    ``batch_size``, of which large images take fewer (:meth:`LabelledImages.at_once`).
+    ``checkpoints`` are asked after every batch; batches that they restore are not
     attacked again. Several processes share the batches; each returns the outcomes of all images.
     """
+    batch_size = images.at_once(batch_size)
     mine, batches = share(), math.ceil(len(images) / batch_size)
     # Each process fills in its batches and a sum unites them, hence no booleans.
     sizes = {"batches": batches, **{f"judge {name}": len(images) for name in judges}}

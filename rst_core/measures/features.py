@@ -41,7 +41,7 @@ def feature_distances(
     with last_convolution(model).register_forward_hook(
         lambda module, inputs, output: captured.append(output.flatten(1))
     ):
-        for start, clean, _ in images.evaluation_batches(batch_size):
+        for start, clean, _ in images.evaluation_batches(images.at_once(batch_size)):
             rng = generator("feature noise", seed, start, device=clean.device)
             noise = 2 * torch.rand(clean.shape, generator=rng, device=clean.device) - 1
             model(clean)
@@ -56,4 +56,5 @@ def feature_distances(
 
 def estimate_batch_norm(model: Classifier, images: LabelledImages, batch_size: int = 500) -> None:
     """Set batch-norm statistics to averages over the images, in place; leaves it evaluating."""
-    update_bn((batch for _, batch, _ in images.evaluation_batches(batch_size)), model.eval())
+    batches = images.evaluation_batches(images.at_once(batch_size))
+    update_bn((batch for _, batch, _ in batches), model.eval())

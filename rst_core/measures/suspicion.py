@@ -50,7 +50,7 @@ class Checks:
 
 def measure_checks(source: LogitFunction, images: LabelledImages, seed: int) -> Checks:
     """Look for the symptoms in what an attack saw, N x classes or M x N x classes."""
-    _, clean, labels = next(iter(images.first(IMAGES).evaluation_batches(IMAGES)))
+    _, clean, labels = next(iter(images.evaluation_batches(images.at_once(IMAGES))))
     outputs, again = _outputs(source, clean), _outputs(source, clean)
     _, _, gradient = input_gradient(source, clean, labels)
     norm = partial(torch.linalg.vector_norm, dim=-1)

@@ -159,6 +159,18 @@ def test_what_is_not_foreseen_is_a_sentence_and_a_traceback_in_the_log(
     assert text[-1] == "rst search: unexpected KeyError: 'x'; the traceback is above"
 
 
+def test_a_full_gpu_is_a_sentence_that_says_what_to_lower(results, capsys, monkeypatch):
+    def full(*settings):
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 40.00 GiB. GPU 0 has a total capacity of 39 GiB."
+        )
+
+    monkeypatch.setattr(commands, "settings_of", full)
+    assert main(words()) == 1
+    said = one_line(capsys)
+    assert said.startswith("rst search: CUDA out of memory; lower batch_size")
+
+
 def test_ctrl_c_is_one_line(results, capsys, monkeypatch):
     def pressed(*settings):
         raise KeyboardInterrupt

@@ -101,3 +101,24 @@ def test_an_interrupted_evaluation_ends_with_the_same_outcomes(method, few_digit
     else:
         assert whole.queries is None
         assert resumed.queries is None
+
+
+@pytest.mark.parametrize(("side", "most"), [(32, 500), (64, 500), (224, 40), (4000, 1)])
+def test_of_large_images_few_are_attacked_at_once(side, most):
+    """They would not fit into a GPU's memory; nobody can change that for one dataset alone."""
+    images = Images(
+        torch.zeros(1, 3, side, side, dtype=torch.uint8).expand(501, -1, -1, -1),
+        torch.zeros(501, dtype=torch.int64),
+    )
+    assert images.at_once(500) == most
+    if side != 224:
+        return
+    seen, images = set(), images.select(torch.arange(41))
+
+    def model(x):
+        seen.add(len(x))
+        return x.mean((2, 3))
+
+    found = attack_and_judge(model, {"itself": model}, images, validation_attack(8, 1))
+    assert len(found.outcomes["itself"]) == len(natural_outcomes(model, images)) == 41
+    assert seen == {40, 1}
