@@ -21,8 +21,8 @@ INTERVAL = 600.0
 _LINE = 60.0
 
 
-class _Verdict(IntEnum):
-    """What to do next; of several processes' verdicts the largest counts for all."""
+class _Action(IntEnum):
+    """What to do next; of several processes' actions the largest counts for all."""
 
     CONTINUE = 0
     SAVE = 1
@@ -81,26 +81,26 @@ class Checkpoint:
 
         Raises ``Preempted`` if the job must leave; what is done is saved, unless the lease is lost.
         """
-        verdict = _Verdict(agreed(self._verdict(due)))
+        action = _Action(agreed(self._next_action(due)))
         if self.clock() - self._logged >= _LINE:
             self._logged = self.clock()
             log.info("%s: %s", self.name, progress)
-        if verdict is _Verdict.SUPERSEDED:
+        if action is _Action.SUPERSEDED:
             raise Preempted(SUPERSEDED)
-        if verdict is not _Verdict.CONTINUE:
+        if action is not _Action.CONTINUE:
             self._save(progress, state())
-        if verdict is _Verdict.TERMINATED:
+        if action is _Action.TERMINATED:
             raise Preempted(
                 f"stopped {progress}: {TERMINATED}; saved, rerun the same command to continue"
             )
 
-    def _verdict(self, due: bool) -> _Verdict:
+    def _next_action(self, due: bool) -> _Action:
         if self.preemption.superseded:
-            return _Verdict.SUPERSEDED
+            return _Action.SUPERSEDED
         if self.preemption.terminated:
-            return _Verdict.TERMINATED
+            return _Action.TERMINATED
         late = self.clock() - self._saved >= self.interval
-        return _Verdict.SAVE if due or late else _Verdict.CONTINUE
+        return _Action.SAVE if due or late else _Action.CONTINUE
 
     def _save(self, progress: str, state: State) -> None:
         """Write the file; returns in every process once the first one has."""

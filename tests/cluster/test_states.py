@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow.cluster.states import Kind, Record, Verdict, kind_of, verdict
+from workflow.cluster.states import JobStatus, Kind, Record, job_status, kind_of
 
 NOW = 100_000.0
 #: All job states of squeue(1) and sacct(1), 22.05 to 24.11.
@@ -17,9 +17,9 @@ STATES = [
 
 def found(
     queue=None, *, accounting=None, status=None, unnoticed=0.0, silent=0.0, answered=True
-) -> Verdict:
+) -> JobStatus:
     record = Record("a job", ended=NOW - unnoticed, seen=NOW - silent)
-    return verdict(record, queue, accounting, status, now=NOW, patience=600, answered=answered)
+    return job_status(record, queue, accounting, status, now=NOW, patience=600, answered=answered)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -29,7 +29,7 @@ def test_every_state_has_a_kind(state):
 
 
 def test_a_state_of_the_future_is_named_and_waited_for():
-    assert found(("FROZEN", "None")) == Verdict(
+    assert found(("FROZEN", "None")) == JobStatus(
         Kind.UNKNOWN, "FROZEN", "squeue calls its state 'FROZEN'"
     )
 
@@ -43,7 +43,7 @@ def test_a_state_of_the_future_is_named_and_waited_for():
     ],
 )
 def test_a_cancelled_job_ends_whoever_reports_it(queue, accounting, words):
-    assert found(queue, accounting=accounting) == Verdict(Kind.CANCELLED, "CANCELLED", words)
+    assert found(queue, accounting=accounting) == JobStatus(Kind.CANCELLED, "CANCELLED", words)
 
 
 @pytest.mark.parametrize("accounting", [None, ("COMPLETED", "n1"), ("RUNNING", "n1")])
@@ -117,7 +117,7 @@ def test_a_reason_that_no_waiting_resolves_is_said(reason, hopeless):
 def test_a_job_that_should_run_and_does_not_is_named_after_a_while(state, reason, ran, said):
     def words(still: float) -> str:
         record = Record("a job", since=NOW - still, ran=ran)
-        return verdict(record, (state, reason), None, None, now=NOW, patience=600).words
+        return job_status(record, (state, reason), None, None, now=NOW, patience=600).words
 
     assert not words(599)
     assert (f"{state} ({reason}) for 10 minutes" in words(600)) == said

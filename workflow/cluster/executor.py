@@ -36,7 +36,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
 from workflow.cluster.script import batch_script, left_status, was_told
-from workflow.cluster.states import Kind, Record, Verdict, verdict
+from workflow.cluster.states import JobStatus, Kind, Record, job_status
 from workflow.machine import Machine
 
 #: How much longer than the first pause between two looks at the jobs the longest is.
@@ -173,7 +173,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if not active_jobs:
             self.next_seconds_between_status_checks = self._first_pause()
             return
-        found = await asyncio.to_thread(self.verdicts, [info.job for info in active_jobs])
+        found = await asyncio.to_thread(self.statuses, [info.job for info in active_jobs])
         ended = False
         for info, what in zip(active_jobs, found, strict=True):
             if what.kind in (Kind.RUNNING, Kind.UNKNOWN):
@@ -185,7 +185,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         longer = min(pause, LONGEST_PAUSE * first)
         self.next_seconds_between_status_checks = first if ended else longer
 
-    def verdicts(self, jobs: Sequence[Any]) -> list[Verdict]:
+    def statuses(self, jobs: Sequence[Any]) -> list[JobStatus]:
         """What has become of each job; names those that nobody knows and that do not start."""
         records = [self._records[job] for job in jobs]
         queue, queue_error = ask_queue()
@@ -197,7 +197,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             seen, status = queue.get(record.number), left_status(self.slurm_logdir, record.number)
             record.see(seen, status, now)
             found.append(
-                verdict(
+                job_status(
                     record, seen, accounts.get(record.number), status, now=now, patience=patience,
                     answered=not queue_error,
                 )
@@ -221,7 +221,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     # -- the end of a job ---------------------------------------------------------------
 
-    def _end(self, info: SubmittedJobInfo, what: Verdict) -> None:
+    def _end(self, info: SubmittedJobInfo, what: JobStatus) -> None:
         """Report a job that has ended, or let it continue."""
         record = self._records[info.job]
         if what.state == "RUNNING":  # gives its GPU back
@@ -244,7 +244,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             case Kind.RUNNING | Kind.UNKNOWN:
                 raise ValueError(f"{record.name} has not ended")
 
-    def _again(self, info: SubmittedJobInfo, record: Record, what: Verdict) -> None:
+    def _again(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
         """Continue a job that was ended from outside, if it has got further."""
         record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
         if what.state == "TIMEOUT" and not was_told(self.slurm_logdir, record.number):

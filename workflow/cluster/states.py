@@ -111,7 +111,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JobStatus:
     """What has become of a job.
 
     Attributes:
@@ -125,7 +125,7 @@ class Verdict:
     words: str = ""
 
 
-def verdict(
+def job_status(
     record: Record,
     queue: tuple[str, str] | None,
     accounting: tuple[str, str] | None,
@@ -134,7 +134,7 @@ def verdict(
     now: float,
     patience: float,
     answered: bool = True,
-) -> Verdict:
+) -> JobStatus:
     """Combine the three sources.
 
     squeue comes first: SLURM may start a job again whose script has ended. A state that says that
@@ -155,28 +155,28 @@ def verdict(
         if status is not None and record.ended is not None and now - record.ended >= NOTICE:
             words = f"ended with exit status {status}, and SLURM still calls it {state}"
             kinds = {0: Kind.DONE, TOLD_TO_STOP: Kind.AGAIN}
-            return Verdict(kinds.get(status, Kind.FAILED), state, words)
+            return JobStatus(kinds.get(status, Kind.FAILED), state, words)
         if kind_of(state) is Kind.RUNNING:
-            return Verdict(Kind.RUNNING, state, _waits(record, state, reason, now, patience))
+            return JobStatus(Kind.RUNNING, state, _waits(record, state, reason, now, patience))
         if kind_of(state) is Kind.UNKNOWN:
-            return Verdict(Kind.UNKNOWN, state, f"squeue calls its state {state!r}")
+            return JobStatus(Kind.UNKNOWN, state, f"squeue calls its state {state!r}")
         # sacct adds who cancelled it, and where it ran.
         if accounting and kind_of(accounting[0]) is kind_of(state):
             return _ended(status, *accounting)
         return _ended(status, state, "", reason)
     if status == 0:
-        return Verdict(Kind.DONE, "COMPLETED")
+        return JobStatus(Kind.DONE, "COMPLETED")
     if not answered:
-        return Verdict(Kind.UNKNOWN, "", "squeue does not answer")
+        return JobStatus(Kind.UNKNOWN, "", "squeue does not answer")
     if accounting and kind_of(accounting[0]) not in (Kind.RUNNING, Kind.UNKNOWN):
         return _ended(status, *accounting)
     if status is not None:
         return _ended(status, "FAILED")
     silent = now - record.seen
     if silent < patience:
-        return Verdict(Kind.UNKNOWN, "", "squeue does not list it")
+        return JobStatus(Kind.UNKNOWN, "", "squeue does not list it")
     said = f"sacct says {accounting[0]}" if accounting else "sacct does not know it"
-    return Verdict(
+    return JobStatus(
         Kind.AGAIN,
         "gone",
         f"is gone: squeue has not listed it for {silent / 60:.0f} minutes, {said}, "
@@ -198,12 +198,12 @@ def _waits(record: Record, state: str, reason: str, now: float, patience: float)
     )
 
 
-def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> Verdict:
-    """The verdict on a job that SLURM says has ended."""
+def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> JobStatus:
+    """The status of a job that SLURM says has ended."""
     kind = Kind.DONE if status == 0 else kind_of(state)
     place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
     words = f"ended as {state}{place}{why}"
     if kind is Kind.FAILED and status == TOLD_TO_STOP:
-        return Verdict(Kind.AGAIN, "stopped", f"{words}: it was told to stop (SIGTERM)")
-    return Verdict(kind, state.split()[0], words)
+        return JobStatus(Kind.AGAIN, "stopped", f"{words}: it was told to stop (SIGTERM)")
+    return JobStatus(kind, state.split()[0], words)

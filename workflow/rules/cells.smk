@@ -57,7 +57,7 @@ def file_of(cell):
     """
     path = MATRIX.file(cell)
     if workflow.is_main_process and any(
-        KEYS.verdict(other).reason for other in made_with(cell)
+        KEYS.status(other).reason for other in made_with(cell)
     ):
         return path
     return ancient(path)
@@ -125,7 +125,7 @@ def models_below(wildcards):
     if workflow.is_main_process:
         rest_on_keys()
         for one in made_with(cell):
-            if reason := KEYS.verdict(one).reason:
+            if reason := KEYS.status(one).reason:
                 make_again(MATRIX.file(one), reason)
     return files(MATRIX.loaded(MATRIX.made_of(cell)))
 

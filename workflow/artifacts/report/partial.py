@@ -84,9 +84,9 @@ def read_existing(matrix: Matrix, keys: Keys, root: Path) -> tuple[Rows, list[st
     rows: Rows = {}
     left_out = []
     for cell in matrix.all_cells():
-        path, verdict = matrix.file(cell), keys.verdict(cell)
-        if verdict.state is State.STALE:
-            left_out.append(f"left out: {path} is stale: {verdict.reason}")
+        path, status = matrix.file(cell), keys.status(cell)
+        if status.state is State.STALE:
+            left_out.append(f"left out: {path} is stale: {status.reason}")
             continue
         try:
             if found := read_rows(root / path):
