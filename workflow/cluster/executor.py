@@ -36,7 +36,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
 from workflow.cluster.script import batch_script, left_status, was_told
-from workflow.cluster.states import JobStatus, Kind, Record, job_status
+from workflow.cluster.states import JobStatus, Outcome, Record, job_status
 from workflow.machine import Machine
 
 #: How much longer than the first pause between two looks at the jobs the longest is.
@@ -176,7 +176,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         found = await asyncio.to_thread(self.statuses, [info.job for info in active_jobs])
         ended = False
         for info, what in zip(active_jobs, found, strict=True):
-            if what.kind in (Kind.RUNNING, Kind.UNKNOWN):
+            if what.outcome in (Outcome.RUNNING, Outcome.UNKNOWN):
                 yield info
             else:
                 ended = True
@@ -204,7 +204,9 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             )  # fmt: skip
         pairs = list(zip(records, found, strict=True))
         silent = [
-            self._label(r) for r, v in pairs if v.kind is Kind.UNKNOWN and now - r.seen >= patience
+            self._label(r)
+            for r, v in pairs
+            if v.outcome is Outcome.UNKNOWN and now - r.seen >= patience
         ]
         if silent:
             self._tell(
@@ -214,7 +216,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
                 f"{self.slurm_logdir}; Snakemake keeps polling",
                 patience,
             )
-        for words in sorted({v.words for v in found if v.kind is Kind.RUNNING and v.words}):
+        for words in sorted({v.words for v in found if v.outcome is Outcome.RUNNING and v.words}):
             names = [self._label(r) for r, v in pairs if v.words == words]
             self._tell(f"{_listed(names)}: {words}", patience)
         return found
@@ -227,21 +229,21 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if what.state == "RUNNING":  # gives its GPU back
             self.logger.warning(f"{self._label(record)} {what.words}; cancelling it")
             ask("scancel", record.number)
-        match what.kind:
-            case Kind.DONE:
+        match what.outcome:
+            case Outcome.DONE:
                 if not self.workflow.executor_settings.keep_successful_logs:
                     for suffix in ("log", "status", "status.told"):
                         (self.slurm_logdir / f"{record.number}.{suffix}").unlink(missing_ok=True)
                 self.report_job_success(info)
-            case Kind.AGAIN:
+            case Outcome.RESUBMIT:
                 self._again(info, record, what)
-            case Kind.CANCELLED:
+            case Outcome.CANCELLED:
                 words = f"{what.words}; it is not submitted again, because somebody cancelled it"
                 self._fail(info, words, final=True)
-            case Kind.FAILED:
+            case Outcome.FAILED:
                 record.out_of_memory += what.state == "OUT_OF_MEMORY"
                 self._fail(info, what.words, final=False)
-            case Kind.RUNNING | Kind.UNKNOWN:
+            case Outcome.RUNNING | Outcome.UNKNOWN:
                 raise ValueError(f"{record.name} has not ended")
 
     def _again(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:

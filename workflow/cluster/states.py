@@ -26,18 +26,18 @@ _HOPELESS = re.compile(
 _UNUSUAL = re.compile(r"(?i)NotAvail|down|drain|inactive|BeginTime|launch|fail")
 
 
-class Kind(Enum):
-    """What follows from a state."""
+class Outcome(Enum):
+    """What follows from a state of SLURM."""
 
     RUNNING = "wait for it"
     DONE = "its outputs are there"
-    AGAIN = "it was ended from outside, and the same job continues its cells"
+    RESUBMIT = "it was ended from outside, and the same job continues its cells"
     FAILED = "an attempt failed"
     CANCELLED = "somebody wanted its end, so it is not submitted again"
     UNKNOWN = "nobody could say"
 
 
-def kind_of(state: str) -> Kind:
+def outcome_of(state: str) -> Outcome:
     """What follows from a state of squeue or sacct, such as ``CANCELLED by 1000``.
 
     Plugin 2.8 compares the whole text, so that a cancelled job is never seen to end; PREEMPTED
@@ -50,19 +50,19 @@ def kind_of(state: str) -> Kind:
             | "REQUEUE_FED" | "REQUEUE_HOLD" | "RESV_DEL_HOLD" | "SPECIAL_EXIT" | "SIGNALING"
             | "STAGE_OUT" | "SUSPENDED" | "STOPPED" | "POWER_UP_NODE" | "EXPEDITING" | "UPDATE_DB"
         ):  # fmt: skip
-            return Kind.RUNNING
+            return Outcome.RUNNING
         case "COMPLETED":
-            return Kind.DONE
+            return Outcome.DONE
         case (
             "TIMEOUT" | "PREEMPTED" | "NODE_FAIL" | "BOOT_FAIL" | "LAUNCH_FAILED" | "RECONFIG_FAIL"
         ):
-            return Kind.AGAIN
+            return Outcome.RESUBMIT
         case "FAILED" | "OUT_OF_MEMORY":
-            return Kind.FAILED
+            return Outcome.FAILED
         case "CANCELLED" | "DEADLINE" | "REVOKED":
-            return Kind.CANCELLED
+            return Outcome.CANCELLED
         case _:
-            return Kind.UNKNOWN
+            return Outcome.UNKNOWN
 
 
 @dataclass
@@ -115,12 +115,12 @@ class JobStatus:
     """What has become of a job.
 
     Attributes:
-        kind: what follows.
+        outcome: what follows.
         state: SLURM's word.
         words: what there is to say of it, empty while it runs as it should.
     """
 
-    kind: Kind
+    outcome: Outcome
     state: str = ""
     words: str = ""
 
@@ -154,30 +154,30 @@ def job_status(
         state, reason = queue
         if status is not None and record.ended is not None and now - record.ended >= NOTICE:
             words = f"ended with exit status {status}, and SLURM still calls it {state}"
-            kinds = {0: Kind.DONE, TOLD_TO_STOP: Kind.AGAIN}
-            return JobStatus(kinds.get(status, Kind.FAILED), state, words)
-        if kind_of(state) is Kind.RUNNING:
-            return JobStatus(Kind.RUNNING, state, _waits(record, state, reason, now, patience))
-        if kind_of(state) is Kind.UNKNOWN:
-            return JobStatus(Kind.UNKNOWN, state, f"squeue calls its state {state!r}")
+            outcomes = {0: Outcome.DONE, TOLD_TO_STOP: Outcome.RESUBMIT}
+            return JobStatus(outcomes.get(status, Outcome.FAILED), state, words)
+        if outcome_of(state) is Outcome.RUNNING:
+            return JobStatus(Outcome.RUNNING, state, _waits(record, state, reason, now, patience))
+        if outcome_of(state) is Outcome.UNKNOWN:
+            return JobStatus(Outcome.UNKNOWN, state, f"squeue calls its state {state!r}")
         # sacct adds who cancelled it, and where it ran.
-        if accounting and kind_of(accounting[0]) is kind_of(state):
+        if accounting and outcome_of(accounting[0]) is outcome_of(state):
             return _ended(status, *accounting)
         return _ended(status, state, "", reason)
     if status == 0:
-        return JobStatus(Kind.DONE, "COMPLETED")
+        return JobStatus(Outcome.DONE, "COMPLETED")
     if not answered:
-        return JobStatus(Kind.UNKNOWN, "", "squeue does not answer")
-    if accounting and kind_of(accounting[0]) not in (Kind.RUNNING, Kind.UNKNOWN):
+        return JobStatus(Outcome.UNKNOWN, "", "squeue does not answer")
+    if accounting and outcome_of(accounting[0]) not in (Outcome.RUNNING, Outcome.UNKNOWN):
         return _ended(status, *accounting)
     if status is not None:
         return _ended(status, "FAILED")
     silent = now - record.seen
     if silent < patience:
-        return JobStatus(Kind.UNKNOWN, "", "squeue does not list it")
+        return JobStatus(Outcome.UNKNOWN, "", "squeue does not list it")
     said = f"sacct says {accounting[0]}" if accounting else "sacct does not know it"
     return JobStatus(
-        Kind.AGAIN,
+        Outcome.RESUBMIT,
         "gone",
         f"is gone: squeue has not listed it for {silent / 60:.0f} minutes, {said}, "
         "and its script left no exit status",
@@ -200,10 +200,10 @@ def _waits(record: Record, state: str, reason: str, now: float, patience: float)
 
 def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> JobStatus:
     """The status of a job that SLURM says has ended."""
-    kind = Kind.DONE if status == 0 else kind_of(state)
+    outcome = Outcome.DONE if status == 0 else outcome_of(state)
     place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
     words = f"ended as {state}{place}{why}"
-    if kind is Kind.FAILED and status == TOLD_TO_STOP:
-        return JobStatus(Kind.AGAIN, "stopped", f"{words}: it was told to stop (SIGTERM)")
-    return JobStatus(kind, state.split()[0], words)
+    if outcome is Outcome.FAILED and status == TOLD_TO_STOP:
+        return JobStatus(Outcome.RESUBMIT, "stopped", f"{words}: it was told to stop (SIGTERM)")
+    return JobStatus(outcome, state.split()[0], words)

@@ -18,7 +18,7 @@ from workflow.plan.project import PlanError
 Group = tuple[str, str, str]
 
 
-def kind_of(cell: Cell) -> str:
+def kind_label(cell: Cell) -> str:
     """The rule that makes a cell, with the attack that it is about."""
     rule = machine.kind_of(cell)
     if isinstance(cell, TransferRow) and isinstance(cell.model, CandidateSet):
@@ -29,7 +29,7 @@ def kind_of(cell: Cell) -> str:
 def group_of(cell: Cell) -> Group:
     """The row of a plan in which a cell is counted."""
     network = cell.model.network
-    return kind_of(cell), network.name, network.dataset
+    return kind_label(cell), network.name, network.dataset
 
 
 @dataclass(eq=False)
