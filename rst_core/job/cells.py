@@ -27,7 +27,7 @@ from rst_core.job.preemption import Preemption
 from rst_core.job.recipe import AttackRecipe, FeaturesRecipe, ImportRecipe, Recipe, TrainingRecipe
 from rst_core.job.records import Provenance
 from rst_core.key import sources_of
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.measures.features import estimate_batch_norm, feature_distances
 from rst_core.measures.suspicion import measure_checks
 from rst_core.models.files import (
@@ -176,7 +176,7 @@ def _import(job: _Job, recipe: ImportRecipe) -> None:
 def _attack(job: _Job, recipe: AttackRecipe) -> None:
     """Attack one model, or all members of a candidate set at once.
 
-    The images are made once, and evaluated on what they were made on, or on a row's judges [6.1].
+    The images are made once, and evaluated on what they were made on, or on a row's targets [6.1].
     """
     spec, root, cell = recipe.attack, recipe.root, recipe.cell
     members = {model.path: _load(job, root, model, cell.selection) for model in sources_of(cell)}
@@ -190,23 +190,23 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     for name, member in members.items():
         first = images.first(images.at_once(recipe.batch_size))
         natural_outcomes(member, first, name=name)  # before any attack on NaN
-    if recipe.judges:
-        members = {j.model.path: _load(job, root, j.model, j.selection) for j in recipe.judges}
+    if recipe.targets:
+        members = {t.model.path: _load(job, root, t.model, t.selection) for t in recipe.targets}
     checkpoint = _checkpoint(job, recipe, ATTACK_INTERVAL)
     with job.preemption.deferred():
-        found = attack_and_judge(
+        found = attack_and_evaluate(
             source, members, images, spec, batch_size=recipe.batch_size, checkpoints=checkpoint
         )
     results = [
         {
             "model": name,
-            "natural": pack_outcomes(natural_outcomes(judge, images, name=name).numpy()),
+            "natural": pack_outcomes(natural_outcomes(target, images, name=name).numpy()),
             "robust": pack_outcomes(found.outcomes[name].numpy()),
-            "parameters": parameter_count(judge),
+            "parameters": parameter_count(target),
             # What is left under a mask.
-            "parameters_kept": sum(int(p.count_nonzero()) for p in judge.parameters()),
+            "parameters_kept": sum(int(p.count_nonzero()) for p in target.parameters()),
         }
-        for name, judge in members.items()
+        for name, target in members.items()
     ]
     if not share().writes:
         return

@@ -209,7 +209,7 @@ class _MeasureRecipe(Recipe):
 
 @dataclass(frozen=True)
 class AttackRecipe(_MeasureRecipe):
-    """An attack; a transfer row is judged by ``judges``, others by what they attack.
+    """An attack; a transfer row evaluates ``targets``, others what they attack.
 
     Name, eps and seed of the attack are the cell's. Raises ``ValueError`` if they are others, and
     for an attack that is too large, or one on candidate sets where there is none.
@@ -220,7 +220,7 @@ class AttackRecipe(_MeasureRecipe):
     cell: Evaluation | TransferRow
     attack: AttackSpec
     batch_size: int = option("images at a time", 500, Range(1, 10_000_000))
-    judges: Sequence[TrainingCell] = ()
+    targets: Sequence[TrainingCell] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -238,8 +238,8 @@ class AttackRecipe(_MeasureRecipe):
 
     @property
     def bases(self) -> list[TrainingCell]:
-        """What is attacked, and the judges."""
-        return list(dict.fromkeys([*super().bases, *self.judges]))
+        """What is attacked, and the targets."""
+        return list(dict.fromkeys([*super().bases, *self.targets]))
 
 
 @dataclass(frozen=True)

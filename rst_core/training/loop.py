@@ -27,7 +27,7 @@ from rst_core.device.arithmetic import training_step
 from rst_core.device.distributed import average_gradients, largest, mean, share, unite_batch_norms
 from rst_core.device.seeding import generator
 from rst_core.divergence import check_training
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.networks import given_weights
 from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
 from rst_core.settings import validation_attack as make_validation_attack
@@ -239,7 +239,7 @@ def _measure(
         if run.attack is not None:
             assert run.attack.eps is not None, "the inner maximisation has a ball"
             spec = make_validation_attack(run.attack.eps, run.settings.validation_steps)
-            robust = attack_and_judge(present, {name: present}, images, spec).outcomes[name]
+            robust = attack_and_evaluate(present, {name: present}, images, spec).outcomes[name]
             result[f"{split}_robust"] = _percent(robust)
     return result
 

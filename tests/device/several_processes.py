@@ -28,7 +28,7 @@ from rst_core.device.distributed import (
 )
 from rst_core.job.checkpoint import Checkpoint
 from rst_core.job.preemption import Preempted, Preemption
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.files import batch_norm_statistics
 from rst_core.models.networks import build_classifier, draw_weights
 from rst_core.settings import (
@@ -169,7 +169,7 @@ def _streamed() -> dict[str, Any]:
 def _outcomes() -> dict[str, Tensor]:
     model, test = _classifier().eval(), _memory().test
     spec = validation_attack(8, 2)
-    robust = attack_and_judge(model, {"self": model}, test, spec, batch_size=5).outcomes
+    robust = attack_and_evaluate(model, {"self": model}, test, spec, batch_size=5).outcomes
     return {"natural": natural_outcomes(model, test, batch_size=5), "robust": robust["self"]}
 
 

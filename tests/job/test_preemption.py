@@ -186,7 +186,7 @@ def test_what_is_there_of_the_same_settings_and_models_is_left_as_it_is(results,
     Path(attack[1]).write_bytes(stale[:-40])
     assert main(attack) == 0, "a damaged file is made again"
     with monkeypatch.context() as patch:
-        patch.setattr(cells, "attack_and_judge", None)
+        patch.setattr(cells, "attack_and_evaluate", None)
         assert main(attack) == 0
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from rst_core.data.images import Images, as_float
 from rst_core.device.seeding import generator
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.measures.features import feature_distances
 from rst_core.measures.suspicion import measure_checks
 from rst_core.models.files import batch_norm_statistics
@@ -70,9 +70,9 @@ def test_adversarial_images_and_outcomes_are_the_cpus(gpu, one_format, few_digit
     for device in (gpu, CPU):
         members = models(device, 2, tiny_classifier)
         source = adversary_view(members, method) if method.on_sets else members[0]
-        judges = {"own": members[0], "other": noting(members[1], seen)}
+        targets = {"own": members[0], "other": noting(members[1], seen)}
         images = Images(pixels, labels).to(device)
-        found.append(attack_and_judge(source, judges, images, spec, batch_size=4 - batches))
+        found.append(attack_and_evaluate(source, targets, images, spec, batch_size=4 - batches))
     on_gpu, on_cpu = found
     assert len(seen) == 2 * batches
     for ours, theirs in zip(seen[:batches], seen[batches:], strict=True):
@@ -115,6 +115,6 @@ def test_a_random_switch_answers_as_on_the_cpu(gpu, one_format, few_digits, swit
 def test_attacks_compute_float32_channels_first(gpu, few_digits):
     (model,) = models(gpu, 1)
     images = few_digits.test.first(12).to(gpu)
-    attack_and_judge(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
+    attack_and_evaluate(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
     check_formats()
     assert {found.dtype for found in pretend.convolutions} == {torch.float32}
