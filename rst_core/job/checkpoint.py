@@ -9,7 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from rst_core.checkpoints import State
-from rst_core.device.distributed import agreed, share
+from rst_core.device.distributed import max_over_processes, share
 from rst_core.job.log import log
 from rst_core.job.preemption import SUPERSEDED, TERMINATED, Preempted, Preemption
 from rst_core.storage import FileError, load_tensors, remove_parts, save_tensors
@@ -81,7 +81,7 @@ class Checkpoint:
 
         Raises ``Preempted`` if the job must leave; what is done is saved, unless the lease is lost.
         """
-        action = _Action(agreed(self._next_action(due)))
+        action = _Action(max_over_processes(self._next_action(due)))
         if self.clock() - self._logged >= _LINE:
             self._logged = self.clock()
             log.info("%s: %s", self.name, progress)
@@ -113,7 +113,7 @@ class Checkpoint:
             }
             save_tensors(self.path, state, KIND, header)
             self.follow(state)
-        agreed(0)
+        max_over_processes(0)
         self._saved = self.clock()
 
     def remove(self) -> None:

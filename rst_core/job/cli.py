@@ -158,12 +158,12 @@ def _run(words: list[str], arguments: argparse.Namespace, preemption: Preemption
 def _make(recipe: Recipe, arguments: argparse.Namespace, preemption: Preemption) -> int:
     import torch
 
-    from rst_core.device.distributed import processes
+    from rst_core.device.distributed import process_group
     from rst_core.job.cells import make
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    with processes():
+    with process_group():
         make(recipe, workers=arguments.workers, preemption=preemption)
     return 0
 

@@ -13,7 +13,7 @@ from rst_core.attacks import run_counting
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.checkpoints import NO_CHECKPOINTS, Checkpoints, State, take
 from rst_core.data.images import LabelledImages
-from rst_core.device.distributed import share, total
+from rst_core.device.distributed import all_reduce_sum, share
 from rst_core.device.seeding import generator
 from rst_core.divergence import check_logits
 from rst_core.settings import AttackSpec
@@ -55,7 +55,7 @@ def natural_outcomes(
     outcomes = torch.zeros(len(images), dtype=torch.uint8, device=images.device)
     for start, clean, labels in images.evaluation_batches(images.at_once(batch_size), share()):
         outcomes[start : start + len(labels)] = correct(model, clean, labels, name)
-    return total(outcomes).bool().cpu()
+    return all_reduce_sum(outcomes).bool().cpu()
 
 
 def attack_and_evaluate(
@@ -88,7 +88,9 @@ def attack_and_evaluate(
     new = {name: torch.zeros_like(part) for name, part in known.items()}
 
     def united() -> State:
-        return {name: (known[name] + total(part.clone())).cpu() for name, part in new.items()}
+        return {
+            name: (known[name] + all_reduce_sum(part.clone())).cpu() for name, part in new.items()
+        }
 
     own = iter(images.evaluation_batches(batch_size, mine))
     for _ in range(math.ceil(batches / mine.processes)):  # as often in every process

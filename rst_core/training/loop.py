@@ -24,7 +24,13 @@ from rst_core.checkpoints import NO_CHECKPOINTS, Checkpoints
 from rst_core.checkpoints import State as Saved
 from rst_core.data.images import LabelledImages, Splits
 from rst_core.device.arithmetic import training_step
-from rst_core.device.distributed import average_gradients, largest, mean, share, unite_batch_norms
+from rst_core.device.distributed import (
+    all_reduce_max,
+    all_reduce_mean,
+    average_gradients,
+    share,
+    synchronise_batch_norms,
+)
 from rst_core.device.seeding import generator
 from rst_core.divergence import check_training
 from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
@@ -70,7 +76,7 @@ def train(
     Returns the model contents of every selection, the same in every process. Raises
     ``DivergedError`` if a loss, a variable or a logit is not finite.
     """
-    unite_batch_norms(trainee.model)
+    synchronise_batch_norms(trainee.model)
     optimiser = torch.optim.SGD(
         list(trainee.variables.values()),
         lr=run.settings.lr,
@@ -150,11 +156,11 @@ class _Loop:
 
         def note() -> None:
             if new:
-                part.totals = torch.cat([part.totals, mean(torch.stack(new)).cpu()])
+                part.totals = torch.cat([part.totals, all_reduce_mean(torch.stack(new)).cpu()])
                 new.clear()
             losses, present = part.totals[:, 0], changing(self.trainee, self.optimiser)
             check_training(losses, present, epoch + 1, self.rate, run.identity)
-            part.overrun, part.rng = float(largest(overrun)), rng.get_state()
+            part.overrun, part.rng = float(all_reduce_max(overrun)), rng.get_state()
             part.seconds = time.perf_counter() - began
 
         def noted() -> Saved:
