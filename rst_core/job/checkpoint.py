@@ -76,7 +76,7 @@ class Checkpoint:
             self.follow(state)
         return state
 
-    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+    def maybe_save(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
         """See :class:`~rst_core.checkpoints.Checkpoints`.
 
         Raises ``Preempted`` if the job must leave; what is done is saved, unless the lease is lost.

@@ -107,7 +107,7 @@ def attack_and_evaluate(
                 new["counted"] += 1
                 new["queries"][at] = queries
         done = int(known["batches"].sum() + mine.processes * new["batches"].sum())
-        checkpoints.beat(f"after {min(done, batches)} of {batches} batches", united)
+        checkpoints.maybe_save(f"after {min(done, batches)} of {batches} batches", united)
     found = united()
     outcomes = {name: found[f"judge {name}"].bool() for name in targets}
     return AttackResult(outcomes, found["queries"] if bool(found["counted"]) else None)

@@ -120,7 +120,7 @@ class _Loop:
         line["seconds"] = round(time.perf_counter() - began, 3)
         self.keep(line)
         state.epoch, state.part = state.epoch + 1, Part()
-        self.beat(self.captured, due=True)
+        self.maybe_save(self.captured, due=True)
         numbers = ", ".join(f"{k} {v:.5g}" for k, v in line.items())
         log.info("%s: %s", run.identity, numbers)
 
@@ -172,7 +172,7 @@ class _Loop:
         for done, (x, labels) in enumerate(rest, skip + 1):
             with training_step(run.settings.precision, device):
                 new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
-            self.beat(noted, done)
+            self.maybe_save(noted, done)
         note()
         if run.attack is not None:
             budget.check_excess(part.overrun, run.attack)
@@ -183,11 +183,11 @@ class _Loop:
         """All of the run, as a checkpoint keeps it."""
         return capture(self.trainee, self.optimiser, self.state)
 
-    def beat(self, state: Callable[[], Saved], steps: int = 0, due: bool = False) -> None:
+    def maybe_save(self, state: Callable[[], Saved], steps: int = 0, due: bool = False) -> None:
         """Ask whether to save or to leave, ``steps`` into the present epoch."""
-        place = f"after epoch {self.state.epoch} of {self.run.settings.epochs}"
-        place += f" and {steps} steps of the next" if steps else ""
-        self.checkpoints.beat(place, state, due=due)
+        progress = f"after epoch {self.state.epoch} of {self.run.settings.epochs}"
+        progress += f" and {steps} steps of the next" if steps else ""
+        self.checkpoints.maybe_save(progress, state, due=due)
 
 
 def step(

@@ -150,7 +150,7 @@ def _left() -> int:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint("test", Path(folder) / "state.pt", "key", preemption)
         try:
-            checkpoint.beat("after step 1", lambda: {})
+            checkpoint.maybe_save("after step 1", lambda: {})
             left = 0
         except Preempted:
             left = 1
