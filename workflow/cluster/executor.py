@@ -52,7 +52,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     #: A job's name for squeue.
     name_of: ClassVar[Callable[[Any], str]]
     #: A number that grows whenever one of a job's cells saves something.
-    progress: ClassVar[Callable[[Any], float]]
+    last_saved: ClassVar[Callable[[Any], float]]
     #: Why jobs failed, by their first output: for the summary at the end.
     reasons: ClassVar[dict[str, str]] = {}
 
@@ -74,7 +74,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         call = self.submission(job, record)
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
         script = batch_script(self.format_job_exec(job), self.slurm_logdir)
-        record.saved = type(self).progress(job)
+        record.saved = type(self).last_saved(job)
         in_doubt = alone = False
         while not self._stopped.is_set():
             answer = self._taken(record) if in_doubt else None
@@ -255,7 +255,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
                 "cells lose their work since the last checkpoint",
                 60.0 * self.machine.silence,
             )
-        if type(self).progress(info.job) <= record.saved:
+        if type(self).last_saved(info.job) <= record.saved:
             record.timeouts += what.state in ("TIMEOUT", "stopped")
             self._fail(info, f"{what.words}, and nothing was saved in it", final=False)
         elif record.spent >= self.machine.total:
@@ -337,11 +337,11 @@ def install(
     machine: Machine,
     slots: int,
     name_of: Callable[[Any], str],
-    progress: Callable[[Any], float],
+    last_saved: Callable[[Any], float],
 ) -> None:
     """Let ``--executor slurm`` mean this executor."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
     Executor.machine, Executor.slots = machine, slots
-    Executor.name_of, Executor.progress = staticmethod(name_of), staticmethod(progress)
+    Executor.name_of, Executor.last_saved = staticmethod(name_of), staticmethod(last_saved)
     ExecutorPluginRegistry().plugins["slurm"].executor = Executor

@@ -76,7 +76,7 @@ class Record:
         ended: when its script's exit status was first seen while SLURM called it running.
         state: of that by squeue, and ``since`` when (monotonic).
         ran: whether that was ever running.
-        saved: how far its cells were at that time (``Executor.progress``).
+        saved: when its cells had last saved something at that time (``Executor.last_saved``).
         minutes: its time limit.
         spent: minutes that all its SLURM jobs had before this one.
         timeouts: attempts that reached their limit without progress; the next asks for more.
