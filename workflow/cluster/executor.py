@@ -35,7 +35,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
-from workflow.cluster.script import batch_script, left_status, was_told
+from workflow.cluster.script import batch_script, left_status, received_sigterm
 from workflow.cluster.states import JobStatus, Outcome, Record, job_status
 from workflow.machine import Machine
 
@@ -249,7 +249,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     def _again(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
         """Continue a job that was ended from outside, if it has got further."""
         record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
-        if what.state == "TIMEOUT" and not was_told(self.slurm_logdir, record.number):
+        if what.state == "TIMEOUT" and not received_sigterm(self.slurm_logdir, record.number):
             self._tell(
                 "a job reached its time limit without the signal that it asked for (--signal): "
                 "cells lose their work since the last checkpoint",

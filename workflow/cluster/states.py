@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from rst_core.job.preemption import PREEMPTED
+
 #: Seconds after the end of a job's script in which SLURM should have noticed it. slurmctld 22.05
 #: was seen to lose a job's end after its node had failed: the job then "runs" up to its limit.
 NOTICE = 120
-#: What a job's script leaves that was told to stop (SIGTERM) before its cells were finished.
-TOLD_TO_STOP = 75
 #: Reasons of pending jobs that no waiting resolves.
 _HOPELESS = re.compile(
     r"PartitionTimeLimit|PartitionNodeLimit|PartitionConfig|BadConstraints|Held|held|"
@@ -154,7 +154,7 @@ def job_status(
         state, reason = queue
         if status is not None and record.ended is not None and now - record.ended >= NOTICE:
             words = f"ended with exit status {status}, and SLURM still calls it {state}"
-            outcomes = {0: Outcome.DONE, TOLD_TO_STOP: Outcome.RESUBMIT}
+            outcomes = {0: Outcome.DONE, PREEMPTED: Outcome.RESUBMIT}
             return JobStatus(outcomes.get(status, Outcome.FAILED), state, words)
         if outcome_of(state) is Outcome.RUNNING:
             return JobStatus(Outcome.RUNNING, state, _waits(record, state, reason, now, patience))
@@ -204,6 +204,6 @@ def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") ->
     place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
     words = f"ended as {state}{place}{why}"
-    if outcome is Outcome.FAILED and status == TOLD_TO_STOP:
+    if outcome is Outcome.FAILED and status == PREEMPTED:
         return JobStatus(Outcome.RESUBMIT, "stopped", f"{words}: it was told to stop (SIGTERM)")
     return JobStatus(outcome, state.split()[0], words)
