@@ -142,13 +142,13 @@ def _run(words: list[str], arguments: argparse.Namespace, preemption: Preemption
         generation, token, folder = given.split(" ", 2)
         preemption.lease_lost = LeaseEntry(Path(folder), int(generation), token).lost
         return _make(job, arguments, preemption)
-    if job.finished():
+    if job.reuse_outputs():
         return 0
     if os.environ.get("RANK", "0") != "0":  # the first process holds the lease
         return _make(job, arguments, preemption)
     with held(lease_path(job.root, job.cells[0]), within=checkpoints(job.root)) as (entry, waited):
         preemption.lease_lost = entry.lost
-        if waited and job.finished():
+        if waited and job.reuse_outputs():
             return 0
         if arguments.processes > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
             return _spread(words, arguments.processes, entry)

@@ -107,8 +107,8 @@ class Recipe(ABC):
             cell.path, "bases" if isinstance(cell, TrainingCell) else "models"
         )
 
-    def finished(self) -> bool:
-        """Whether all files are there, whole, and made of the same; then they are touched.
+    def reuse_outputs(self) -> bool:
+        """Touch the files if all are there, whole, and made of the same; returns whether they are.
 
         Workflow engines compare times: a file that is found fresh is as new as its job.
         """

@@ -102,7 +102,7 @@ class Project:
             )
         return ImageCounts(train - held, held, test, remark)
 
-    def finished(self, cell: Cell) -> float | None:
+    def written_at(self, cell: Cell) -> float | None:
         """When a cell's file was written, in seconds since 1970; None if it is missing or stale."""
         if self.keys.state(cell) is not State.FRESH:
             return None
