@@ -66,7 +66,7 @@ def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
     text = "Hours are floating-point operations over a rate; a cell has one device. "
     if tflops is not None:
         return f"{text}The rate of {tflops:g} TFLOP/s is stated (--tflops)."
-    if "shown" in bases:
+    if "measured" in bases:
         where = f" on {', '.join(sorted(devices))}" if devices else ""
         text += f"Rates are those of finished cells of the same kind{where}. "
     if "assumed" in bases:
