@@ -43,7 +43,7 @@ from rst_core.models.networks import (
     build_classifier,
     draw_weights,
     parameter_count,
-    place,
+    to_device,
 )
 from rst_core.models.r2s import adversary_view
 from rst_core.records import cell_record, pack_counts, pack_outcomes
@@ -138,9 +138,9 @@ def _checkpoint(job: _Job, recipe: Recipe, interval: float = INTERVAL) -> Checkp
     """The checkpoint of a recipe's cells; that of any other recipe is not continued."""
     key = checksum([recipe.recorded(cell) for cell in recipe.cells])
     cell = recipe.cells[0]
-    place = checkpoint_path(recipe.root, cell)
+    path = checkpoint_path(recipe.root, cell)
     return Checkpoint(
-        cell.model.path, place, key, job.preemption, interval, precisions=job.work.precisions
+        cell.model.path, path, key, job.preemption, interval, precisions=job.work.precisions
     )
 
 
@@ -151,10 +151,10 @@ def make_trainee(recipe: TrainingRecipe, device: torch.device) -> Trainee:
     bases: dict[Model, Path] = {base.model: recipe.root / base.path for base in recipe.bases}
     if isinstance(model, Ticket):
         set_frozen_weights(classifier, model, bases[model.dense] if model.dense else None)
-        place(classifier, device, precision)
+        to_device(classifier, device, precision)
         return MaskTrainee.of(classifier, model)
     masks = set_starting_weights(classifier, model, bases)
-    return WeightTrainee(place(classifier, device, precision), masks)
+    return WeightTrainee(to_device(classifier, device, precision), masks)
 
 
 def _classifier(recipe: TrainingRecipe | ImportRecipe | FeaturesRecipe) -> Classifier:
@@ -220,7 +220,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
 
 def _load(job: _Job, root: Path, model: Trained, selection: Selection) -> Classifier:
     """A trained model on the device, to be measured."""
-    return job.work.watch(place(load_trained(root, model, selection), default_device()))
+    return job.work.watch(to_device(load_trained(root, model, selection), default_device()))
 
 
 def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
@@ -233,7 +233,7 @@ def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
     if isinstance(cell.model, Untrained):
         model = _classifier(recipe)
         draw_weights(model, cell.model.network.init, cell.model.network.seed)
-        model = job.work.watch(place(model.requires_grad_(False), device))
+        model = job.work.watch(to_device(model.requires_grad_(False), device))
         estimate_batch_norm(model, splits.train)
     else:
         assert cell.selection is not None
