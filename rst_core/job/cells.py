@@ -22,7 +22,7 @@ from rst_core.identity import CandidateSet, Model, Ticket, Trained, Untrained
 from rst_core.job.checkpoint import INTERVAL, Checkpoint
 from rst_core.job.curve import GrowingCurve
 from rst_core.job.log import log
-from rst_core.job.places import checkpoint_path
+from rst_core.job.paths import checkpoint_path
 from rst_core.job.preemption import Preemption
 from rst_core.job.recipe import AttackRecipe, FeaturesRecipe, ImportRecipe, Recipe, TrainingRecipe
 from rst_core.job.records import Provenance

@@ -24,7 +24,7 @@ from rst_core.job.commands import COMMANDS, parser
 from rst_core.job.flags import UsageError
 from rst_core.job.lease import LeaseEntry, held
 from rst_core.job.log import log, show_log
-from rst_core.job.places import checkpoints, lease_path
+from rst_core.job.paths import checkpoints, lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.job.recipe import Recipe
 

@@ -20,7 +20,7 @@ from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
 from rst_core.job.lease import held
 from rst_core.job.log import log
-from rst_core.job.places import lease_path
+from rst_core.job.paths import lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.storage import load_tensors, read_header, save_tensors
 from tests.conftest import BRIEF, NARROW, ROOT
