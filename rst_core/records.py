@@ -25,7 +25,7 @@ from rst_core.identity import (
     parse_model,
     split_cell_path,
 )
-from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, named, read_settings, same, sources_of
+from rst_core.key import ATTACK, FEATURES, SCIENCE, Inputs, named, read_settings, same, sources_of
 from rst_core.settings import AttackSpec
 from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json
 from rst_core.vocabulary import Precision
@@ -85,7 +85,7 @@ def unpack_counts(packed: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.int6
 
 def cell_record(
     cell: Evaluation | TransferRow | FeatureDistance,
-    made_of: MadeOf,
+    inputs: Inputs,
     images: Mapping[str, int],
     results: Sequence[dict[str, Any]],
     provenance: Mapping[str, Any],
@@ -105,7 +105,7 @@ def cell_record(
         "kind": type(cell).__name__,
         "cell": cell.path,
         "axes": cell_axes(cell),
-        **made_of.recorded(cell.path, "models"),
+        **inputs.record_fields(cell.path, "models"),
         "images": dict(images),
         "results": with_axes,
         **more,
@@ -160,7 +160,7 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
         _check_attack(cell, record, count)
     targets = [result["model"] for result in record["results"]] if attacked else []
     _check_models(cell, targets, record)
-    check_made_of(cell.path, record, "models")
+    check_inputs(cell.path, record, "models")
     _check_provenance(record["provenance"])
 
 
@@ -232,7 +232,7 @@ def _check_models(
     _require(chosen <= {cell.selection}, "its models have another selection")
 
 
-def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
+def check_inputs(path: str, record: Mapping[str, Any], bases: str) -> None:
     """Raise ``ValueError`` unless what a file says it is made of gives its key.
 
     ``bases`` is what the record calls the models that it is made from. Files without a key were
@@ -246,7 +246,7 @@ def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
     _require(all(k is None or is_digest(k) for k in keys.values()), "it holds an invalid key")
     _integer(record["science"], "science", 0)
     if key is not None and record["science"] == SCIENCE:
-        made = MadeOf(record["settings"], record["dataset_digest"], contents, keys)
+        made = Inputs(record["settings"], record["dataset_digest"], contents, keys)
         _require(made.key(path) == key, "its key does not match its recorded inputs")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rst_core.identity import Evaluation, TrainingCell, TransferRow
 from rst_core.job.commands import COMMANDS, parser
-from rst_core.key import MadeOf, cell_settings, same
+from rst_core.key import Inputs, cell_settings, same
 from rst_core.storage import checksum, save_tensors, write_json
 from tests.artifacts.made_up import IMAGES, record
 from tests.artifacts.made_up_cells import write_dataset
@@ -36,8 +36,8 @@ class World:
         self.root, self.matrix = root, matrix_of()
         found = (c for c in self.matrix.cells("rtts") if isinstance(c, Evaluation))
         self.attack = next(c for c in found if c.model.path.count("rtt_adversarial"))
-        (self.ticket,) = self.matrix.made_of(self.attack)
-        (self.dense,) = self.matrix.made_of(self.ticket)
+        (self.ticket,) = self.matrix.input_models(self.attack)
+        (self.dense,) = self.matrix.input_models(self.ticket)
         self.contents: dict[str, str] = {}
         for model in (self.dense, self.ticket):
             self.train(model, "first")
@@ -47,12 +47,12 @@ class World:
         return Keys(matrix or self.matrix, lambda name: images, self.root)
 
     def train(self, model: TrainingCell, contents: str) -> None:
-        keys = {base.path: self.keys().key(base) for base in self.matrix.made_of(model)}
+        keys = {base.path: self.keys().key(base) for base in self.matrix.input_models(model)}
         bases = {path: self.contents[path] for path in keys}
-        made_of = MadeOf(self.matrix.settings(model), IMAGES, bases, keys)
+        inputs = Inputs(self.matrix.settings(model), IMAGES, bases, keys)
         self.contents[model.path] = checksum(contents)
         header = {
-            **made_of.recorded(model.path, "bases"),
+            **inputs.record_fields(model.path, "bases"),
             "identity": model.path,
             "contents": self.contents[model.path],
         }
@@ -129,7 +129,7 @@ def test_a_job_makes_the_configs_settings_of_its_path_and_a_document_without_wha
     for name in matrix.config.roles.datasets.values():
         write_dataset(tmp_path, name, matrix)
     measured = matrix.all_cells()
-    trained = dict.fromkeys(base for cell in measured for base in matrix.made_of(cell))
+    trained = dict.fromkeys(base for cell in measured for base in matrix.input_models(cell))
     for cell in [*measured, *trained]:
         document = matrix.document(cell)
         assert not document.get("attack", {}).keys() & {"name", "eps", "seed"}

@@ -87,7 +87,7 @@ class Keys:
         if cell.path not in self._keys:
             settings = self._matrix.settings(cell)
             dataset = self._dataset(cell.model.network.dataset)
-            bases = {base.path: self.key(base) for base in self._matrix.made_of(cell)}
+            bases = {base.path: self.key(base) for base in self._matrix.input_models(cell)}
             known = dataset is not None and None not in bases.values()
             key = cell_key(cell.path, settings, dataset or "", bases) if known else None
             self._keys[cell.path] = key
@@ -124,7 +124,7 @@ class Keys:
         wanted = self.key(cell)
         if wanted is None:
             return "the images of its dataset are not there"
-        bases = self._matrix.made_of(cell)
+        bases = self._matrix.input_models(cell)
         if record["key"] != wanted:
             settings = self._matrix.settings(cell)
             if differing := list(_differences(record["settings"], settings)):
@@ -134,8 +134,8 @@ class Keys:
             below = self.status(base)
             if below.state is State.STALE:
                 return f"{_name(base)} below it is stale: {below.reason}"
-            made_of = record["models"].get(base.path)
-            if below.state is State.FRESH and made_of != self._records[base.path]["contents"]:
+            contents = record["models"].get(base.path)
+            if below.state is State.FRESH and contents != self._records[base.path]["contents"]:
                 return f"{_name(base)} below it was made again, with other contents"
         if record["key"] == wanted:
             return ""

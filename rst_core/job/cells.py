@@ -129,14 +129,14 @@ def _write_models(
     for cell, path in zip(recipe.cells, recipe.outputs, strict=True):
         save_model(
             path, recipe.model, recipe.network, head, contents[cell.selection], provenance,
-            selection=cell.selection, made_of=recipe.made_of,
+            selection=cell.selection, inputs=recipe.inputs,
         )  # fmt: skip
         log.info("wrote %s", path)
 
 
 def _checkpoint(job: _Job, recipe: Recipe, interval: float = INTERVAL) -> Checkpoint:
     """The checkpoint of a recipe's cells; that of any other recipe is not continued."""
-    key = checksum([recipe.recorded(cell) for cell in recipe.cells])
+    key = checksum([recipe.record_fields(cell) for cell in recipe.cells])
     cell = recipe.cells[0]
     path = checkpoint_path(recipe.root, cell)
     return Checkpoint(
@@ -302,5 +302,5 @@ def _write(
 ) -> None:
     job.preemption.check()
     path, provenance = recipe.outputs[0], job.work.finish(continued)
-    write_json(path, cell_record(recipe.cell, recipe.made_of, images, results, provenance, **more))
+    write_json(path, cell_record(recipe.cell, recipe.inputs, images, results, provenance, **more))
     log.info("wrote %s", path)

@@ -28,7 +28,7 @@ from rst_core.key import (
     FEATURES,
     IMPORT,
     TRAINING,
-    MadeOf,
+    Inputs,
     bases_of,
     cell_settings,
     named,
@@ -87,23 +87,23 @@ class Recipe(ABC):
         return [self.root / cell.path for cell in self.cells]
 
     @cached_property
-    def made_of(self) -> MadeOf:
+    def inputs(self) -> Inputs:
         """What the files will record; raises if a model is missing, or its file is damaged."""
         headers = {base.path: read_header(self.root / base.path, "Model") for base in self.bases}
         for path, header in headers.items():
             if header.get("identity") != path:
                 raise ValueError(f"{self.root / path} holds {header.get('identity')}")
         parts = {name: getattr(self, name) for name in self.PARTS}
-        return MadeOf(
+        return Inputs(
             settings=cell_settings(self.data.settings, **parts),
             dataset_digest=self.data.digest,
             bases={path: header["contents"] for path, header in headers.items()},
             keys={path: header["key"] for path, header in headers.items()},
         )
 
-    def recorded(self, cell: Cell) -> dict[str, Any]:
+    def record_fields(self, cell: Cell) -> dict[str, Any]:
         """The part of a cell's file about what it is made of."""
-        return self.made_of.recorded(
+        return self.inputs.record_fields(
             cell.path, "bases" if isinstance(cell, TrainingCell) else "models"
         )
 
@@ -129,7 +129,7 @@ class Recipe(ABC):
         except FileError as error:
             log.info("made again: %s", error)
             return False
-        return all(found.get(name) == part for name, part in self.recorded(cell).items())
+        return all(found.get(name) == part for name, part in self.record_fields(cell).items())
 
 
 @dataclass(frozen=True)

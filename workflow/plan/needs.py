@@ -81,7 +81,7 @@ class Graph:
             if made != cell:
                 self._jobs[cell] = self._job(made)
             else:
-                under = self.jobs(self._matrix.loaded(self._matrix.made_of(cell)))
+                under = self.jobs(self._matrix.loaded(self._matrix.input_models(cell)))
                 self._jobs[cell] = Job(cell, self._written_at(cell), tuple(under))
         return self._jobs[cell]
 

@@ -127,7 +127,7 @@ def models_below(wildcards):
         for one in made_with(cell):
             if reason := KEYS.status(one).reason:
                 make_again(MATRIX.file(one), reason)
-    return files(MATRIX.loaded(MATRIX.made_of(cell)))
+    return files(MATRIX.loaded(MATRIX.input_models(cell)))
 
 
 @asked
