@@ -45,9 +45,9 @@ def pgd_full_batch(
 
 
 def pgd_evaluation(rounds: int, count: int = 200, pixels: int = 32, width: float = 0.125) -> Ratio:
-    """PGD-20 where about half of the images stand: ours, and the plain way."""
+    """PGD-20 where about half of the images stay correct: ours, and the plain way."""
     model, images, labels = _random(count, pixels, width)
-    spec, standing = _halving(model, images, labels)
+    spec, robust_share = _halving(model, images, labels)
     trainable = copy.deepcopy(model).requires_grad_(True)
     outcomes: dict[str, Tensor] = {}
 
@@ -62,7 +62,7 @@ def pgd_evaluation(rounds: int, count: int = 200, pixels: int = 32, width: float
 
     times = take_turns({"ours": ours, "plain": plain}, rounds)
     differing = int((outcomes["ours"] != outcomes["plain"]).sum())
-    remark = f"{100 * standing:.0f} % robust, {count} images, {differing} outcomes differ"
+    remark = f"{100 * robust_share:.0f} % robust, {count} images, {differing} outcomes differ"
     against = "full batch, with weights' gradients"
     values = quotients(times["plain"], times["ours"])
     return Ratio("PGD-20 evaluation", against, values, "at least", 1.8, remark)
@@ -76,7 +76,7 @@ def transfer_row(
     The first target is the source, the others are copies of it whose weights moved a little.
     """
     model, clean, labels = _random(count, pixels, width)
-    spec, standing = _halving(model, clean, labels)
+    spec, robust_share = _halving(model, clean, labels)
     images = Images((255 * clean).round().byte(), labels)
     models = {"0": model} | {str(n): _moved(model, n) for n in range(1, targets)}
     outcomes: dict[str, Mapping[str, Tensor]] = {}
@@ -92,7 +92,7 @@ def transfer_row(
 
     times = take_turns({"ours": ours, "plain": plain}, rounds)
     differing = sum(int((outcomes["plain"][n] != o).sum()) for n, o in outcomes["ours"].items())
-    remark = f"{100 * standing:.0f} % robust, {count} images, {differing} outcomes differ"
+    remark = f"{100 * robust_share:.0f} % robust, {count} images, {differing} outcomes differ"
     values = quotients(times["plain"], times["ours"])
     what, against = f"transfer row to {targets} targets", "an attack for each target"
     return Ratio(what, against, values, "at least", 0.6 * targets, remark)
@@ -125,7 +125,7 @@ def _halving(model: Classifier, images: Tensor, labels: Tensor) -> tuple[AttackS
             step_size=eps / 4, random_start=True, stop_at_success=True, seed=0,
         )  # fmt: skip
         attacked = run_attack(model, images, labels, spec, generator("halving"))
-        standing = float(correct(model, attacked, labels).float().mean())
-        found[abs(standing - 0.5)] = spec, standing
-        low, high = (eps, high) if standing > 0.5 else (low, eps)
+        robust_share = float(correct(model, attacked, labels).float().mean())
+        found[abs(robust_share - 0.5)] = spec, robust_share
+        low, high = (eps, high) if robust_share > 0.5 else (low, eps)
     return found[min(found)]

@@ -67,10 +67,10 @@ def bandits(
 ) -> tuple[Tensor, Tensor]:
     """Walk every image along the sign of its estimated gradient until it is misclassified.
 
-    Noise is drawn for the whole batch, so that no image's depends on which others fell. Returns
-    adversarial images, N x 3 x H x W, and the queries of each, N: two a step, counted as the paper
-    does, without the look at whether the image has fallen. Raises ``ValueError`` for more tiles
-    than pixels along a side.
+    Noise is drawn for the whole batch, so that no image's depends on which others are left in it.
+    Returns adversarial images, N x 3 x H x W, and the queries of each, N: two a step, counted as
+    the paper does, without the check whether the image is misclassified. Raises ``ValueError`` for
+    more tiles than pixels along a side.
     """
     assert spec.tiles is not None
     side = min(images.shape[2:])
@@ -90,8 +90,8 @@ def bandits(
         noise = torch.randn(shape, generator=rng, device=rng.device).to(images.device)[active]
         current = result[active]
         dual, logits = learn(model, current, labels[active], dual, noise, spec)
-        standing = logits.argmax(1) == labels[active]
-        active, current, dual = active[standing], current[standing], dual[standing]
+        correct = logits.argmax(1) == labels[active]
+        active, current, dual = active[correct], current[correct], dual[correct]
         queries[active] += 2
         stepped = current + size * gradient_estimate(dual, current).sign()
         result[active] = project(stepped, images[active], spec)

@@ -63,8 +63,8 @@ def combined_losses(logits: Tensor, labels: Tensor, combine: Combination, loss: 
             assert_never(combine)
 
 
-def standing(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """How well each image stands, of logits M x N x classes: lower is better for the adversary.
+def adversary_score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Score of each image, of logits M x N x classes: lower is better for the adversary.
 
     Returns the number of members that are right, N; and a number that orders images by it and,
     where it is equal, by the margin of the averaged probabilities, N.
@@ -77,7 +77,7 @@ def standing(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass
 class _Best:
-    """The best image found for each clean one, with both results of :func:`standing`."""
+    """The best image found for each clean one, with both results of :func:`adversary_score`."""
 
     images: Tensor
     right: Tensor
@@ -87,7 +87,7 @@ class _Best:
     def of(cls, members: LogitFunction, images: Tensor, labels: Tensor) -> _Best:
         """Start at the clean images."""
         with torch.no_grad():
-            return cls(images.clone(), *standing(members(images).float(), labels))
+            return cls(images.clone(), *adversary_score(members(images).float(), labels))
 
     def keep(self, at: Tensor, images: Tensor, right: Tensor, order: Tensor) -> None:
         """Take over those of ``images`` that beat what is kept at the indices ``at``."""
@@ -125,7 +125,7 @@ class _Expectation:
             losses = combined_losses(logits, y, self.combine, loss)
         (gradient,) = torch.autograd.grad(losses.sum(), x)
         logits = logits.detach()
-        self.best.keep(self.at, x.detach(), *standing(logits, y))
+        self.best.keep(self.at, x.detach(), *adversary_score(logits, y))
         return logits.mean(0), losses.detach(), gradient.contiguous()
 
 
@@ -212,7 +212,7 @@ def square(
     )
 
     def margin_and_loss(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        right, order = standing(members(x).float(), y)
+        right, order = adversary_score(members(x).float(), y)
         return right - 0.5, order
 
     attack.margin_and_loss = margin_and_loss
@@ -221,5 +221,5 @@ def square(
     with seeded(draw_seed(rng), images.device):
         _, found = attack.attack_single_run(images, labels)
     at = torch.arange(len(images), device=images.device)
-    best.keep(at, found, *standing(members(found).float(), labels))
+    best.keep(at, found, *adversary_score(members(found).float(), labels))
     return best.images

@@ -29,8 +29,8 @@ def _losses(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.stack(each).mean(0)
 
 
-def _standing(logits: Tensor, labels: Tensor) -> Tensor:
-    """Which of N images stand: classified correctly by the model, or by any of several."""
+def _correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which of N images are classified correctly, by the model or by any of several."""
     right = logits.argmax(-1) == labels
     return right if right.dim() == 1 else right.any(0)
 
@@ -98,14 +98,14 @@ def _run_to_the_end(
 def _run_until_success(
     model: LogitFunction, images: Tensor, labels: Tensor, start: Tensor, spec: AttackSpec
 ) -> Tensor:
-    """An image leaves the batch at its first iterate that fell, which is its result."""
+    """An image leaves the batch at its first iterate that is misclassified, which is its result."""
     result = start.clone()
     active = torch.arange(len(images), device=images.device)
     for _ in range(spec.steps):
         current = result[active]
         logits, _, gradient = input_gradient(model, current, labels[active])
-        standing = _standing(logits, labels[active])
-        active, current, gradient = active[standing], current[standing], gradient[standing]
+        correct = _correct(logits, labels[active])
+        active, current, gradient = active[correct], current[correct], gradient[correct]
         if not len(active):
             break
         result[active] = _step(current, gradient, images[active], spec)
@@ -124,8 +124,8 @@ def pgd(
 
     With ``stop_at_success`` an image stays at its first iterate that the model, or all of several,
     misclassify, as in the released code, and costs nothing more. The random starts are drawn for
-    the whole batch before anything is dropped. With several restarts, an image that fell is left
-    alone; for one that stands, the restart of the largest loss is returned.
+    the whole batch before anything is dropped. With several restarts, a misclassified image is left
+    alone; for a correct one, the restart of the largest loss is returned.
     """
     run = _run_until_success if spec.stop_at_success else _run_to_the_end
     if spec.restarts == 1:
@@ -133,19 +133,19 @@ def pgd(
         return run(model, images, labels, start, spec)
     best = images.clone()
     best_loss = torch.full((len(images),), -math.inf, device=images.device)
-    standing = torch.ones(len(images), dtype=torch.bool, device=images.device)
+    correct = torch.ones(len(images), dtype=torch.bool, device=images.device)
     for _ in range(spec.restarts):
         start = random_start(images, spec, rng, share) if spec.random_start else images
-        at = standing.nonzero().squeeze(1)
+        at = correct.nonzero().squeeze(1)
         if not len(at):
             break
         tried = run(model, images[at], labels[at], start[at], spec)
         with torch.no_grad():
             logits = model(tried)
             losses = _losses(logits, labels[at])
-        fell = ~_standing(logits, labels[at])
-        better = fell | (losses > best_loss[at])
+        misclassified = ~_correct(logits, labels[at])
+        better = misclassified | (losses > best_loss[at])
         best[at[better]] = tried[better]
         best_loss[at[better]] = losses[better]
-        standing[at[fell]] = False
+        correct[at[misclassified]] = False
     return best

@@ -74,7 +74,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             sys.settrace(trace)
 
 
-def _on_the_standing(
+def _attack_correct_only(
     model: LogitFunction, images: Tensor, labels: Tensor, attack_for: Callable[[int], Any]
 ) -> Tensor:
     """Attack what is classified correctly, by AdverTorch's attack for a number of classes."""
@@ -108,7 +108,7 @@ def cw_inf(
         rand_init=spec.random_start,
     )
     with seeded(draw_seed(rng), images.device):
-        return _on_the_standing(model, images, labels, lambda classes: attack)
+        return _attack_correct_only(model, images, labels, lambda classes: attack)
 
 
 def cw_l2(
@@ -126,7 +126,7 @@ def cw_l2(
         max_iterations=spec.steps,
         initial_const=spec.constant,
     )
-    return _on_the_standing(model, images, labels, attack)
+    return _attack_correct_only(model, images, labels, attack)
 
 
 _VERSIONS = {AttackMethod.AUTO_ATTACK: "standard", AttackMethod.AUTO_ATTACK_RAND: "rand"}

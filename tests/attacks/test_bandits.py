@@ -12,7 +12,7 @@ from tests.attacks.attack_examples import EXAMPLES, linear, rng
 from tests.attacks.tiny import few_images
 
 
-def test_fallen_images_cost_no_more_queries_and_standing_ones_cost_all():
+def test_misclassified_images_cost_no_more_queries_and_correct_ones_cost_all():
     model, _, images, labels = linear()
     labels[:5] = 1 - labels[:5]
     spec = AttackSpec(**{**vars(EXAMPLES[AttackMethod.BANDITS]), "eps": 3.0, "steps": 100})
@@ -24,14 +24,14 @@ def test_fallen_images_cost_no_more_queries_and_standing_ones_cost_all():
     assert (queries % 2 == 0).all()
 
 
-def test_dropping_fallen_images_changes_no_outcome_of_bandits():
-    """An image that shares its batch with fallen ones gets what it gets among standing ones."""
+def test_dropping_misclassified_images_changes_no_outcome_of_bandits():
+    """An image that shares its batch with misclassified ones fares as among correct ones."""
     model, _, images, labels = linear()
     spec = AttackSpec(**{**vars(EXAMPLES[AttackMethod.BANDITS]), "eps": 1.0, "steps": 60})
-    with_fallen = labels.clone()
-    with_fallen[::2] = 1 - with_fallen[::2]
+    with_misclassified = labels.clone()
+    with_misclassified[::2] = 1 - with_misclassified[::2]
     kept, _ = bandits(model, images, labels, spec, rng(9))
-    dropped, _ = bandits(model, images, with_fallen, spec, rng(9))
+    dropped, _ = bandits(model, images, with_misclassified, spec, rng(9))
     assert torch.allclose(kept[1::2], dropped[1::2], atol=1e-6)
 
 

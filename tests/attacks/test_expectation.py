@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from rst_core.attacks import run_attack
-from rst_core.attacks.expectation import combined_losses, margin, standing
+from rst_core.attacks.expectation import adversary_score, combined_losses, margin
 from rst_core.models.r2s import adversary_view
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Combination, Norm
@@ -60,7 +60,7 @@ def test_the_linear_sets_images_are_of_every_sort():
     assert not (survive & ~clean).any()
     for count in (0, 1, 2):
         assert (survive.sum(0) == count).sum() >= 10
-    assert (clean.sum(0) == 1).sum() >= 10, "one draw would call these fallen, or sound"
+    assert (clean.sum(0) == 1).sum() >= 10, "one draw would call these misclassified, or correct"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_is_maximised_is_what_the_names_say():
 def test_fewer_right_members_always_beat_a_smaller_margin():
     def order(first, second):
         logits = torch.tensor([[[first, 0.0]], [[second, 0.0]]])
-        return standing(logits, torch.tensor([0]))
+        return adversary_score(logits, torch.tensor([0]))
 
     both, one, none = order(1e-3, 1e-3), order(1e4, -1e-3), order(-1e-3, -1e-3)
     assert [int(found[0]) for found in (both, one, none)] == [2, 1, 0]
@@ -130,12 +130,12 @@ def test_fewer_right_members_always_beat_a_smaller_margin():
 
 
 @pytest.mark.parametrize("method", [AttackMethod.APGD, AttackMethod.AUTO_ATTACK_EXPECTED])
-def test_images_that_have_fallen_already_are_moved_on(method):
+def test_images_that_are_misclassified_already_are_moved_on(method):
     """They cost the white-box number nothing, and a transferred attack needs them."""
     view, _, images, labels = attacked(method)
     found = run_attack(view, images, labels, EXAMPLES[method], rng())
     with torch.no_grad():
-        (before, start), (_, end) = (standing(view(x), labels) for x in (images, found))
+        (before, start), (_, end) = (adversary_score(view(x), labels) for x in (images, found))
     assert (before == 0).any()
     assert (end < start)[before == 0].all()
 
@@ -181,11 +181,11 @@ def test_eot_stops_at_images_that_every_member_misclassifies(tickets, few_digits
     eot = adversary_view(tickets, AttackMethod.EOT)
     spec = dataclasses.replace(EXAMPLES[AttackMethod.EOT], restarts=restarts)
     through = dataclasses.replace(spec, stop_at_success=False)
-    standing, found = [], []
+    correct, found = [], []
     for one in (spec, through):
         found.append(run_attack(eot, images, labels, one, torch.Generator().manual_seed(0)))
-        standing.append((eot(found[-1]).argmax(-1) == labels).any(0))
-    assert 0 < standing[0].sum() < len(labels)
-    assert not (standing[0] & ~standing[1]).any(), "stopping saves no image"
+        correct.append((eot(found[-1]).argmax(-1) == labels).any(0))
+    assert 0 < correct[0].sum() < len(labels)
+    assert not (correct[0] & ~correct[1]).any(), "stopping saves no image"
     if restarts == 1:
-        assert torch.equal(found[0][standing[0]], found[1][standing[0]])
+        assert torch.equal(found[0][correct[0]], found[1][correct[0]])

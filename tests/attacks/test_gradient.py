@@ -26,8 +26,8 @@ def test_input_gradients_are_those_of_autograd(model, batch):
 
 
 @pytest.mark.parametrize("norm", list(Norm))
-def test_dropping_fallen_images_does_not_change_any_outcome(model, batch, norm):
-    """Against the plain loop, in which a fallen image merely stands still."""
+def test_dropping_misclassified_images_does_not_change_any_outcome(model, batch, norm):
+    """Against the plain loop, in which a misclassified image merely stands still."""
     images, labels = batch
     with torch.no_grad():
         labels = torch.where(torch.arange(24) < 18, model(images).argmax(1), labels)
@@ -48,8 +48,8 @@ def plain_attack(model, images, labels, spec, generator):
     current = random_start(images, spec, generator)
     for _ in range(spec.steps):
         logits, _, gradient = input_gradient(model, current, labels)
-        standing = (logits.argmax(1) == labels)[:, None, None, None]
-        current = torch.where(standing, _step(current, gradient, images, spec), current)
+        correct = (logits.argmax(1) == labels)[:, None, None, None]
+        current = torch.where(correct, _step(current, gradient, images, spec), current)
     return current
 
 
@@ -98,7 +98,7 @@ def test_more_steps_restarts_and_eps_only_help_the_attacker(model, batch):
     assert survivors(steps=20, restarts=4) <= survivors(steps=20)
 
 
-def test_of_several_restarts_a_standing_image_gets_the_one_of_the_largest_loss(model, batch):
+def test_of_several_restarts_a_correct_image_gets_the_one_of_the_largest_loss(model, batch):
     images, _ = batch
     with torch.no_grad():
         labels = model(images).argmax(1)
@@ -109,8 +109,8 @@ def test_of_several_restarts_a_standing_image_gets_the_one_of_the_largest_loss(m
     with torch.no_grad():
         logits = torch.stack([model(x) for x in tried])
         losses = torch.stack([F.cross_entropy(one, labels, reduction="none") for one in logits])
-    standing = (logits.argmax(-1) == labels).all(0)
-    assert standing.sum() > 12
+    correct = (logits.argmax(-1) == labels).all(0)
+    assert correct.sum() > 12
     assert len(set(losses.argmax(0).tolist())) > 1
     best = tried[losses.argmax(0), torch.arange(len(images))]
-    assert torch.allclose(found[standing], best[standing], atol=1e-6)
+    assert torch.allclose(found[correct], best[correct], atol=1e-6)

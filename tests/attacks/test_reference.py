@@ -39,12 +39,12 @@ def test_cw_l2_returns_the_clean_image_where_it_finds_nothing():
     spec = EXAMPLES[AttackMethod.CW_L2]
     adversarial = run_attack(model, images, labels, spec, rng())
     with torch.no_grad():
-        fell = model(adversarial).argmax(1) != labels
-    assert fell[2:].any()
+        misclassified = model(adversarial).argmax(1) != labels
+    assert misclassified[2:].any()
     moved = (adversarial - images).flatten(1).norm(dim=1) > 0
-    assert not moved[~fell].any()
+    assert not moved[~misclassified].any()
     assert not moved[:2].any(), "nothing to look for where the image is misclassified"
-    assert moved[fell][2:].all()
+    assert moved[misclassified][2:].all()
 
 
 def test_a_seed_for_a_library_is_the_generators_next_number():

@@ -51,15 +51,15 @@ def our_pgd20(subject: Subject) -> float:
 def library_pgd20(subject: Subject, library: str) -> float:
     """Robust accuracy (%) under a library's PGD-20, mean over seeds.
 
-    Images that are misclassified to begin with have fallen: an attack could only turn them back.
+    Images that are misclassified to begin with stay so: an attack could only turn them back.
     """
     few, _ = _correct_only(subject)
     outcomes = []
     for seed in SEEDS:
         torch.manual_seed(seed)
         outcomes.append(few.judge(PGD20_OF[library](few)))
-    standing = torch.stack(outcomes).float().sum(1).mean()
-    return 100 * float(standing) / len(subject.images)
+    correct = torch.stack(outcomes).float().sum(1).mean()
+    return 100 * float(correct) / len(subject.images)
 
 
 def _ours(subject: Subject, spec: AttackSpec) -> Tensor:

@@ -39,7 +39,7 @@ def test_no_image_survives_an_attack_that_did_not_survive_none(tickets, few_digi
 
 
 def starts_of_batches(seed, name="pgd4"):
-    """Where PGD starts on six equal images in batches of two: all have fallen, so it ends there."""
+    """Where PGD starts on six equal images in batches of two: all are misclassified, so it ends."""
     images = Images(
         torch.full((6, 3, 4, 4), 128, dtype=torch.uint8), torch.ones(6, dtype=torch.int64)
     )
