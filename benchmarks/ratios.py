@@ -87,15 +87,15 @@ def quotients(above: list[float], below: list[float]) -> tuple[float, ...]:
 
 def ratio_table(ratios: Sequence[Ratio]) -> str:
     """Markdown, one line a ratio: median, range, rounds, target."""
-    head = ["what", "against", "measured", "range", "rounds", "to reach", "", "remark"]
-    return table(head, map(_line, ratios))
+    header = ["what", "against", "measured", "range", "rounds", "to reach", "", "remark"]
+    return table(header, map(_line, ratios))
 
 
 def _line(r: Ratio) -> list[object]:
     span = f"{min(r.values):.3g}–{max(r.values):.3g}" if len(r.values) > 1 else "–"
     bound = f"{'≤' if r.sense == 'at most' else '≥'} {r.target:.3g}"
-    verdict = "reached" if r.reached else "**missed**"
-    return [r.what, r.against, f"{r.median:.3g}", span, len(r.values), bound, verdict, r.remark]
+    result = "reached" if r.reached else "**missed**"
+    return [r.what, r.against, f"{r.median:.3g}", span, len(r.values), bound, result, r.remark]
 
 
 def ratios_csv(ratios: Sequence[Ratio]) -> str:
@@ -105,5 +105,5 @@ def ratios_csv(ratios: Sequence[Ratio]) -> str:
         for r in ratios
         for number, value in enumerate(r.values)
     ]
-    head = ["what", "against", "round", "value", "sense", "target", "remark"]
-    return pd.DataFrame(rows, columns=head).to_csv(index=False, float_format="%.6g")
+    header = ["what", "against", "round", "value", "sense", "target", "remark"]
+    return pd.DataFrame(rows, columns=header).to_csv(index=False, float_format="%.6g")
