@@ -60,9 +60,9 @@ def problems(machine: Machine, file: str) -> Iterator[str]:
 def notes() -> Iterator[str]:
     """Sentences on what the cluster lacks that jobs can do without."""
     answer = ask("sacct", "-X", "--noheader", "--format=JobID", f"--user={getpass.getuser()}")
-    if answer.status and not answer.away:
+    if answer.status and not answer.unreachable:
         yield (
-            f"accounting does not work here (sacct: {answer.words or 'no answer'}); how "
+            f"accounting does not work here (sacct: {answer.message or 'no answer'}); how "
             "jobs end is read from squeue and from the exit status that each job writes"
         )
 
@@ -169,8 +169,8 @@ def _refusal(machine: Machine, file: str) -> Iterator[str]:
     call = ["sbatch", "--test-only", "--parsable", "--job-name=rst-test", "--output", "/dev/null",
             *where, "/dev/stdin"]  # fmt: skip
     answer = ask(*call, script="#!/bin/sh\nexit 0\n")
-    if answer.status and not answer.away and not answer.full:
+    if answer.status and not answer.unreachable and not answer.job_limit:
         yield (
-            f"sbatch refuses a job as {file} describes it: {answer.words}; it was asked with: "
+            f"sbatch refuses a job as {file} describes it: {answer.message}; it was asked with: "
             f"{' '.join(call[1:-1])}"
         )

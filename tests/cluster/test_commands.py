@@ -24,13 +24,13 @@ POLICY = (
 )  # fmt: skip
 def test_an_error_says_whether_to_wait(error, away, full):
     answer = Answer(1, [], f"sbatch: error: {error}")
-    assert (answer.away, answer.full) == (away, full)
-    assert not Answer(0, [], error).away
-    assert not Answer(0, [], error).full
+    assert (answer.unreachable, answer.job_limit) == (away, full)
+    assert not Answer(0, [], error).unreachable
+    assert not Answer(0, [], error).job_limit
 
 
 def test_a_command_that_is_not_there_or_does_not_answer_is_an_answer(commands, monkeypatch):
     commands(squeue="while :; do :; done")
     assert ask("sacct").status == 127
     monkeypatch.setattr("workflow.cluster.commands.TIMEOUT", 0.1)
-    assert ask("squeue").away
+    assert ask("squeue").unreachable

@@ -73,7 +73,7 @@ class Pretended:
         made._next_seconds_between_status_checks = 0
         changes = {
             "machine": machine, "name_of": staticmethod(lambda job: NAME), "reasons": {},
-            "last_saved": staticmethod(lambda job: self.saved), "_records": {}, "_said": {},
+            "last_saved": staticmethod(lambda job: self.saved), "_records": {}, "_last_warned": {},
             "_stopped": threading.Event(),
             "format_job_exec": lambda _, job: "true",
             "_report_job_submission_threadsafe": lambda _, i: self.reported.append("submitted"),
@@ -193,7 +193,7 @@ def test_a_submission_that_slurm_took_without_an_answer_is_not_repeated(pretende
     pretended.submit(Group())
     assert pretended.reported == ["submitted"]
     assert len(pretended.submissions()) == 1
-    assert [record.number for record in Executor._records.values()] == ["14", "17"]
+    assert [record.job_id for record in Executor._records.values()] == ["14", "17"]
 
 
 def test_a_limit_that_no_job_of_this_user_uses_up_is_a_refusal(pretended):

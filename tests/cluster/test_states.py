@@ -19,7 +19,9 @@ def found(
     queue=None, *, accounting=None, status=None, unnoticed=0.0, silent=0.0, answered=True
 ) -> JobStatus:
     record = Record("a job", ended=NOW - unnoticed, seen=NOW - silent)
-    return job_status(record, queue, accounting, status, now=NOW, patience=600, answered=answered)
+    return job_status(
+        record, queue, accounting, status, now=NOW, grace_seconds=600, answered=answered
+    )
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -55,7 +57,7 @@ def test_a_failure_is_told_from_being_told_to_stop():
     assert found(accounting=("FAILED", "n1"), status=1).outcome is Outcome.FAILED
     assert found(accounting=("FAILED", "n1"), status=75).outcome is Outcome.RESUBMIT
     assert found(status=75).outcome is Outcome.RESUBMIT
-    assert found(("OUT_OF_MEMORY", "OutOfMemory")).words == "ended as OUT_OF_MEMORY (OutOfMemory)"
+    assert found(("OUT_OF_MEMORY", "OutOfMemory")).message == "ended as OUT_OF_MEMORY (OutOfMemory)"
 
 
 def test_a_job_that_slurm_starts_again_runs_whatever_its_script_left():
@@ -83,9 +85,9 @@ def test_a_job_that_nobody_knows_is_gone_after_a_while_and_not_while_slurm_is_aw
     assert found(silent=599).outcome is Outcome.UNKNOWN
     gone = found(silent=601)
     assert gone.outcome is Outcome.RESUBMIT
-    assert "squeue has not listed it for 10 minutes" in gone.words
+    assert "squeue has not listed it for 10 minutes" in gone.message
     assert found(silent=6000, answered=False).outcome is Outcome.UNKNOWN
-    assert "sacct says RUNNING" in found(silent=601, accounting=("RUNNING", "n1")).words
+    assert "sacct says RUNNING" in found(silent=601, accounting=("RUNNING", "n1")).message
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_a_job_that_nobody_knows_is_gone_after_a_while_and_not_while_slurm_is_aw
     ],
 )
 def test_a_reason_that_no_waiting_resolves_is_said(reason, hopeless):
-    assert bool(found(("PENDING", reason)).words) == hopeless
+    assert bool(found(("PENDING", reason)).message) == hopeless
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_reason_that_no_waiting_resolves_is_said(reason, hopeless):
 def test_a_job_that_should_run_and_does_not_is_named_after_a_while(state, reason, ran, said):
     def words(still: float) -> str:
         record = Record("a job", since=NOW - still, ran=ran)
-        return job_status(record, (state, reason), None, None, now=NOW, patience=600).words
+        return job_status(record, (state, reason), None, None, now=NOW, grace_seconds=600).message
 
     assert not words(599)
     assert (f"{state} ({reason}) for 10 minutes" in words(600)) == said

@@ -44,14 +44,14 @@ class Answer:
     error: str
 
     @property
-    def away(self) -> bool:
+    def unreachable(self) -> bool:
         """Whether the command reached no daemon, so that asking again later makes sense."""
         return self.status == 124 or (
             self.status != 0 and any(words in self.error for words in _AWAY)
         )
 
     @property
-    def full(self) -> str:
+    def job_limit(self) -> str:
         """The limit on the number of jobs that refused a submission; empty if none did."""
         found = _FULL.search(self.error) if self.status else None
         if found is None or (_TOO_LARGE.search(self.error) and "SubmitJob" not in found[0]):
@@ -61,10 +61,10 @@ class Answer:
     @property
     def shared(self) -> bool:
         """Whether that limit counts the jobs of other users, too."""
-        return "Grp" in self.full or "PerAccount" in self.full
+        return "Grp" in self.job_limit or "PerAccount" in self.job_limit
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """The error output in one line, without the name of the command before each part."""
         lines = (line.strip() for line in self.error.splitlines())
         return "; ".join(re.sub(r"^\w+: (error: )?", "", line) for line in lines if line)
@@ -72,7 +72,7 @@ class Answer:
     @property
     def problem(self) -> str:
         """What went wrong, in one line; empty if nothing did."""
-        return (self.words or f"exit status {self.status}") if self.status else ""
+        return (self.message or f"exit status {self.status}") if self.status else ""
 
 
 def ask(*command: str, script: str = "", timeout: float | None = None) -> Answer:
@@ -97,21 +97,21 @@ def fields(lines: Sequence[str], count: int) -> list[list[str]]:
 
 
 def ask_queue() -> tuple[dict[str, tuple[str, str]], str]:
-    """State and reason of all jobs of this user, by number; an error if squeue does not answer.
+    """State and reason of all jobs of this user, by job ID; an error if squeue does not answer.
 
     ``--states=all`` lists ended jobs, too, until the controller forgets them (MinJobAge).
     """
     user = f"--user={getpass.getuser()}"
     answer = ask("squeue", "--noheader", "--states=all", user, "--format=%i|%T|%r")
     rows = [] if answer.status else fields(answer.lines, 3)
-    return {number: (state, reason) for number, state, reason in rows}, answer.problem
+    return {job_id: (state, reason) for job_id, state, reason in rows}, answer.problem
 
 
-def ask_accounting(numbers: Collection[str]) -> tuple[dict[str, tuple[str, str]], str]:
-    """State and nodes of jobs, by number, as accounting has them; an error if it has none."""
-    if not numbers:
+def ask_accounting(job_ids: Collection[str]) -> tuple[dict[str, tuple[str, str]], str]:
+    """State and nodes of jobs, by job ID, as accounting has them; an error if it has none."""
+    if not job_ids:
         return {}, ""
-    what = ("--format=JobIDRaw,State,NodeList", f"--jobs={','.join(numbers)}")
+    what = ("--format=JobIDRaw,State,NodeList", f"--jobs={','.join(job_ids)}")
     answer = ask("sacct", "-X", "--parsable2", "--noheader", *what)
     rows = [] if answer.status else fields(answer.lines, 3)
-    return {number: (state, nodes) for number, state, nodes in rows}, answer.problem
+    return {job_id: (state, nodes) for job_id, state, nodes in rows}, answer.problem

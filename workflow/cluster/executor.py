@@ -39,7 +39,7 @@ from workflow.cluster.script import batch_script, left_status, received_sigterm
 from workflow.cluster.states import JobStatus, Outcome, Record, job_status
 from workflow.machine import Machine
 
-#: How much longer than the first pause between two looks at the jobs the longest is.
+#: How much longer than the first pause between two polls of the jobs the longest is.
 LONGEST_PAUSE = 4.5
 
 
@@ -58,7 +58,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     _stopped = threading.Event()
     _records: ClassVar[dict[Any, Record]] = {}
-    _said: ClassVar[dict[str, float]] = {}
+    _last_warned: ClassVar[dict[str, float]] = {}
 
     # -- submission ---------------------------------------------------------------------
 
@@ -77,42 +77,42 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         record.saved = type(self).last_saved(job)
         in_doubt = alone = False
         while not self._stopped.is_set():
-            answer = self._taken(record) if in_doubt else None
+            answer = self._find_submitted(record) if in_doubt else None
             answer = answer or ask(*call, script=script)
-            in_doubt = answer.away
+            in_doubt = answer.unreachable
             if answer.status == 0:
-                record.number = answer.lines[-1].split(";")[0].split()[-1]
+                record.job_id = answer.lines[-1].split(";")[0].split()[-1]
                 record.submitted = record.seen = record.since = time.monotonic()
                 record.state, record.ran = "", False
-                log = self.slurm_logdir / f"{record.number}.log"
-                self.logger.info(f"{record.name}: submitted as SLURM job {record.number} ({log})")
-                info = SubmittedJobInfo(job, record.number, {"slurm_logfile": log})
+                log = self.slurm_logdir / f"{record.job_id}.log"
+                self.logger.info(f"{record.name}: submitted as SLURM job {record.job_id} ({log})")
+                info = SubmittedJobInfo(job, record.job_id, {"slurm_logfile": log})
                 self._report_job_submission_threadsafe(info)
                 return
             if not self._worth_waiting(answer):
-                if answer.full and not alone:  # the last of this user's jobs may just have ended
+                if answer.job_limit and not alone:  # the user's last job may just have ended
                     alone = True
                     continue
-                words = f"sbatch refused it: {answer.words}"
+                words = f"sbatch refused it: {answer.message}"
                 self._fail(SubmittedJobInfo(job), words, final=True)
                 return
             alone = False
-            self._tell(f"submissions wait, because sbatch says: {answer.words}", 600)
+            self._warn(f"submissions wait, because sbatch says: {answer.message}", 600)
             self._stopped.wait(self._first_pause())
 
-    def _taken(self, record: Record) -> Answer | None:
-        """The number of a job that SLURM has taken although sbatch heard no answer.
+    def _find_submitted(self, record: Record) -> Answer | None:
+        """The ID of a job that SLURM has taken although sbatch heard no answer.
 
         None if it has not; what squeue says if it does not answer either. A second job would hold
         a GPU while it waits for the first one.
         """
         queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%k|%j")
-        if queue.away:
+        if queue.unreachable:
             return queue
-        known = {one.number for one in list(self._records.values())}
-        for number, run, name in fields(queue.lines, 3):
-            if (run, name) == (self.run_uuid, record.name) and number not in known:
-                return Answer(0, [number], "")
+        known = {one.job_id for one in list(self._records.values())}
+        for job_id, run, name in fields(queue.lines, 3):
+            if (run, name) == (self.run_uuid, record.name) and job_id not in known:
+                return Answer(0, [job_id], "")
         return None
 
     def submission(self, job: Any, record: Record) -> list[str]:
@@ -149,8 +149,8 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     def _worth_waiting(self, answer: Answer) -> bool:
         """Whether a refused submission may be taken later: a limit counts jobs that will end."""
-        if answer.away or not answer.full:
-            return answer.away
+        if answer.unreachable or not answer.job_limit:
+            return answer.unreachable
         queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i")
         return queue.status != 0 or bool(queue.lines) or answer.shared
 
@@ -180,7 +180,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
                 yield info
             else:
                 ended = True
-                self._end(info, what)
+                self._finish(info, what)
         pause, first = 1.5 * self.next_seconds_between_status_checks, self._first_pause()
         longer = min(pause, LONGEST_PAUSE * first)
         self.next_seconds_between_status_checks = first if ended else longer
@@ -189,83 +189,86 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """What has become of each job; names those that nobody knows and that do not start."""
         records = [self._records[job] for job in jobs]
         queue, queue_error = ask_queue()
-        unsure = [r.number for r in records if not _runs(queue.get(r.number))]
+        unsure = [r.job_id for r in records if not _runs(queue.get(r.job_id))]
         accounts, accounts_error = ask_accounting(unsure)
-        now, patience = time.monotonic(), 60.0 * self.machine.silence
+        now, grace_seconds = time.monotonic(), 60.0 * self.machine.silence
         found = []
         for record in records:
-            seen, status = queue.get(record.number), left_status(self.slurm_logdir, record.number)
-            record.see(seen, status, now)
+            seen, status = queue.get(record.job_id), left_status(self.slurm_logdir, record.job_id)
+            record.update(seen, status, now)
             found.append(
                 job_status(
-                    record, seen, accounts.get(record.number), status, now=now, patience=patience,
-                    answered=not queue_error,
+                    record, seen, accounts.get(record.job_id), status, now=now,
+                    grace_seconds=grace_seconds, answered=not queue_error,
                 )
             )  # fmt: skip
         pairs = list(zip(records, found, strict=True))
         silent = [
             self._label(r)
             for r, v in pairs
-            if v.outcome is Outcome.UNKNOWN and now - r.seen >= patience
+            if v.outcome is Outcome.UNKNOWN and now - r.seen >= grace_seconds
         ]
         if silent:
-            self._tell(
+            self._warn(
                 f"state unknown for {self.machine.silence} minutes: {_listed(silent)}; tried "
                 f"squeue ({queue_error or 'does not list them'}), sacct "
                 f"({accounts_error or 'reports no end'}) and the exit status in "
                 f"{self.slurm_logdir}; Snakemake keeps polling",
-                patience,
+                grace_seconds,
             )
-        for words in sorted({v.words for v in found if v.outcome is Outcome.RUNNING and v.words}):
-            names = [self._label(r) for r, v in pairs if v.words == words]
-            self._tell(f"{_listed(names)}: {words}", patience)
+        waiting = {v.message for v in found if v.outcome is Outcome.RUNNING and v.message}
+        for message in sorted(waiting):
+            names = [self._label(r) for r, v in pairs if v.message == message]
+            self._warn(f"{_listed(names)}: {message}", grace_seconds)
         return found
 
     # -- the end of a job ---------------------------------------------------------------
 
-    def _end(self, info: SubmittedJobInfo, what: JobStatus) -> None:
+    def _finish(self, info: SubmittedJobInfo, what: JobStatus) -> None:
         """Report a job that has ended, or let it continue."""
         record = self._records[info.job]
         if what.state == "RUNNING":  # gives its GPU back
-            self.logger.warning(f"{self._label(record)} {what.words}; cancelling it")
-            ask("scancel", record.number)
+            self.logger.warning(f"{self._label(record)} {what.message}; cancelling it")
+            ask("scancel", record.job_id)
         match what.outcome:
             case Outcome.DONE:
                 if not self.workflow.executor_settings.keep_successful_logs:
                     for suffix in ("log", "status", "status.told"):
-                        (self.slurm_logdir / f"{record.number}.{suffix}").unlink(missing_ok=True)
+                        (self.slurm_logdir / f"{record.job_id}.{suffix}").unlink(missing_ok=True)
                 self.report_job_success(info)
             case Outcome.RESUBMIT:
-                self._again(info, record, what)
+                self._resubmit(info, record, what)
             case Outcome.CANCELLED:
-                words = f"{what.words}; it is not submitted again, because somebody cancelled it"
+                words = f"{what.message}; it is not submitted again, because somebody cancelled it"
                 self._fail(info, words, final=True)
             case Outcome.FAILED:
                 record.out_of_memory += what.state == "OUT_OF_MEMORY"
-                self._fail(info, what.words, final=False)
+                self._fail(info, what.message, final=False)
             case Outcome.RUNNING | Outcome.UNKNOWN:
                 raise ValueError(f"{record.name} has not ended")
 
-    def _again(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
+    def _resubmit(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
         """Continue a job that was ended from outside, if it has got further."""
         record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
-        if what.state == "TIMEOUT" and not received_sigterm(self.slurm_logdir, record.number):
-            self._tell(
+        if what.state == "TIMEOUT" and not received_sigterm(self.slurm_logdir, record.job_id):
+            self._warn(
                 "a job reached its time limit without the signal that it asked for (--signal): "
                 "cells lose their work since the last checkpoint",
                 60.0 * self.machine.silence,
             )
         if type(self).last_saved(info.job) <= record.saved:
             record.timeouts += what.state in ("TIMEOUT", "stopped")
-            self._fail(info, f"{what.words}, and nothing was saved in it", final=False)
+            self._fail(info, f"{what.message}, and nothing was saved in it", final=False)
         elif record.spent >= self.machine.total:
             words = (
-                f"{what.words}; its jobs had {record.spent:.0f} minutes in all, and machine.yaml "
+                f"{what.message}; its jobs had {record.spent:.0f} minutes in all, and machine.yaml "
                 f"allows {self.machine.total} (total)"
             )
             self._fail(info, words, final=True)
         else:
-            self.logger.info(f"{self._label(record)} {what.words}; it continues from what it saved")
+            self.logger.info(
+                f"{self._label(record)} {what.message}; it continues from what it saved"
+            )
             self._job_submission_executor.submit(self.run_job, info.job)
 
     def _fail(self, info: SubmittedJobInfo, words: str, *, final: bool) -> None:
@@ -283,7 +286,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     @staticmethod
     def _label(record: Record) -> str:
-        return f"{record.name} (SLURM job {record.number})" if record.number else record.name
+        return f"{record.name} (SLURM job {record.job_id})" if record.job_id else record.name
 
     # -- stopping -----------------------------------------------------------------------
 
@@ -294,11 +297,11 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     def cancel_jobs(self, active_jobs: Sequence[SubmittedJobInfo]) -> None:
         """Cancel all jobs of this run; ``active_jobs`` lacks those just being asked about."""
-        numbers = [r.number for r in self._records.values() if r.number]
-        for start in range(0, len(numbers), 500):
-            answer = ask("scancel", *numbers[start : start + 500])
+        job_ids = [r.job_id for r in self._records.values() if r.job_id]
+        for start in range(0, len(job_ids), 500):
+            answer = ask("scancel", *job_ids[start : start + 500])
             if answer.status:
-                self.logger.warning(f"scancel says: {answer.words}")
+                self.logger.warning(f"scancel says: {answer.message}")
 
     def shutdown(self) -> None:
         """End the threads."""
@@ -310,12 +313,12 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     def _first_pause(self) -> float:
         return float(self.workflow.executor_settings.init_seconds_before_status_checks)
 
-    def _tell(self, words: str, again: float) -> None:
-        """Say something now, and not again for so many seconds."""
-        last = self._said.get(words)
-        if last is None or time.monotonic() - last >= again:
-            self._said[words] = time.monotonic()
-            self.logger.warning(words)
+    def _warn(self, message: str, again_after: float) -> None:
+        """Log a warning, and the same not again for so many seconds."""
+        last = self._last_warned.get(message)
+        if last is None or time.monotonic() - last >= again_after:
+            self._last_warned[message] = time.monotonic()
+            self.logger.warning(message)
 
 
 def _runs(seen: tuple[str, str] | None) -> bool:

@@ -38,14 +38,14 @@ def batch_script(command: str, folder: Path) -> str:
     return _SCRIPT.format(command=command, folder=shlex.quote(str(folder)), preempted=PREEMPTED)
 
 
-def received_sigterm(folder: Path, number: str) -> bool:
+def received_sigterm(folder: Path, job_id: str) -> bool:
     """Whether SIGTERM reached the job's script."""
-    return (folder / f"{number}.status.told").exists()
+    return (folder / f"{job_id}.status.told").exists()
 
 
-def left_status(folder: Path, number: str) -> int | None:
+def left_status(folder: Path, job_id: str) -> int | None:
     """The exit status that a job's script left; None if it left none."""
     try:
-        return int((folder / f"{number}.status").read_text())
+        return int((folder / f"{job_id}.status").read_text())
     except (OSError, ValueError):
         return None

@@ -71,7 +71,7 @@ class Record:
 
     Attributes:
         name: of the job in SLURM.
-        number: of its newest SLURM job.
+        job_id: of its newest SLURM job.
         submitted: when that was submitted, and ``seen`` when somebody last knew of it (monotonic).
         ended: when its script's exit status was first seen while SLURM called it running.
         state: of that by squeue, and ``since`` when (monotonic).
@@ -84,7 +84,7 @@ class Record:
     """
 
     name: str
-    number: str = ""
+    job_id: str = ""
     submitted: float = 0.0
     seen: float = 0.0
     ended: float | None = None
@@ -97,7 +97,7 @@ class Record:
     timeouts: int = 0
     out_of_memory: int = 0
 
-    def see(self, queue: tuple[str, str] | None, status: int | None, now: float) -> None:
+    def update(self, queue: tuple[str, str] | None, status: int | None, now: float) -> None:
         """Note what squeue says, and the exit status that its script left."""
         state = queue[0] if queue else ""
         if queue:
@@ -117,12 +117,12 @@ class JobStatus:
     Attributes:
         outcome: what follows.
         state: SLURM's word.
-        words: what there is to say of it, empty while it runs as it should.
+        message: what there is to say of it, empty while it runs as it should.
     """
 
     outcome: Outcome
     state: str = ""
-    words: str = ""
+    message: str = ""
 
 
 def job_status(
@@ -132,7 +132,7 @@ def job_status(
     status: int | None,
     *,
     now: float,
-    patience: float,
+    grace_seconds: float,
     answered: bool = True,
 ) -> JobStatus:
     """Combine the three sources.
@@ -146,18 +146,20 @@ def job_status(
         accounting: state and nodes by sacct; None if it does not know the job.
         status: exit status that the job's script left; None if it left none.
         now: monotonic.
-        patience: seconds of silence after which a job that SLURM does not list is gone, and one
-            that should run and does not is named.
+        grace_seconds: silence after which a job that SLURM does not list is gone, and one that
+            should run and does not is named.
         answered: whether squeue answered at all.
     """
     if queue is not None:
         state, reason = queue
         if status is not None and record.ended is not None and now - record.ended >= NOTICE:
-            words = f"ended with exit status {status}, and SLURM still calls it {state}"
+            message = f"ended with exit status {status}, and SLURM still calls it {state}"
             outcomes = {0: Outcome.DONE, PREEMPTED: Outcome.RESUBMIT}
-            return JobStatus(outcomes.get(status, Outcome.FAILED), state, words)
+            return JobStatus(outcomes.get(status, Outcome.FAILED), state, message)
         if outcome_of(state) is Outcome.RUNNING:
-            return JobStatus(Outcome.RUNNING, state, _waits(record, state, reason, now, patience))
+            return JobStatus(
+                Outcome.RUNNING, state, _waits(record, state, reason, now, grace_seconds)
+            )
         if outcome_of(state) is Outcome.UNKNOWN:
             return JobStatus(Outcome.UNKNOWN, state, f"squeue calls its state {state!r}")
         # sacct adds who cancelled it, and where it ran.
@@ -173,7 +175,7 @@ def job_status(
     if status is not None:
         return _ended(status, "FAILED")
     silent = now - record.seen
-    if silent < patience:
+    if silent < grace_seconds:
         return JobStatus(Outcome.UNKNOWN, "", "squeue does not list it")
     said = f"sacct says {accounting[0]}" if accounting else "sacct does not know it"
     return JobStatus(
@@ -184,16 +186,16 @@ def job_status(
     )
 
 
-def _waits(record: Record, state: str, reason: str, now: float, patience: float) -> str:
+def _waits(record: Record, state: str, reason: str, now: float, grace_seconds: float) -> str:
     """What there is to say of a job that has not ended; empty while it runs or waits its turn."""
     if _HOPELESS.search(f"{reason} {state if '_HOLD' in state else ''}"):
         return f"{state} ({reason}): SLURM will not start it by itself"
     unusual = record.ran or state != "PENDING" or _UNUSUAL.search(reason)
-    if state == "RUNNING" or not unusual or now - record.since < patience:
+    if state == "RUNNING" or not unusual or now - record.since < grace_seconds:
         return ""
     before = ", though it ran before" if record.ran else ""
     return (
-        f"{state} ({reason}) for {patience / 60:.0f} minutes or more{before}; scontrol show "
+        f"{state} ({reason}) for {grace_seconds / 60:.0f} minutes or more{before}; scontrol show "
         "job and sinfo --list-reasons say more"
     )
 
@@ -203,7 +205,7 @@ def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") ->
     outcome = Outcome.DONE if status == 0 else outcome_of(state)
     place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
-    words = f"ended as {state}{place}{why}"
+    message = f"ended as {state}{place}{why}"
     if outcome is Outcome.FAILED and status == PREEMPTED:
-        return JobStatus(Outcome.RESUBMIT, "stopped", f"{words}: it was told to stop (SIGTERM)")
-    return JobStatus(outcome, state.split()[0], words)
+        return JobStatus(Outcome.RESUBMIT, "stopped", f"{message}: it was told to stop (SIGTERM)")
+    return JobStatus(outcome, state.split()[0], message)
