@@ -27,7 +27,7 @@ from workflow.config_sentences import sentences
 
 #: Options of sbatch that a site must not override. The last one wins: jobs would not get SIGTERM
 #: before the time limit, would be submitted twice, or would hold unused GPUs.
-_OWN_OPTIONS = {
+_RESERVED_OPTIONS = {
     "--signal", "--time", "--nodes", "--gpus", "--output", "--job-name", "--comment", "--chdir",
     "--array", "--wait", "--wrap", "--test-only",
 }  # fmt: skip
@@ -90,7 +90,7 @@ class Machine(_Section):
             raise ValueError(
                 f"is {options}; {wrong[0]!r} is no option, allowed are --name=value and --name"
             )
-        if wrong := [option for option in options if option.partition("=")[0] in _OWN_OPTIONS]:
+        if wrong := [option for option in options if option.partition("=")[0] in _RESERVED_OPTIONS]:
             raise ValueError(
                 f"is {options}; {wrong[0].partition('=')[0]} is set for each job "
                 "by the workflow; remove it"

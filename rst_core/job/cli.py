@@ -109,7 +109,7 @@ def _failed(command: str, error: Exception) -> int:
             f"rst {command}: {first}; lower batch_size of a training or attack_batch_size of "
             "attacks, spread the cell over more GPUs, or ask for larger ones"
         )
-    elif not _own(error):
+    elif not _is_expected(error):
         text = (str(error).strip().splitlines() or ["no reason given"])[0]
         sentence = (
             f"rst {command}: unexpected {type(error).__name__}: {text}; the traceback is above"
@@ -122,7 +122,7 @@ def _failed(command: str, error: Exception) -> int:
     return DIVERGED if type(error).__name__ == "DivergedError" else 1
 
 
-def _own(error: Exception) -> bool:
+def _is_expected(error: Exception) -> bool:
     """Whether its text is a sentence: of a ``raise`` of this package, or of the system."""
     if isinstance(error, OSError):
         return True

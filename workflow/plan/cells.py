@@ -59,8 +59,11 @@ def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
             experiments[cell].add(name)
     jobs = whole(Graph(matrix).jobs(experiments))
     roles: dict[tuple[str, str], set[str]] = defaultdict(set)
-    played = {"dataset": matrix.config.roles.datasets, "network": matrix.config.roles.networks}
-    for axis, names in played.items():
+    names_in_roles = {
+        "dataset": matrix.config.roles.datasets,
+        "network": matrix.config.roles.networks,
+    }
+    for axis, names in names_in_roles.items():
         for role, name in names.items():
             roles[axis, name].add(role)
     found: dict[Cell, Axes] = {}

@@ -105,8 +105,8 @@ def page_labels(name):
         return {"title": name}
     datasets = marked(MATRIX.config, Path(RESULTS, "data")).datasets
     shown = {cell.model.network.dataset for cell in cells}
-    foreign = any(datasets[name].stand_in_for for name in shown)
-    return {"title": title + ("\N{NO-BREAK SPACE}†" if foreign else "")}
+    on_stand_in = any(datasets[name].stand_in_for for name in shown)
+    return {"title": title + ("\N{NO-BREAK SPACE}†" if on_stand_in else "")}
 
 
 def artifact_cells(wildcards):

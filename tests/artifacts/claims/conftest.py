@@ -6,7 +6,7 @@ from tests.artifacts.claims.world import world_numbers
 from tests.conftest import ROOT
 from tests.test_config import extended
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.paper import own_verdict, papers_plan
+from workflow.artifacts.claims.paper import paper_verdict, papers_plan
 from workflow.artifacts.claims.tree import compiled
 from workflow.artifacts.claims.verdicts import judge
 from workflow.config import read_config
@@ -37,7 +37,7 @@ def trees(claims):
 @pytest.fixture(scope="session")
 def own(trees):
     """What the paper's own numbers say of every claim, by id."""
-    return {name: own_verdict(tree) for name, tree in trees.items()}
+    return {name: paper_verdict(tree) for name, tree in trees.items()}
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from workflow.artifacts.numbers.summary import remarks
 from workflow.matrix import Matrix
 
 SYMBOLS = {"supported": "✓", "contradicted": "✗", "undecided": "?", "without cells": "–"}
-_OWN = {"supports": "✓ supports", "contradicts": "✗ contradicts", "silent": "silent"}
+_PAPER_VERDICTS = {"supports": "✓ supports", "contradicts": "✗ contradicts", "silent": "silent"}
 #: Reason of a claim on which everything is measured.
 CANNOT_TELL = "these cells do not decide"
 #: Artifacts that statements rest on, by the words that name them.
@@ -106,7 +106,8 @@ def _article(row: dict[str, Any], places: pd.DataFrame, base: str) -> str:
         f"<div><h3>{escape(row['title'])}</h3>{_small(row['coverage'] or '', rests_on)}"
         f'<details class="small"><summary>quotation and details</summary>{_small(*details)}'
         f"</details></div><div>{shown}{_small(_open(row))}</div>"
-        f"<div>Paper's own numbers: {_OWN[row['paper']]}{_small(row['paper_on'])}</div></article>"
+        f"<div>Paper's own numbers: {_PAPER_VERDICTS[row['paper']]}{_small(row['paper_on'])}</div>"
+        "</article>"
     )
 
 

@@ -181,7 +181,7 @@ def system() -> System:
 # -- verdicts -----------------------------------------------------------------------------------
 
 
-class OwnVerdict(NamedTuple):
+class PaperVerdict(NamedTuple):
     """What the paper's own numbers say of a claim: supports, contradicts or silent.
 
     ``known`` counts the comparisons that they settle; ``intervals`` has the least and the largest
@@ -193,7 +193,7 @@ class OwnVerdict(NamedTuple):
     intervals: pd.DataFrame
 
 
-def own_verdict(claim: Compiled) -> OwnVerdict:
+def paper_verdict(claim: Compiled) -> PaperVerdict:
     """A claim of the paper's matrix on the paper's own numbers; what is open says nothing."""
     assert claim.tree is not None
     known = [(leaf, interval) for leaf in claim.leaves if (interval := _interval(leaf.terms))]
@@ -205,7 +205,7 @@ def own_verdict(claim: Compiled) -> OwnVerdict:
     word = "contradicts" if conjunction(claim.tree, np.array(p[1]), False).p == 0 else word
     ends = {leaf.place: interval for leaf, interval in known}
     shown = pd.DataFrame.from_dict(ends, orient="index", columns=["paper_low", "paper_high"])
-    return OwnVerdict(word, len(states), shown)
+    return PaperVerdict(word, len(states), shown)
 
 
 @cache

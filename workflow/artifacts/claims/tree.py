@@ -104,7 +104,7 @@ class Compiled:
         for axis in Key._fields:
             here = {getattr(key, axis) for key in self.keys or plan.rows}
             wanted = dict.fromkeys(v for k in complete.keys if (v := getattr(k, axis)) is not None)
-            found = [v for v in wanted if (v if self.keys else plan.played(axis, v)) in here]
+            found = [v for v in wanted if (v if self.keys else plan.name_in_role(axis, v)) in here]
             if len(found) < len(wanted):
                 start = f"on {axis} {listed(found)} of" if found else f"without {axis}"
                 parts.append(f"{start} {listed(wanted)}".replace("_", " "))

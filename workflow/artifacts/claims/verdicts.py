@@ -15,7 +15,7 @@ from rst_core.storage import write_text
 from workflow.artifacts.claims import page
 from workflow.artifacts.claims.definitions import Claim, Claims, read_claims
 from workflow.artifacts.claims.numbers import Numbers, planned
-from workflow.artifacts.claims.paper import own_verdict, papers_plan
+from workflow.artifacts.claims.paper import paper_verdict, papers_plan
 from workflow.artifacts.claims.statistics import (
     Tail,
     bounds_of,
@@ -49,7 +49,7 @@ class Judged:
         self.claim, self.numbers, self.plan = claim, numbers, plan
         self.tree = compiled(claims, claim.test, plan)
         self.complete = compiled(claims, claim.test, papers_plan())
-        self.own = own_verdict(self.complete)
+        self.own = paper_verdict(self.complete)
         self.found = estimates(self.tree.leaves, numbers, plan)
         error, dof = self.found.errors()
         places = pd.DataFrame(self.tree.leaves, columns=Leaf._fields).assign(
@@ -85,7 +85,7 @@ class Judged:
         return (
             self.claim.model_dump(exclude={"test", "id"})
             | about
-            | self._played_by()
+            | self._stand_ins()
             | (self._effect(self.evidence.stronger, level) if self.evidence else {})
             | (self._open(level) if verdict in WORDS[2:] else {"reason": None})
         )
@@ -128,16 +128,16 @@ class Judged:
             return {"reason": "one seed decides nothing; two are the least"}
         return {"reason": page.CANNOT_TELL, "detectable": detectable(self.tree, found, level)}
 
-    def _played_by(self) -> dict[str, Any]:
+    def _stand_ins(self) -> dict[str, Any]:
         """Whether datasets or networks are stand-ins, and what plays them."""
         matrix, roles = self.plan.matrix, self.plan.matrix.config.roles
         names = {name for k in self.tree.keys for name in (k.dataset, k.network, k.pretrained_on)}
-        foreign = [r for r, name in roles.networks.items() if r in names and name != r]
+        stand_ins = [r for r, name in roles.networks.items() if r in names and name != r]
         datasets = [matrix.config.datasets[d] for r, d in roles.datasets.items() if r in names]
         shown = [f"{d.label} for {d.stand_in_for}" if d.stand_in_for else d.label for d in datasets]
-        shown += [f"{roles.networks[r]} for {r}" for r in foreign]
+        shown += [f"{roles.networks[r]} for {r}" for r in stand_ins]
         stand_in = any(stands_in(matrix, r) for r in roles.datasets if r in names)
-        return {"stand_in": stand_in or bool(foreign), "data": "; ".join(dict.fromkeys(shown))}
+        return {"stand_in": stand_in or bool(stand_ins), "data": "; ".join(dict.fromkeys(shown))}
 
 
 class Verdicts(NamedTuple):

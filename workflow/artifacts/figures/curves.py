@@ -69,8 +69,8 @@ def _beside_paper(data: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     keys = zip(data["row"], data["column"], strict=True)
     known = pd.Series([published_points().get(key) for key in keys], index=data.index, dtype=float)
     data["paper"] = data["paper"].astype(float).fillna(known)
-    foreign = pd.Series([stands_in(matrix, role) for role in data["role"]], index=data.index)
-    data["difference"] = (data["mean"].astype(float) - data["paper"]).mask(foreign.astype(bool))
+    on_stand_in = pd.Series([stands_in(matrix, role) for role in data["role"]], index=data.index)
+    data["difference"] = (data["mean"].astype(float) - data["paper"]).mask(on_stand_in.astype(bool))
     return data
 
 

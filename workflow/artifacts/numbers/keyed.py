@@ -106,13 +106,13 @@ class Keyed:
         datasets = dict.fromkeys(("dataset", "pretrained_on"), roles.datasets)
         return datasets | {"network": roles.networks}
 
-    def played(self, axis: str, role: Any) -> Any:
+    def name_in_role(self, axis: str, role: Any) -> Any:
         """What plays a role in the config, such as a stand-in; anything else as it is."""
         return self._roles.get(axis, {}).get(role, role)
 
     def by_seed(self, key: Key) -> BySeed:
         """The rows of a key with roles."""
-        names = {axis: self.played(axis, getattr(key, axis)) for axis in self._roles}
+        names = {axis: self.name_in_role(axis, getattr(key, axis)) for axis in self._roles}
         return self.rows.get(key._replace(**names), {})
 
     def has(self, keys: Iterable[Key]) -> bool:

@@ -59,13 +59,13 @@ def over_seeds(values: pd.Series) -> dict[str, Any]:
     }
 
 
-def _plays(matrix: Matrix, role: str) -> DatasetEntry:
+def _dataset_entry(matrix: Matrix, role: str) -> DatasetEntry:
     return matrix.config.datasets[matrix.config.roles.datasets[role]]
 
 
 def data_label(matrix: Matrix, role: str) -> str:
     """What a dataset role is played by, as shown to readers: a stand-in always says so."""
-    entry = _plays(matrix, role)
+    entry = _dataset_entry(matrix, role)
     stand_in = entry.stand_in_for and f"stand-in for {entry.stand_in_for}"
     remarks = "; ".join(filter(None, [stand_in, entry.note]))
     return f"{entry.label} [{remarks}]" if remarks else entry.label
@@ -73,7 +73,7 @@ def data_label(matrix: Matrix, role: str) -> str:
 
 def short_label(matrix: Matrix, role: str) -> str:
     """A dataset's label for titles and headers; a stand-in says whose."""
-    entry = _plays(matrix, role)
+    entry = _dataset_entry(matrix, role)
     if entry.stand_in_for:
         return f"{entry.label}†\n(stand-in for {entry.stand_in_for})"
     return entry.label + ("†" if entry.note else "")
@@ -86,7 +86,7 @@ def is_marked(matrix: Matrix, role: str) -> bool:
 
 def stands_in(matrix: Matrix, role: str) -> bool:
     """Whether numbers on this role must not be compared with the paper's."""
-    return bool(_plays(matrix, role).stand_in_for)
+    return bool(_dataset_entry(matrix, role).stand_in_for)
 
 
 def network_label(matrix: Matrix, role: str) -> str:
@@ -114,8 +114,8 @@ def remarks(matrix: Matrix, roles: list[str], seeds: int | None = None) -> str:
 
 def title(matrix: Matrix, text: str, roles: list[str]) -> str:
     """A title that says at once if it is not about the paper's data."""
-    foreign = [role for role in roles if stands_in(matrix, role)]
-    return f"{text} (on stand-in data)" if foreign else text
+    on_stand_in = [role for role in roles if stands_in(matrix, role)]
+    return f"{text} (on stand-in data)" if on_stand_in else text
 
 
 #: Columns of every artifact's tidy rows; those that an artifact has no use for stay empty.

@@ -130,8 +130,8 @@ def write_page(artifact: Artifact, files: Iterable[Path], target: Path) -> None:
 
 
 def _figure(artifact: Artifact, picture: Path, remarks: list[str]) -> str:
-    foreign = any("stand-in for" in remark for remark in remarks)
-    title = artifact.heading + (" (on stand-in data)" if foreign else "")
+    on_stand_in = any("stand-in for" in remark for remark in remarks)
+    title = artifact.heading + (" (on stand-in data)" if on_stand_in else "")
     data = f"<p>Data: {escape('; '.join(remarks))}.</p>" if remarks else ""
     return (
         f"<h1>{escape(title)}</h1>\n"

@@ -85,8 +85,8 @@ def protocol(matrix: Matrix, cells: Iterable[Path], root: Path = Path()) -> str:
 
 
 def _stand_ins(config: Config) -> str:
-    played = [config.datasets[name] for name in config.roles.datasets.values()]
-    pairs = [f"{d.label} for {d.stand_in_for}" for d in played if d.stand_in_for]
+    datasets = [config.datasets[name] for name in config.roles.datasets.values()]
+    pairs = [f"{d.label} for {d.stand_in_for}" for d in datasets if d.stand_in_for]
     if not pairs:
         return ""
     return (
