@@ -37,7 +37,7 @@ from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.networks import given_weights
 from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
 from rst_core.settings import validation_attack as make_validation_attack
-from rst_core.training.state import Part, State, capture, changing, restored
+from rst_core.training.state import EpochProgress, State, capture, changing, restored
 from rst_core.training.trainee import Trainee
 from rst_core.vocabulary import Precision, Selection
 
@@ -119,7 +119,7 @@ class _Loop:
             line |= _measure(self.trainee, self.splits.test, run, "test", name)
         line["seconds"] = round(time.perf_counter() - began, 3)
         self.keep(line)
-        state.epoch, state.part = state.epoch + 1, Part()
+        state.epoch, state.part = state.epoch + 1, EpochProgress()
         self.maybe_save(self.captured, due=True)
         numbers = ", ".join(f"{k} {v:.5g}" for k, v in line.items())
         log.info("%s: %s", run.identity, numbers)

@@ -15,8 +15,8 @@ from rst_core.training.trainee import Trainee
 
 
 @dataclass
-class Part:
-    """What is done of the present epoch, beside what trainee and optimiser carry.
+class EpochProgress:
+    """State of the current epoch, apart from trainee and optimiser.
 
     Attributes:
         totals: steps x 2, loss and accuracy of every step over all processes, on the CPU.
@@ -40,7 +40,7 @@ class State:
     """
 
     epoch: int = 0
-    part: Part = field(default_factory=Part)
+    part: EpochProgress = field(default_factory=EpochProgress)
     best: dict[str, float] = field(default_factory=dict)
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
@@ -72,7 +72,7 @@ def restored(saved: Saved | None, trainee: Trainee, optimiser: torch.optim.SGD) 
         take(saved["variables"], trainee.variables)
         take(saved["buffers"], buffers)
         optimiser.load_state_dict(saved["optimiser"])
-        return State(**saved["state"] | {"part": Part(**saved["state"]["part"])})
+        return State(**saved["state"] | {"part": EpochProgress(**saved["state"]["part"])})
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"the checkpoint is of another model ({error}); delete it") from error
 
