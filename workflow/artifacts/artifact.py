@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Part:
+class ExperimentSlice:
     """What an artifact shows of one experiment.
 
     Attributes:
@@ -73,7 +73,7 @@ class Artifact(ABC):
         return f"{number} ({self.alias}){colon}{text}" if self.alias else self.title
 
     @abstractmethod
-    def parts(self, matrix: Matrix) -> Iterator[Part]:
+    def slices(self, matrix: Matrix) -> Iterator[ExperimentSlice]:
         """What it shows of which experiment."""
 
     def cells(self, matrix: Matrix, *, attacked: bool = False) -> list[Cell]:
@@ -82,9 +82,9 @@ class Artifact(ABC):
         ``attacked``: only those whose accuracy under attack, or feature distance, is shown.
         """
         found: dict[Cell, None] = {}
-        for part in self.parts(matrix):
-            if part.attacked or not attacked:
-                found |= dict.fromkeys(cells_of(part.experiment, part.narrowed, matrix))
+        for one in self.slices(matrix):
+            if one.attacked or not attacked:
+                found |= dict.fromkeys(cells_of(one.experiment, one.narrowed, matrix))
         return list(found)
 
 
@@ -96,13 +96,13 @@ class Figure(Artifact):
         shown: what it shows of its experiments; left out: all of them.
     """
 
-    shown: Callable[[Matrix], Iterator[Part]] | None = field(default=None, kw_only=True)
+    shown: Callable[[Matrix], Iterator[ExperimentSlice]] | None = field(default=None, kw_only=True)
 
-    def parts(self, matrix: Matrix) -> Iterator[Part]:
+    def slices(self, matrix: Matrix) -> Iterator[ExperimentSlice]:
         """See :class:`Artifact`."""
         if self.shown is not None:
             return self.shown(matrix)
-        return (Part(name, matrix.config.experiments[name]) for name in self.experiments)
+        return (ExperimentSlice(name, matrix.config.experiments[name]) for name in self.experiments)
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """The data behind it, one row a number, from a frame that may hold more or less."""

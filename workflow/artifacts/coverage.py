@@ -78,9 +78,9 @@ def _unused(
     name: str, experiment: Experiment, naming: list[Artifact], matrix: Matrix
 ) -> Iterator[str]:
     """A sentence for candidate sets and sizes of noise, which need not have cells of their own."""
-    parts = [part for one in naming for part in one.parts(matrix) if part.experiment == name]
+    slices = [s for one in naming for s in one.slices(matrix) if s.experiment == name]
     for axis in ("candidate_sets", "feature_distance"):
-        used = [v for part in parts if part.attacked for v in getattr(part.narrowed, axis)]
+        used = [v for s in slices if s.attacked for v in getattr(s.narrowed, axis)]
         unused = [value for value in getattr(experiment, axis) if value not in used]
         if unused:
             yield (

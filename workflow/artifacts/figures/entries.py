@@ -284,7 +284,7 @@ _BEYOND = (
         "Tables 3 and 5] and harder ones, and the minimum over all of them, image by image.",
         ("dense", "r2s_stress", "r2s_stress_seeds"),
         "r2s_stress",
-        shown=r2s_stress_parts.parts,
+        shown=r2s_stress_parts.slices,
     ),
 )
 

@@ -177,12 +177,14 @@ class PanelFigure(artifact.Figure):
 
     panels: tuple[Panel, ...]
 
-    def parts(self, matrix: Matrix) -> Iterator[artifact.Part]:
+    def slices(self, matrix: Matrix) -> Iterator[artifact.ExperimentSlice]:
         """See :class:`~workflow.artifacts.artifact.Artifact`."""
         for panel in self.panels:
             for planned in panel.planned(matrix):
                 for name, experiment in planned.experiments.items():
-                    yield artifact.Part(name, experiment, attacked=panel.measure != "natural")
+                    yield artifact.ExperimentSlice(
+                        name, experiment, attacked=panel.measure != "natural"
+                    )
 
     def build(self, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
         """See :class:`~workflow.artifacts.artifact.Figure`."""

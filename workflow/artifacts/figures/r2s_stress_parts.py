@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rst_core.axes import METHOD_KEYS
-from workflow.artifacts.artifact import Part, narrowed
+from workflow.artifacts.artifact import ExperimentSlice, narrowed
 from workflow.artifacts.figures.panels import ATTACK
 from workflow.config import Experiment
 from workflow.matrix import Matrix
@@ -27,7 +27,7 @@ def members(experiment: Experiment) -> list[float]:
     return (experiment.candidate_sets or [experiment.keep_ratios])[0]
 
 
-def parts(matrix: Matrix) -> Iterator[Part]:
+def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
     """One method and candidate set of R2S, under every attack on the set and one on a ticket."""
     judged = matrix.config.experiments[EXPERIMENT]
     for name, ways in _ATTACKS.items():
@@ -52,4 +52,4 @@ def parts(matrix: Matrix) -> Iterator[Part]:
                 and (how.startswith("adaptive") or m.attack == ATTACK)
                 and getattr(m, "to", "tickets") == ("other_seeds" if name == SEEDS else "tickets")
             ]
-        yield Part(name, experiment.model_copy(update=shown))
+        yield ExperimentSlice(name, experiment.model_copy(update=shown))

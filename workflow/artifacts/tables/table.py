@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from rst_core.axes import METHOD_AXES, METHOD_KEYS
-from workflow.artifacts.artifact import Artifact, Part, narrowed
+from workflow.artifacts.artifact import Artifact, ExperimentSlice, narrowed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey, variant
 from workflow.config import Experiment
 from workflow.config_attacks import Measurement
@@ -167,9 +167,9 @@ class Table(Artifact):
         used = dict.fromkeys(block.experiment for block in self.blocks)
         object.__setattr__(self, "experiments", tuple(used))
 
-    def parts(self, matrix: Matrix) -> Iterator[Part]:
+    def slices(self, matrix: Matrix) -> Iterator[ExperimentSlice]:
         """See :class:`Artifact`."""
-        return (Part(b.experiment, b.narrowed(matrix), b.attacked) for b in self.blocks)
+        return (ExperimentSlice(b.experiment, b.narrowed(matrix), b.attacked) for b in self.blocks)
 
     def positions(self, matrix: Matrix) -> list[Position]:
         """Its numbers in order, and where each stands."""
