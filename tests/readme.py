@@ -30,7 +30,6 @@ _SIZE = (1500, 857)
 #: Pages, the part of each that shows a plan, and the words of ``rst plan``.
 PARTS = (
     ("docs/plan.md", "plan", "all --gpus 8 64"),
-    ("README.md", "plan", "table1 all_tables fig7 all_figures all"),
     ("README.md", "sizes", "all --beside demo/matrix.yaml configs/weekend.yaml"),
 )
 
