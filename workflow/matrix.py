@@ -32,7 +32,7 @@ from rst_core.identity import (
 from rst_core.key import cell_settings, named
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import file_digest
-from rst_core.vocabulary import Origin, Pattern, SearchMethod
+from rst_core.vocabulary import Origin, Pattern
 from workflow.config import Config, ConfigError, DatasetEntry, Experiment, NetworkEntry
 from workflow.config_attacks import AttackEntry, Measurement, TransferMeasurement
 from workflow.config_foreign import ForeignEntry
@@ -40,8 +40,9 @@ from workflow.config_foreign import ForeignEntry
 # Thousands of cells have the same few settings.
 _settings = cache(cell_settings)
 
-#: How the targets of a naturally trained dense were searched: PGD-7 at eps 8 [B].
-_PGD7 = Adversary(SearchMethod.PGD7, 8.0)
+#: How the targets of a naturally trained dense were searched, whose rows name no adversary: the
+#: paper's way [B]. ``config_checks`` refuses experiments with another.
+_PAPERS = Adversary(**{a.field: a.default for a in METHOD_AXES if a.of is Adversary})
 
 
 class Matrix:
@@ -222,7 +223,7 @@ class Matrix:
                 "allowed is other_seeds"
             )
         elif row.targets in ("tickets", "tickets_and_dense"):
-            adversary = source.adversary or _PGD7
+            adversary = source.adversary or _PAPERS
             like, ratios = source, self.config.transfer_targets
             if isinstance(like, Dense):
                 like = Ticket(like.network, Origin.RST, ratios[0], Pattern.ELEMENT, adversary)
