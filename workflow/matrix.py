@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, assert_never
 
@@ -204,19 +204,24 @@ class Matrix:
         """Models that the attack of a cell is made on."""
         return [TrainingCell(model, cell.selection) for model in _members(cell.model)]
 
+    @cached_property
+    def compared_seeds(self) -> list[int]:
+        """The seeds of ``other_seeds``: the config's, and those of experiments with such a row."""
+        own = [e.seeds or [] for e in self.config.experiments.values() if e.compares_seeds]
+        return list(dict.fromkeys(itertools.chain(self.config.seeds, *own)))
+
     def targets(self, row: TransferRow) -> list[TrainingCell]:
         """Models that a transfer row is evaluated on, its source first: the diagonal.
 
         ``tickets``: the tickets of all ``transfer_targets`` ratios that are otherwise like
         the source (its RSTs, if the source is a dense). ``tickets_and_dense``: these and
-        the natural and the adversarial dense. ``other_seeds``: the same model of every
-        other seed [E]. A candidate set goes to the sets of other seeds, ticket by ticket.
+        the natural and the adversarial dense. ``other_seeds``: the same model of all other
+        :attr:`compared_seeds` [E]; of a candidate set its tickets, one by one.
         """
         source = row.model
         if row.targets == "other_seeds":
-            networks = [replace(source.network, seed=seed) for seed in self.config.seeds]
-            alike = [replace(source, network=network) for network in networks]
-            models = [member for one in alike for member in _members(one)]
+            networks = [replace(source.network, seed=seed) for seed in self.compared_seeds]
+            models = [m for n in networks for m in _members(replace(source, network=n))]
         elif isinstance(source, CandidateSet):
             raise ConfigError(
                 f"{row.path}: a candidate set's attack cannot go to {row.targets}; "
