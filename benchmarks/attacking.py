@@ -17,7 +17,7 @@ from rst_core.attacks.budget import project
 from rst_core.attacks.gradient import random_start
 from rst_core.data.images import Images
 from rst_core.device.seeding import generator
-from rst_core.measures.evaluation import attack_and_judge, correct
+from rst_core.measures.evaluation import attack_and_evaluate, correct
 from rst_core.models.networks import Classifier
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
@@ -78,14 +78,16 @@ def transfer_row(
     model, clean, labels = _random(count, pixels, width)
     spec, standing = _halving(model, clean, labels)
     images = Images((255 * clean).round().byte(), labels)
-    judges = {"0": model} | {str(n): _moved(model, n) for n in range(1, targets)}
+    models = {"0": model} | {str(n): _moved(model, n) for n in range(1, targets)}
     outcomes: dict[str, Mapping[str, Tensor]] = {}
 
     def ours() -> None:
-        outcomes["ours"] = attack_and_judge(model, judges, images, spec).outcomes
+        outcomes["ours"] = attack_and_evaluate(model, models, images, spec).outcomes
 
     def plain() -> None:
-        each = [attack_and_judge(model, {n: j}, images, spec).outcomes for n, j in judges.items()]
+        each = [
+            attack_and_evaluate(model, {n: m}, images, spec).outcomes for n, m in models.items()
+        ]
         outcomes["plain"] = dict(ChainMap(*each))
 
     times = take_turns({"ours": ours, "plain": plain}, rounds)

@@ -20,8 +20,8 @@ from rst_core.models.networks import (
     Classifier,
     build_classifier,
     draw_weights,
-    place,
     prunable_weights,
+    to_device,
 )
 from rst_core.settings import NetworkSettings, training_attack
 from rst_core.training.loop import step
@@ -40,7 +40,7 @@ def network(
     settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=width)
     model = build_classifier(settings, 10, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     draw_weights(model, Init.SIGNED_KAIMING_CONSTANT, 0)
-    return place(model, device, precision)
+    return to_device(model, device, precision)
 
 
 def in_other_format(model: Classifier) -> Classifier:

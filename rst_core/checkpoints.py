@@ -21,7 +21,7 @@ class Checkpoints(Protocol):
     def restore(self) -> State | None:
         """The state that the same work saved before, the same in every process, or None."""
 
-    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+    def maybe_save(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
         """Call between two steps: saves the state if it is time, raises if the job must stop.
 
         All processes call it equally often, and ``state``, if it is called, is called in all of
@@ -41,7 +41,7 @@ class NoCheckpoints:
         """None."""
         return None
 
-    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+    def maybe_save(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
         """Nothing."""
 
 

@@ -43,14 +43,14 @@ def cell_key(
         dataset: digest of the dataset's images and labels, from its manifest.
         bases: keys of the models that it is made from, by path; None for one not made here.
     """
-    made_of = {
+    inputs = {
         "science": SCIENCE,
         "cell": path,
         "settings": canonical(settings),
         "dataset": dataset,
         "bases": dict(bases),
     }
-    return checksum(made_of)
+    return checksum(inputs)
 
 
 def canonical(value: Any) -> Any:
@@ -135,7 +135,7 @@ def read_settings(recorded: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict
 
 
 @dataclass(frozen=True)
-class MadeOf:
+class Inputs:
     """What a result is made of, which its file records.
 
     Attributes:
@@ -157,7 +157,7 @@ class MadeOf:
             return None
         return cell_key(path, self.settings, self.dataset_digest, self.keys)
 
-    def recorded(self, path: str, bases: str) -> dict[str, Any]:
+    def record_fields(self, path: str, bases: str) -> dict[str, Any]:
         """This as a part of the cell's file, in which ``bases`` names the models."""
         return {
             "key": self.key(path),

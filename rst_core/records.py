@@ -25,7 +25,7 @@ from rst_core.identity import (
     parse_model,
     split_cell_path,
 )
-from rst_core.key import ATTACK, FEATURES, SCIENCE, MadeOf, named, read_settings, same, sources_of
+from rst_core.key import ATTACK, FEATURES, SCIENCE, Inputs, named, read_settings, same, sources_of
 from rst_core.settings import AttackSpec
 from rst_core.storage import IMPOSSIBLE, DamagedFileError, is_digest, read_json
 from rst_core.vocabulary import Precision
@@ -40,7 +40,7 @@ _KEYS = {
     "keys", "images", "results", "provenance",
 }  # fmt: skip
 _ATTACK_KEYS = {"queries", "checks"}
-_JUDGED_KEYS = {"model", "axes", "natural", "robust", "parameters", "parameters_kept"}
+_RESULT_KEYS = {"model", "axes", "natural", "robust", "parameters", "parameters_kept"}
 _SYMPTOMS = {"images", "zero_gradient", "rerun_difference", "probabilities", "correct_at_64"}
 
 
@@ -85,7 +85,7 @@ def unpack_counts(packed: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.int6
 
 def cell_record(
     cell: Evaluation | TransferRow | FeatureDistance,
-    made_of: MadeOf,
+    inputs: Inputs,
     images: Mapping[str, int],
     results: Sequence[dict[str, Any]],
     provenance: Mapping[str, Any],
@@ -95,19 +95,19 @@ def cell_record(
 
     Args:
         images: how many were ``attacked``, and how many the ``test_set`` has.
-        results: one for each judged model, or for each eps of feature distances.
+        results: one for each evaluated model, or for each eps of feature distances.
         provenance: where, when and with what it was computed.
         more: an attack's ``queries`` and ``checks``.
     """
-    judged = [r | {"axes": _axes(r["model"])} if "model" in r else r for r in results]
+    with_axes = [r | {"axes": _axes(r["model"])} if "model" in r else r for r in results]
     return {
         "format": FORMAT,
         "kind": type(cell).__name__,
         "cell": cell.path,
         "axes": cell_axes(cell),
-        **made_of.recorded(cell.path, "models"),
+        **inputs.record_fields(cell.path, "models"),
         "images": dict(images),
-        "results": judged,
+        "results": with_axes,
         **more,
         "provenance": dict(provenance),
     }
@@ -158,9 +158,9 @@ def _check_cell(path: Path, record: dict[str, Any]) -> None:
         _check_features(record, count)
     else:
         _check_attack(cell, record, count)
-    judges = [result["model"] for result in record["results"]] if attacked else []
-    _check_models(cell, judges, record)
-    check_made_of(cell.path, record, "models")
+    targets = [result["model"] for result in record["results"]] if attacked else []
+    _check_models(cell, targets, record)
+    check_inputs(cell.path, record, "models")
     _check_provenance(record["provenance"])
 
 
@@ -174,7 +174,7 @@ def _check_attack(cell: Evaluation | TransferRow, record: dict[str, Any], count:
         f"{count} attacked images do not match its settings",
     )
     for result in record["results"]:
-        _check_judged(result, count)
+        _check_result(result, count)
     if "queries" in record:
         _check_counts(record["queries"], count)
     if "checks" in record:
@@ -190,8 +190,8 @@ def _spec(text: str) -> AttackSpec:
     return spec
 
 
-def _check_judged(result: dict[str, Any], count: int) -> None:
-    _check_keys(result, "a result", _JUDGED_KEYS)
+def _check_result(result: dict[str, Any], count: int) -> None:
+    _check_keys(result, "a result", _RESULT_KEYS)
     _complete(result, _axes(result["model"]), "the axes of a result do not match its model")
     for measure in ("natural", "robust"):
         _check_outcomes(result[measure], count)
@@ -215,24 +215,24 @@ def _check_features(record: dict[str, Any], count: int) -> None:
 
 
 def _check_models(
-    cell: Evaluation | TransferRow | FeatureDistance, judges: list[str], record: dict[str, Any]
+    cell: Evaluation | TransferRow | FeatureDistance, targets: list[str], record: dict[str, Any]
 ) -> None:
-    """That the record's models are the cell's sources and the judges of its results."""
+    """That the record's models are the cell's sources and the targets of its results."""
     own = [model.path for model in sources_of(cell)]
     if isinstance(cell, Evaluation):
-        _require(judges == own, "its results belong to other models")
-    _require(len(set(judges)) == len(judges), "it lists a model twice")
+        _require(targets == own, "its results belong to other models")
+    _require(len(set(targets)) == len(targets), "it lists a model twice")
     found = [_cell(path) for path in record["models"]]
     _require(all(isinstance(c, TrainingCell) for c in found), "it lists files that are not models")
     paths = [c.model.path for c in found]
     _require(
-        sorted(paths) == sorted({*own, *judges}), "its models do not match its sources and results"
+        sorted(paths) == sorted({*own, *targets}), "its models do not match its sources and results"
     )
     chosen = {c.selection for c in found if c.model.path in own}
     _require(chosen <= {cell.selection}, "its models have another selection")
 
 
-def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
+def check_inputs(path: str, record: Mapping[str, Any], bases: str) -> None:
     """Raise ``ValueError`` unless what a file says it is made of gives its key.
 
     ``bases`` is what the record calls the models that it is made from. Files without a key were
@@ -246,7 +246,7 @@ def check_made_of(path: str, record: Mapping[str, Any], bases: str) -> None:
     _require(all(k is None or is_digest(k) for k in keys.values()), "it holds an invalid key")
     _integer(record["science"], "science", 0)
     if key is not None and record["science"] == SCIENCE:
-        made = MadeOf(record["settings"], record["dataset_digest"], contents, keys)
+        made = Inputs(record["settings"], record["dataset_digest"], contents, keys)
         _require(made.key(path) == key, "its key does not match its recorded inputs")
 
 

@@ -107,9 +107,9 @@ def manifest() -> Manifest:
     return manifest_of("digits", DIGITS, load_splits(DIGITS), "")
 
 
-def attack_cell(root: Path, cell, spec, batch_size: int, judges=()) -> None:
+def attack_cell(root: Path, cell, spec, batch_size: int, targets=()) -> None:
     """Make an evaluation or a transfer row on the digits."""
-    make(AttackRecipe(root, manifest(), cell, spec, batch_size, judges))
+    make(AttackRecipe(root, manifest(), cell, spec, batch_size, targets))
 
 
 @pytest.fixture

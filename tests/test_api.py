@@ -14,7 +14,7 @@ from torch import nn
 import rst_core
 from rst_core.data.sources import load_splits
 from rst_core.identity import Ticket, parse_model
-from rst_core.measures.evaluation import attack_and_judge
+from rst_core.measures.evaluation import attack_and_evaluate
 from rst_core.models.files import model_path
 from rst_core.models.networks import Classifier
 from rst_core.settings import AttackSpec
@@ -91,7 +91,7 @@ def test_it_measures_as_a_cell_of_the_workflow_does(ticket):
         name="pgd5", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=5, step_size=2,
         random_start=True,
     )  # fmt: skip
-    expected = attack_and_judge(ticket, {"self": ticket}, images, spec).outcomes["self"]
+    expected = attack_and_evaluate(ticket, {"self": ticket}, images, spec).outcomes["self"]
     found = rst_core.evaluate(ticket, rst_core.load_test_images(DIGITS, 100), "pgd5-eps8")
     assert torch.equal(found.outcomes.bool(), expected)
     assert found.robust == pytest.approx(100 * expected.double().mean().item())

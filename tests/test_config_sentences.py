@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.test_config import PAPER, override
 from workflow.config import ConfigError, config_schema, read_config
-from workflow.config_sentences import _place
+from workflow.config_sentences import _locate
 
 SCHEMA = config_schema()
 #: Words that a user of the config never typed.
@@ -43,7 +43,7 @@ def leaves(value: Any, *location: str) -> Iterator[tuple[str, ...]]:
 
 def kind_of(location: tuple[str, ...]) -> str:
     """The same for two places to which the same part of the schema applies."""
-    return json.dumps(_place(location, SCHEMA)[1], sort_keys=True)
+    return json.dumps(_locate(location, SCHEMA)[1], sort_keys=True)
 
 
 def with_all_keys() -> dict[str, Any]:
@@ -59,7 +59,7 @@ def sweep() -> list[tuple[str, Any]]:
     found = []
     places = [place for place in leaves(with_all_keys()) if place]
     for place in {kind_of(p): p for p in reversed(places)}.values():
-        node = _place(place, SCHEMA)[1]
+        node = _locate(place, SCHEMA)[1]
         kind = node.get("type", "string")
         values = list(WRONG[kind])
         if "enum" in node:
@@ -264,7 +264,7 @@ def test_every_number_of_a_range_is_accepted(name, data):
     # A factor without epochs, as the cosine schedule has, is refused.
     keys = ["lr", "momentum", "weight_decay"] + ["decay_factor"] * (name != "imagenet")
     key = data.draw(st.sampled_from(keys))
-    node = _place(("training", name, key), SCHEMA)[1]
+    node = _locate(("training", name, key), SCHEMA)[1]
     low, high = node.get("minimum", 0), node.get("maximum", 1)
     open_ends = {"exclude_min": "minimum" not in node, "exclude_max": "maximum" not in node}
     value = data.draw(st.floats(low, high, **open_ends).filter(lambda v: v == 0 or v >= 1e-12))

@@ -10,7 +10,7 @@ import pytest
 
 from rst_core.identity import Evaluation, TrainingCell, TransferRow
 from rst_core.job.commands import COMMANDS, parser
-from rst_core.key import MadeOf, cell_settings, same
+from rst_core.key import Inputs, cell_settings, same
 from rst_core.storage import checksum, save_tensors, write_json
 from tests.artifacts.made_up import IMAGES, record
 from tests.artifacts.made_up_cells import write_dataset
@@ -36,8 +36,8 @@ class World:
         self.root, self.matrix = root, matrix_of()
         found = (c for c in self.matrix.cells("rtts") if isinstance(c, Evaluation))
         self.attack = next(c for c in found if c.model.path.count("rtt_adversarial"))
-        (self.ticket,) = self.matrix.made_of(self.attack)
-        (self.dense,) = self.matrix.made_of(self.ticket)
+        (self.ticket,) = self.matrix.input_models(self.attack)
+        (self.dense,) = self.matrix.input_models(self.ticket)
         self.contents: dict[str, str] = {}
         for model in (self.dense, self.ticket):
             self.train(model, "first")
@@ -47,12 +47,12 @@ class World:
         return Keys(matrix or self.matrix, lambda name: images, self.root)
 
     def train(self, model: TrainingCell, contents: str) -> None:
-        keys = {base.path: self.keys().key(base) for base in self.matrix.made_of(model)}
+        keys = {base.path: self.keys().key(base) for base in self.matrix.input_models(model)}
         bases = {path: self.contents[path] for path in keys}
-        made_of = MadeOf(self.matrix.settings(model), IMAGES, bases, keys)
+        inputs = Inputs(self.matrix.settings(model), IMAGES, bases, keys)
         self.contents[model.path] = checksum(contents)
         header = {
-            **made_of.recorded(model.path, "bases"),
+            **inputs.record_fields(model.path, "bases"),
             "identity": model.path,
             "contents": self.contents[model.path],
         }
@@ -81,20 +81,20 @@ def test_what_was_made_as_the_config_says_is_fresh(world):
 def test_another_setting_makes_all_that_depends_on_it_stale_and_is_named(world):
     keys = world.keys(matrix_of(lr=0.05))
     assert world.states(keys) == ["stale", "stale", "stale"]
-    assert keys.verdict(world.dense).reason == "trained with lr 0.2, the config says 0.05"
-    assert keys.verdict(world.attack).reason.startswith("the ticket below it is stale: ")
+    assert keys.status(world.dense).reason == "trained with lr 0.2, the config says 0.05"
+    assert keys.status(world.attack).reason.startswith("the ticket below it is stale: ")
     raw = copy.deepcopy(RAW)
     raw["attacks"]["pgd20"]["steps"] = 3
     keys = world.keys(Matrix(read_config(raw)))
     assert world.states(keys) == ["fresh", "fresh", "stale"]
-    assert keys.verdict(world.attack).reason == "attacked with steps 20, the config says 3"
+    assert keys.status(world.attack).reason == "attacked with steps 20, the config says 3"
 
 
 @pytest.mark.parametrize(("images", "reason"), [("others", "made on other images"), (None, "not")])
 def test_other_or_missing_images_make_everything_stale(world, images, reason):
     keys = world.keys(images=images and checksum(images))
     assert world.states(keys) == ["stale", "stale", "stale"]
-    assert reason in keys.verdict(world.dense).reason
+    assert reason in keys.status(world.dense).reason
 
 
 def test_a_dense_that_was_made_again_with_other_contents_makes_what_is_above_stale(world):
@@ -102,7 +102,7 @@ def test_a_dense_that_was_made_again_with_other_contents_makes_what_is_above_sta
     assert world.states(world.keys()) == ["fresh", "fresh", "fresh"]
     world.train(world.dense, "second")
     assert world.states(world.keys()) == ["fresh", "stale", "stale"]
-    assert "below it was made again" in world.keys().verdict(world.ticket).reason
+    assert "below it was made again" in world.keys().status(world.ticket).reason
     world.train(world.ticket, "first")
     assert world.states(world.keys()) == ["fresh", "fresh", "fresh"]
     world.train(world.ticket, "second")
@@ -116,10 +116,10 @@ def test_a_file_of_another_cell_and_a_failure_are_no_results(world):
     write_json(path, record(other, world.matrix, fresh=True))
     assert world.keys().state(world.attack) is State.STALE
     path.write_bytes(text[:-10])
-    assert world.keys().verdict(world.attack).reason.startswith("damaged")
+    assert world.keys().status(world.attack).reason.startswith("damaged")
     path.write_text('{"failed": "out of memory", "log": "x"}')
     assert world.keys().state(world.attack) is State.MISSING
-    assert world.keys().verdict(world.attack).reason == FAILED
+    assert world.keys().status(world.attack).reason == FAILED
 
 
 def test_a_job_makes_the_configs_settings_of_its_path_and_a_document_without_what_that_says(
@@ -129,7 +129,7 @@ def test_a_job_makes_the_configs_settings_of_its_path_and_a_document_without_wha
     for name in matrix.config.roles.datasets.values():
         write_dataset(tmp_path, name, matrix)
     measured = matrix.all_cells()
-    trained = dict.fromkeys(base for cell in measured for base in matrix.made_of(cell))
+    trained = dict.fromkeys(base for cell in measured for base in matrix.input_models(cell))
     for cell in [*measured, *trained]:
         document = matrix.document(cell)
         assert not document.get("attack", {}).keys() & {"name", "eps", "seed"}

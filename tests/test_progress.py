@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from workflow.progress import EVERY, WIDTH, Progress
+from workflow.progress import EVERY, WIDTH, ProgressHandler
 
 MODEL = "results/cells/digits/tiny/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
 TICKET, ATTACK = (f"{MODEL}/best_val/{name}" for name in ("ticket.pt", "pgd20-eps8.json"))
@@ -24,7 +24,7 @@ class Run:
 
     def __init__(self, **stats: int) -> None:
         self.now, self.stream = 0.0, io.StringIO()
-        self.progress = Progress(self.stream, lambda: self.now)
+        self.progress = ProgressHandler(self.stream, lambda: self.now)
         self.log("", LogEvent.RUN_INFO, stats=stats | {"total": sum(stats.values())})
 
     def log(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rst_core.identity import Dense, Evaluation
-from rst_core.job.places import checkpoint_path
+from rst_core.job.paths import checkpoint_path
 from rst_core.models.files import Head, model_path, save_model
 from rst_core.records import pack_counts, pack_outcomes, unpack_counts, unpack_outcomes
 from rst_core.settings import AttackSpec

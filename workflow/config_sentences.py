@@ -31,10 +31,10 @@ def sentences(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
         schema: from which follows what is allowed.
     """
     for problem in error.errors():
-        key, node = _place(problem["loc"], schema)
+        key, node = _locate(problem["loc"], schema)
         match problem["type"]:
             case "extra_forbidden" | "unexpected_keyword_argument":
-                _, above = _place(problem["loc"][:-1], schema)
+                _, above = _locate(problem["loc"][:-1], schema)
                 yield f"{key} is an unknown key; allowed is {_one_of(above['properties'])}"
             case "missing" | "missing_keyword_only_argument":
                 yield f"{key} is missing; allowed is {_allowed(node, schema)}"
@@ -46,7 +46,7 @@ def sentences(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
                 yield f"{key} is {_shown(problem['input'])}; allowed is {_allowed(node, schema)}"
 
 
-def _place(location: tuple[int | str, ...], schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _locate(location: tuple[int | str, ...], schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The key as it is typed, without the positions in lists, and the schema's part for it."""
     names, node = [], schema
     for part in location:

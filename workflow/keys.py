@@ -38,7 +38,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CellStatus:
     """The state of a cell.
 
     Attributes:
@@ -52,7 +52,7 @@ class Verdict:
     digest: str = ""
 
 
-_MISSING = Verdict(State.MISSING)
+_MISSING = CellStatus(State.MISSING)
 
 
 class StaleError(ValueError):
@@ -75,7 +75,7 @@ class Keys:
         self._dataset = dataset
         self._root = root
         self._keys: dict[str, str | None] = {}
-        self._verdicts: dict[str, Verdict] = {}
+        self._statuses: dict[str, CellStatus] = {}
         self._records: dict[str, Mapping[str, Any]] = {}
 
     def key(self, cell: Cell) -> str | None:
@@ -87,7 +87,7 @@ class Keys:
         if cell.path not in self._keys:
             settings = self._matrix.settings(cell)
             dataset = self._dataset(cell.model.network.dataset)
-            bases = {base.path: self.key(base) for base in self._matrix.made_of(cell)}
+            bases = {base.path: self.key(base) for base in self._matrix.input_models(cell)}
             known = dataset is not None and None not in bases.values()
             key = cell_key(cell.path, settings, dataset or "", bases) if known else None
             self._keys[cell.path] = key
@@ -95,15 +95,15 @@ class Keys:
 
     def state(self, cell: Cell) -> State:
         """Whether a cell is there and is what the config asks for."""
-        return self.verdict(cell).state
+        return self.status(cell).state
 
-    def verdict(self, cell: Cell) -> Verdict:
+    def status(self, cell: Cell) -> CellStatus:
         """The state of a cell, with the reason."""
-        if cell.path not in self._verdicts:
-            self._verdicts[cell.path] = self._judge(cell)
-        return self._verdicts[cell.path]
+        if cell.path not in self._statuses:
+            self._statuses[cell.path] = self._check(cell)
+        return self._statuses[cell.path]
 
-    def _judge(self, cell: Cell) -> Verdict:
+    def _check(self, cell: Cell) -> CellStatus:
         path = self._root / self._matrix.file(cell)
         if not path.is_file():
             return _MISSING
@@ -111,31 +111,31 @@ class Keys:
             record = _read(path)
         except (OSError, FileError) as error:
             reason = str(error).removeprefix(f"{path} ").removeprefix("is ")
-            return Verdict(State.STALE, reason.partition(";")[0])
+            return CellStatus(State.STALE, reason.partition(";")[0])
         if not record:
-            return Verdict(State.MISSING, FAILED)
+            return CellStatus(State.MISSING, FAILED)
         self._records[cell.path] = record
-        if reason := self._fault(cell, record):
-            return Verdict(State.STALE, reason)
-        return Verdict(State.FRESH, digest=f"{record['key']} {record['contents']}")
+        if reason := self._reason_stale(cell, record):
+            return CellStatus(State.STALE, reason)
+        return CellStatus(State.FRESH, digest=f"{record['key']} {record['contents']}")
 
-    def _fault(self, cell: Cell, record: Mapping[str, Any]) -> str:
+    def _reason_stale(self, cell: Cell, record: Mapping[str, Any]) -> str:
         """Why a record is not what is wanted; empty if it is."""
         wanted = self.key(cell)
         if wanted is None:
             return "the images of its dataset are not there"
-        bases = self._matrix.made_of(cell)
+        bases = self._matrix.input_models(cell)
         if record["key"] != wanted:
             settings = self._matrix.settings(cell)
             if differing := list(_differences(record["settings"], settings)):
                 verb = "imported" if "layout" in settings else _VERBS.get(kind_of(cell), "attacked")
                 return f"{verb} with {', '.join(differing)}"
         for base in bases:
-            below = self.verdict(base)
+            below = self.status(base)
             if below.state is State.STALE:
                 return f"{_name(base)} below it is stale: {below.reason}"
-            made_of = record["models"].get(base.path)
-            if below.state is State.FRESH and made_of != self._records[base.path]["contents"]:
+            contents = record["models"].get(base.path)
+            if below.state is State.FRESH and contents != self._records[base.path]["contents"]:
                 return f"{_name(base)} below it was made again, with other contents"
         if record["key"] == wanted:
             return ""
@@ -145,7 +145,7 @@ class Keys:
 
     def digest(self, cells: Iterable[Cell]) -> str | None:
         """What tells apart two sets of results; None unless all are fresh."""
-        found = [f"{cell.path} {self.verdict(cell).digest}" for cell in cells]
+        found = [f"{cell.path} {self.status(cell).digest}" for cell in cells]
         fresh = all(self.state(cell) is State.FRESH for cell in cells)
         return hashlib.sha256("\n".join(found).encode()).hexdigest() if fresh else None
 

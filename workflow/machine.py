@@ -37,7 +37,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Kind(_Section):
+class KindRequest(_Section):
     """What a kind of cell needs on the smallest network and images of the paper."""
 
     minutes: int = Field(gt=0, description="time limit of one job")
@@ -45,7 +45,7 @@ class Kind(_Section):
     cpus: int = Field(gt=0)
 
 
-class Scale(_Section):
+class Factors(_Section):
     """What a network, a dataset or an attack changes about it."""
 
     minutes: float = Field(default=1, gt=0, description="factor")
@@ -78,10 +78,10 @@ class Machine(_Section):
         default=10, gt=0, description="minutes without news of a job after which it is named"
     )
     batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
-    kinds: dict[str, Kind]
-    attacks: dict[str, Scale] = {}
-    networks: dict[str, Scale] = {}
-    datasets: dict[str, Scale] = {}
+    kinds: dict[str, KindRequest]
+    attacks: dict[str, Factors] = {}
+    networks: dict[str, Factors] = {}
+    datasets: dict[str, Factors] = {}
 
     @field_validator("options")
     @classmethod
@@ -184,17 +184,17 @@ def resources(cell: Cell, machine: Machine) -> dict[str, int]:
     state before that and continues in the next job.
     """
     kind, network = machine.kinds[kind_of(cell)], cell.model.network
-    scales = [
-        machine.networks.get(network.name, Scale()),
-        machine.datasets.get(network.dataset, Scale()),
+    factors = [
+        machine.networks.get(network.name, Factors()),
+        machine.datasets.get(network.dataset, Factors()),
     ]
     if isinstance(cell, Evaluation | TransferRow):
-        scales.append(machine.attacks.get(cell.attack, Scale()))
+        factors.append(machine.attacks.get(cell.attack, Factors()))
     minutes, mem_mb, cpus = machine.time * kind.minutes, float(kind.mem_mb), float(kind.cpus)
-    for scale in scales:
-        minutes, mem_mb, cpus = minutes * scale.minutes, mem_mb * scale.mem_mb, cpus * scale.cpus
+    for factor in factors:
+        minutes, mem_mb, cpus = minutes * factor.minutes, mem_mb * factor.mem_mb, cpus * factor.cpus
     return {
-        "gpu": max(scale.gpus for scale in scales),
+        "gpu": max(factor.gpus for factor in factors),
         "cpus_per_task": ceil(cpus),
         "mem_mb": ceil(mem_mb),
         "runtime": min(ceil(minutes), machine.longest),

@@ -171,7 +171,7 @@ class Matrix:
         found = [one for one in (ticket, dense) if one is not None and one is not model]
         return [TrainingCell(one, self.config.selection) for one in found]
 
-    def made_of(self, cell: Cell) -> list[TrainingCell]:
+    def input_models(self, cell: Cell) -> list[TrainingCell]:
         """The model files that a cell's key is of, each once.
 
         Raises:

@@ -39,7 +39,7 @@ class _Job:
     began: float
 
 
-class Progress(logging.Handler):
+class ProgressHandler(logging.Handler):
     """Shows Snakemake's log records to a person; the log file has them all.
 
     Warnings, errors and what the workflow itself says are shown whole, failed jobs with their logs.

@@ -35,9 +35,9 @@ class Shown:
         """
         found = []
         for cell in cells:
-            verdict, path = self.keys.verdict(cell), Path(self.matrix.file(cell))
-            if verdict.state is not State.FRESH and verdict.reason != FAILED:
-                reason = verdict.reason or "it is missing"
+            status, path = self.keys.status(cell), Path(self.matrix.file(cell))
+            if status.state is not State.FRESH and status.reason != FAILED:
+                reason = status.reason or "it is missing"
                 raise StaleError(f"{path} is not shown: {reason}; run the same command again")
             found.append(path)
         return found

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from rst_core.curves import METRICS, Epoch, curve_of, read_curve
 from rst_core.identity import TrainingCell, split_cell_path
-from rst_core.job.places import checkpoint_path
+from rst_core.job.paths import checkpoint_path
 from rst_core.storage import read_header
 from workflow.plan.states import begun, folder_of
 from workflow.text import duration

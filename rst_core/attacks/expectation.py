@@ -1,4 +1,4 @@
-"""Attacks on the expected accuracy of a candidate set: a harder judge for R2S.
+"""Attacks on the expected accuracy of a candidate set: stronger attacks on R2S.
 
 R2S answers as a uniformly drawn member, so its expected accuracy on an image is the share
 of members that classify it correctly, which an adversary who knows the members computes exactly.

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rst_core.attacks.budget import flat_norm, image_units, project, radius
-from rst_core.device.distributed import ALONE, Share
+from rst_core.device.distributed import SINGLE_PROCESS, Share
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import Norm
 
@@ -55,7 +55,7 @@ def _uniform(shape: torch.Size, rng: torch.Generator, device: torch.device) -> T
 
 
 def random_start(
-    images: Tensor, spec: AttackSpec, rng: torch.Generator, share: Share = ALONE
+    images: Tensor, spec: AttackSpec, rng: torch.Generator, share: Share = SINGLE_PROCESS
 ) -> Tensor:
     """Images moved uniformly inside the ball, clipped to [0, 1].
 
@@ -118,7 +118,7 @@ def pgd(
     labels: Tensor,
     spec: AttackSpec,
     rng: torch.Generator,
-    share: Share = ALONE,
+    share: Share = SINGLE_PROCESS,
 ) -> Tensor:
     """Projected gradient ascent on the cross-entropy.
 

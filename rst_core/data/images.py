@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rst_core.data.manifest import SPLITS
-from rst_core.device.distributed import ALONE, Share
+from rst_core.device.distributed import SINGLE_PROCESS, Share
 from rst_core.device.seeding import generator
 from rst_core.settings import DatasetSettings
 from rst_core.storage import checksum, digest
@@ -69,7 +69,7 @@ class LabelledImages(ABC):
         batch_size: int,
         seed: int,
         epoch: int,
-        share: Share = ALONE,
+        share: Share = SINGLE_PROCESS,
         skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Shuffled, augmented batches without a last partial one, and without the first ``skip``.
@@ -96,7 +96,7 @@ class LabelledImages(ABC):
         return max(1, min(most, MOST_PIXELS // (height * width)))
 
     def evaluation_batches(
-        self, batch_size: int, share: Share = ALONE
+        self, batch_size: int, share: Share = SINGLE_PROCESS
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """All images once and in order: (index of the batch's first image, images, labels).
 
@@ -148,7 +148,7 @@ class Images(LabelledImages):
         batch_size: int,
         seed: int,
         epoch: int,
-        share: Share = ALONE,
+        share: Share = SINGLE_PROCESS,
         skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented by padded crops and flips, if asked for."""

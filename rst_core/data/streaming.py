@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from rst_core.data.image_files import class_names, fingerprints, image_files, read_rgb
 from rst_core.data.images import LabelledImages, as_float, shuffled
 from rst_core.device.compat import import_torchvision
-from rst_core.device.distributed import ALONE, Share
+from rst_core.device.distributed import SINGLE_PROCESS, Share
 from rst_core.device.seeding import derived_seed
 from rst_core.settings import DatasetSettings
 
@@ -76,7 +76,7 @@ class StreamedImages(LabelledImages):
         batch_size: int,
         seed: int,
         epoch: int,
-        share: Share = ALONE,
+        share: Share = SINGLE_PROCESS,
         skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Random resized, flipped crops."""

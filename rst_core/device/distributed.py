@@ -44,14 +44,14 @@ class Share:
 
 
 #: The share of a process that works alone.
-ALONE = Share()
+SINGLE_PROCESS = Share()
 
 
 def share() -> Share:
-    """This process's share: all of it, unless inside :func:`processes`."""
+    """This process's share: all of it, unless inside :func:`process_group`."""
     if dist.is_available() and dist.is_initialized():
         return Share(dist.get_rank(), dist.get_world_size())
-    return ALONE
+    return SINGLE_PROCESS
 
 
 #: What the environment variable RST_DEVICE and the flag --device may say.
@@ -78,13 +78,13 @@ def default_device() -> torch.device:
             "requested one and that nvidia-smi works on that node, or allow --device auto"
         )
     torch.backends.cudnn.allow_tf32 = False  # but in training steps that ask for it
-    if share() == ALONE:
+    if share() == SINGLE_PROCESS:
         return torch.device("cuda")
     return torch.device("cuda", torch.cuda.current_device())
 
 
 @contextmanager
-def processes() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Join the processes that ``torchrun`` started; ``ValueError`` if there are fewer GPUs."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -107,28 +107,28 @@ def processes() -> Iterator[None]:
     dist.destroy_process_group()
 
 
-def total(values: Tensor) -> Tensor:
+def all_reduce_sum(values: Tensor) -> Tensor:
     """Sum over all processes, elementwise, in place; the same bits in each of them."""
-    if share() != ALONE:
+    if share() != SINGLE_PROCESS:
         dist.all_reduce(values)
     return values
 
 
-def mean(values: Tensor) -> Tensor:
+def all_reduce_mean(values: Tensor) -> Tensor:
     """Mean over all processes, elementwise, in place."""
-    return total(values).div_(share().processes)
+    return all_reduce_sum(values).div_(share().processes)
 
 
-def largest(values: Tensor) -> Tensor:
+def all_reduce_max(values: Tensor) -> Tensor:
     """Maximum over all processes, elementwise, in place."""
-    if share() != ALONE:
+    if share() != SINGLE_PROCESS:
         dist.all_reduce(values, dist.ReduceOp.MAX)
     return values
 
 
-def agreed(number: int) -> int:
-    """The largest of all processes' numbers; returns once all have given theirs."""
-    return int(largest(torch.tensor(number)))
+def max_over_processes(value: int) -> int:
+    """The largest value of all processes; returns once each has given its own."""
+    return int(all_reduce_max(torch.tensor(value)))
 
 
 def average_gradients(variables: Iterable[Tensor]) -> None:
@@ -137,10 +137,10 @@ def average_gradients(variables: Iterable[Tensor]) -> None:
     Each process's loss is the mean over its rows, of one number, so that the average is the
     gradient of the mean over the global batch.
     """
-    if share() == ALONE:
+    if share() == SINGLE_PROCESS:
         return
     gradients = [v.grad for v in variables if v.grad is not None]
-    flat = mean(torch.cat([g.flatten() for g in gradients]))
+    flat = all_reduce_mean(torch.cat([g.flatten() for g in gradients]))
     for gradient, part in zip(
         gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True
     ):
@@ -164,7 +164,7 @@ class _Normalise(torch.autograd.Function):
         moments = wide.new_zeros(mine.processes, 2, 1, x.shape[1], 1, 1)
         variance, center = torch.var_mean(wide, dim=(0, 2, 3), correction=0, keepdim=True)
         moments[mine.rank, 0], moments[mine.rank, 1] = center, variance
-        centers, variances = total(moments).unbind(1)
+        centers, variances = all_reduce_sum(moments).unbind(1)
         center = centers.mean(0)
         variance = variances.mean(0) + centers.var(0, correction=0)
         scale = (variance + eps).rsqrt()
@@ -180,7 +180,7 @@ class _Normalise(torch.autograd.Function):
         projections = torch.stack(
             [part.mean(dim=(0, 2, 3), keepdim=True) for part in (wide, wide * normalised)]
         )
-        along_one, along_x = mean(projections)
+        along_one, along_x = all_reduce_mean(projections)
         return ((wide - along_one - normalised * along_x) * scale).to(x.dtype), None
 
 
@@ -207,9 +207,9 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         return out
 
 
-def unite_batch_norms(model: nn.Module) -> None:
+def synchronise_batch_norms(model: nn.Module) -> None:
     """Let all batch norms of ``model`` see the batch of all processes, in place."""
-    if share() == ALONE:
+    if share() == SINGLE_PROCESS:
         return
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):

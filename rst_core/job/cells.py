@@ -22,12 +22,12 @@ from rst_core.identity import CandidateSet, Model, Ticket, Trained, Untrained
 from rst_core.job.checkpoint import INTERVAL, Checkpoint
 from rst_core.job.curve import GrowingCurve
 from rst_core.job.log import log
-from rst_core.job.places import checkpoint_path
+from rst_core.job.paths import checkpoint_path
 from rst_core.job.preemption import Preemption
 from rst_core.job.recipe import AttackRecipe, FeaturesRecipe, ImportRecipe, Recipe, TrainingRecipe
 from rst_core.job.records import Provenance
 from rst_core.key import sources_of
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.measures.features import estimate_batch_norm, feature_distances
 from rst_core.measures.suspicion import measure_checks
 from rst_core.models.files import (
@@ -43,7 +43,7 @@ from rst_core.models.networks import (
     build_classifier,
     draw_weights,
     parameter_count,
-    place,
+    to_device,
 )
 from rst_core.models.r2s import adversary_view
 from rst_core.records import cell_record, pack_counts, pack_outcomes
@@ -129,18 +129,18 @@ def _write_models(
     for cell, path in zip(recipe.cells, recipe.outputs, strict=True):
         save_model(
             path, recipe.model, recipe.network, head, contents[cell.selection], provenance,
-            selection=cell.selection, made_of=recipe.made_of,
+            selection=cell.selection, inputs=recipe.inputs,
         )  # fmt: skip
         log.info("wrote %s", path)
 
 
 def _checkpoint(job: _Job, recipe: Recipe, interval: float = INTERVAL) -> Checkpoint:
     """The checkpoint of a recipe's cells; that of any other recipe is not continued."""
-    key = checksum([recipe.recorded(cell) for cell in recipe.cells])
+    key = checksum([recipe.record_fields(cell) for cell in recipe.cells])
     cell = recipe.cells[0]
-    place = checkpoint_path(recipe.root, cell)
+    path = checkpoint_path(recipe.root, cell)
     return Checkpoint(
-        cell.model.path, place, key, job.preemption, interval, precisions=job.work.precisions
+        cell.model.path, path, key, job.preemption, interval, precisions=job.work.precisions
     )
 
 
@@ -151,10 +151,10 @@ def make_trainee(recipe: TrainingRecipe, device: torch.device) -> Trainee:
     bases: dict[Model, Path] = {base.model: recipe.root / base.path for base in recipe.bases}
     if isinstance(model, Ticket):
         set_frozen_weights(classifier, model, bases[model.dense] if model.dense else None)
-        place(classifier, device, precision)
+        to_device(classifier, device, precision)
         return MaskTrainee.of(classifier, model)
     masks = set_starting_weights(classifier, model, bases)
-    return WeightTrainee(place(classifier, device, precision), masks)
+    return WeightTrainee(to_device(classifier, device, precision), masks)
 
 
 def _classifier(recipe: TrainingRecipe | ImportRecipe | FeaturesRecipe) -> Classifier:
@@ -176,7 +176,7 @@ def _import(job: _Job, recipe: ImportRecipe) -> None:
 def _attack(job: _Job, recipe: AttackRecipe) -> None:
     """Attack one model, or all members of a candidate set at once.
 
-    The images are made once, and evaluated on what they were made on, or on a row's judges [6.1].
+    The images are made once, and evaluated on what they were made on, or on a row's targets [6.1].
     """
     spec, root, cell = recipe.attack, recipe.root, recipe.cell
     members = {model.path: _load(job, root, model, cell.selection) for model in sources_of(cell)}
@@ -190,23 +190,23 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
     for name, member in members.items():
         first = images.first(images.at_once(recipe.batch_size))
         natural_outcomes(member, first, name=name)  # before any attack on NaN
-    if recipe.judges:
-        members = {j.model.path: _load(job, root, j.model, j.selection) for j in recipe.judges}
+    if recipe.targets:
+        members = {t.model.path: _load(job, root, t.model, t.selection) for t in recipe.targets}
     checkpoint = _checkpoint(job, recipe, ATTACK_INTERVAL)
     with job.preemption.deferred():
-        found = attack_and_judge(
+        found = attack_and_evaluate(
             source, members, images, spec, batch_size=recipe.batch_size, checkpoints=checkpoint
         )
     results = [
         {
             "model": name,
-            "natural": pack_outcomes(natural_outcomes(judge, images, name=name).numpy()),
+            "natural": pack_outcomes(natural_outcomes(target, images, name=name).numpy()),
             "robust": pack_outcomes(found.outcomes[name].numpy()),
-            "parameters": parameter_count(judge),
+            "parameters": parameter_count(target),
             # What is left under a mask.
-            "parameters_kept": sum(int(p.count_nonzero()) for p in judge.parameters()),
+            "parameters_kept": sum(int(p.count_nonzero()) for p in target.parameters()),
         }
-        for name, judge in members.items()
+        for name, target in members.items()
     ]
     if not share().writes:
         return
@@ -220,7 +220,7 @@ def _attack(job: _Job, recipe: AttackRecipe) -> None:
 
 def _load(job: _Job, root: Path, model: Trained, selection: Selection) -> Classifier:
     """A trained model on the device, to be measured."""
-    return job.work.watch(place(load_trained(root, model, selection), default_device()))
+    return job.work.watch(to_device(load_trained(root, model, selection), default_device()))
 
 
 def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
@@ -233,7 +233,7 @@ def _measure_features(job: _Job, recipe: FeaturesRecipe) -> None:
     if isinstance(cell.model, Untrained):
         model = _classifier(recipe)
         draw_weights(model, cell.model.network.init, cell.model.network.seed)
-        model = job.work.watch(place(model.requires_grad_(False), device))
+        model = job.work.watch(to_device(model.requires_grad_(False), device))
         estimate_batch_norm(model, splits.train)
     else:
         assert cell.selection is not None
@@ -302,5 +302,5 @@ def _write(
 ) -> None:
     job.preemption.check()
     path, provenance = recipe.outputs[0], job.work.finish(continued)
-    write_json(path, cell_record(recipe.cell, recipe.made_of, images, results, provenance, **more))
+    write_json(path, cell_record(recipe.cell, recipe.inputs, images, results, provenance, **more))
     log.info("wrote %s", path)

@@ -9,7 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from rst_core.checkpoints import State
-from rst_core.device.distributed import agreed, share
+from rst_core.device.distributed import max_over_processes, share
 from rst_core.job.log import log
 from rst_core.job.preemption import SUPERSEDED, TERMINATED, Preempted, Preemption
 from rst_core.storage import FileError, load_tensors, remove_parts, save_tensors
@@ -21,8 +21,8 @@ INTERVAL = 600.0
 _LINE = 60.0
 
 
-class _Verdict(IntEnum):
-    """What to do next; of several processes' verdicts the largest counts for all."""
+class _Action(IntEnum):
+    """What to do next; of several processes' actions the largest counts for all."""
 
     CONTINUE = 0
     SAVE = 1
@@ -76,31 +76,31 @@ class Checkpoint:
             self.follow(state)
         return state
 
-    def beat(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
+    def maybe_save(self, progress: str, state: Callable[[], State], *, due: bool = False) -> None:
         """See :class:`~rst_core.checkpoints.Checkpoints`.
 
         Raises ``Preempted`` if the job must leave; what is done is saved, unless the lease is lost.
         """
-        verdict = _Verdict(agreed(self._verdict(due)))
+        action = _Action(max_over_processes(self._next_action(due)))
         if self.clock() - self._logged >= _LINE:
             self._logged = self.clock()
             log.info("%s: %s", self.name, progress)
-        if verdict is _Verdict.SUPERSEDED:
+        if action is _Action.SUPERSEDED:
             raise Preempted(SUPERSEDED)
-        if verdict is not _Verdict.CONTINUE:
+        if action is not _Action.CONTINUE:
             self._save(progress, state())
-        if verdict is _Verdict.TERMINATED:
+        if action is _Action.TERMINATED:
             raise Preempted(
                 f"stopped {progress}: {TERMINATED}; saved, rerun the same command to continue"
             )
 
-    def _verdict(self, due: bool) -> _Verdict:
+    def _next_action(self, due: bool) -> _Action:
         if self.preemption.superseded:
-            return _Verdict.SUPERSEDED
+            return _Action.SUPERSEDED
         if self.preemption.terminated:
-            return _Verdict.TERMINATED
+            return _Action.TERMINATED
         late = self.clock() - self._saved >= self.interval
-        return _Verdict.SAVE if due or late else _Verdict.CONTINUE
+        return _Action.SAVE if due or late else _Action.CONTINUE
 
     def _save(self, progress: str, state: State) -> None:
         """Write the file; returns in every process once the first one has."""
@@ -113,7 +113,7 @@ class Checkpoint:
             }
             save_tensors(self.path, state, KIND, header)
             self.follow(state)
-        agreed(0)
+        max_over_processes(0)
         self._saved = self.clock()
 
     def remove(self) -> None:

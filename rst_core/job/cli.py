@@ -22,9 +22,9 @@ from pathlib import Path
 
 from rst_core.job.commands import COMMANDS, parser
 from rst_core.job.flags import UsageError
-from rst_core.job.lease import Claim, held
+from rst_core.job.lease import LeaseEntry, held
 from rst_core.job.log import log, show_log
-from rst_core.job.places import checkpoints, lease_path
+from rst_core.job.paths import checkpoints, lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.job.recipe import Recipe
 
@@ -32,25 +32,25 @@ from rst_core.job.recipe import Recipe
 DIVERGED = 70
 #: Exit status after Ctrl-C, as a shell has it.
 INTERRUPTED = 130
-#: Set for the processes that share a cell: the claim of the one that started them.
-_CLAIM = "RST_CLAIM"
+#: Set for the processes that share a cell: the lease entry of the one that started them.
+_LEASE = "RST_LEASE"
 _PACKAGE = Path(__file__).parents[1]
 
 
-def _spread(words: list[str], processes: int, claim: Claim) -> int:
+def _spread(words: list[str], processes: int, entry: LeaseEntry) -> int:
     """Run the same command in several processes of this node; the exit status is theirs."""
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ[_CLAIM] = f"{claim.number} {claim.token} {claim.folder.absolute()}"
+    os.environ[_LEASE] = f"{entry.generation} {entry.token} {entry.folder.absolute()}"
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # What torchrun --standalone does, but in this process, which so learns their exit status.
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
-        run_id=claim.token,
+        run_id=entry.token,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
@@ -65,7 +65,7 @@ def _spread(words: list[str], processes: int, claim: Claim) -> int:
             return DIVERGED
         return PREEMPTED if codes == {PREEMPTED} else 1
     finally:
-        del os.environ[_CLAIM]
+        del os.environ[_LEASE]
     return 0
 
 
@@ -138,32 +138,32 @@ def _run(words: list[str], arguments: argparse.Namespace, preemption: Preemption
     if command.do:
         return command.do(arguments)
     job = command.job(arguments)
-    if given := os.environ.get(_CLAIM):
-        number, token, folder = given.split(" ", 2)
-        preemption.lease_lost = Claim(Path(folder), int(number), token).lost
+    if given := os.environ.get(_LEASE):
+        generation, token, folder = given.split(" ", 2)
+        preemption.lease_lost = LeaseEntry(Path(folder), int(generation), token).lost
         return _make(job, arguments, preemption)
-    if job.finished():
+    if job.reuse_outputs():
         return 0
     if os.environ.get("RANK", "0") != "0":  # the first process holds the lease
         return _make(job, arguments, preemption)
-    with held(lease_path(job.root, job.cells[0]), within=checkpoints(job.root)) as (claim, waited):
-        preemption.lease_lost = claim.lost
-        if waited and job.finished():
+    with held(lease_path(job.root, job.cells[0]), within=checkpoints(job.root)) as (entry, waited):
+        preemption.lease_lost = entry.lost
+        if waited and job.reuse_outputs():
             return 0
         if arguments.processes > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
-            return _spread(words, arguments.processes, claim)
+            return _spread(words, arguments.processes, entry)
         return _make(job, arguments, preemption)
 
 
 def _make(recipe: Recipe, arguments: argparse.Namespace, preemption: Preemption) -> int:
     import torch
 
-    from rst_core.device.distributed import processes
+    from rst_core.device.distributed import process_group
     from rst_core.job.cells import make
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    with processes():
+    with process_group():
         make(recipe, workers=arguments.workers, preemption=preemption)
     return 0
 

@@ -105,16 +105,16 @@ def _verify(arguments: Namespace) -> int:
     return verify(arguments.folder)
 
 
-def _judges(arguments: Namespace, root: Path) -> dict[str, list[TrainingCell]]:
-    judges = []
+def _targets(arguments: Namespace, root: Path) -> dict[str, list[TrainingCell]]:
+    targets = []
     for path in arguments.targets:
         above, target = split_cell_path(path.as_posix())
         if Path(above) != root:
             raise ValueError(f"{path} is outside {root}, where the cell is")
         if not isinstance(target, TrainingCell):
             raise ValueError(f"{path} is a {type(target).__name__}; allowed is a model file")
-        judges.append(target)
-    return {"judges": judges}
+        targets.append(target)
+    return {"targets": targets}
 
 
 def _add(*words: str, **options: Any) -> Callable[[ArgumentParser], object]:
@@ -158,7 +158,7 @@ COMMANDS = {
         "attack one model and evaluate others on the same images", recipe=AttackRecipe,
         makes=(TransferRow,), example=f"{_TICKET}/transfer_to_tickets-pgd20-eps8.json",
         add=_add("--targets", nargs="+", type=Path, required=True, help="model files to evaluate"),
-        more=_judges,
+        more=_targets,
     ),
     "features": Command(
         "measure how far noise moves a network's features", recipe=FeaturesRecipe,

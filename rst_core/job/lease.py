@@ -1,13 +1,13 @@
 """Leases: at most one job at a time works on a cell, on one machine or on many.
 
-A lease is a folder of numbered claims on the file system that the jobs share anyway. A job
-claims a cell by creating the next number with a hard link, which is atomic and exclusive on
-local disks and on NFS alike, and needs no lock daemon. The highest number holds. Its holder
-renews it by touching it. No job renames or overwrites the claim of another, so a suspended job that
-resumes finds a higher number and stops.
+A lease is a folder of numbered entries on the file system that the jobs share anyway. A job
+acquires a cell by creating the next number with a hard link, which is atomic and exclusive on
+local disks and on NFS alike, and needs no lock daemon. The entry with the highest number, its
+generation, holds. Its holder renews it by touching it. No job renames or overwrites the entry of
+another, so a suspended job that resumes finds a higher number and stops.
 
 A holder counts as gone if its process is known to be dead (same machine, no such process),
-or if its claim stayed untouched for ``stale_after`` seconds on the *watcher's own* monotonic
+or if its entry stayed untouched for ``stale_after`` seconds on the *watcher's own* monotonic
 clock: clocks of two machines are never compared. Why not a library: docs/resuming.md.
 """
 
@@ -28,12 +28,12 @@ from typing import Any
 
 from rst_core.job.log import log
 
-#: Seconds between two touches of a claim.
+#: Seconds between two touches of an entry.
 HEARTBEAT = 20.0
 #: Seconds without a touch after which a holder counts as gone. Nine missed heartbeats: NFS
 #: clients may show a file's time up to a minute late.
 STALE_AFTER = 180.0
-#: Seconds between two looks at another's claim.
+#: Seconds between two polls of another's entry.
 POLL = 5.0
 
 
@@ -63,15 +63,15 @@ def process_start(pid: int) -> int | None:
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that made a claim.
+    """The process that made an entry.
 
     Attributes:
-        token: random; no two claims have the same.
+        token: random; no two entries have the same.
         host: name of the machine, for people.
         machine: its boot and PID namespace, if known.
         pid: process number.
         start: when the process started, in ticks since boot.
-        since: when it made the claim (UTC).
+        since: when it made the entry (UTC).
         job: what a scheduler calls the job, from ``RST_JOB``.
     """
 
@@ -107,16 +107,16 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A numbered claim in a lease's folder; two that are equal were not touched between.
+class LeaseEntry:
+    """A numbered entry in a lease's folder; two that are equal were not touched between.
 
     Attributes:
         token: the holder's; empty if the file cannot be understood.
-        touched: the file's time in nanoseconds, of a claim that was read.
+        touched: the file's time in nanoseconds, of an entry that was read.
     """
 
     folder: Path
-    number: int
+    generation: int
     token: str
     holder: Holder | None = None
     touched: int = 0
@@ -124,85 +124,85 @@ class Claim:
     @property
     def path(self) -> Path:
         """Its file."""
-        return self.folder / str(self.number)
+        return self.folder / str(self.generation)
 
-    def touch(self) -> None:
+    def renew(self) -> None:
         """Show that the holder lives."""
-        # Never creates the file: a claim that was taken over and cleared stays cleared.
+        # Never creates the file: an entry that was taken over and cleared stays cleared.
         with suppress(OSError):
             os.utime(self.path)
 
     def lost(self) -> bool:
         """Whether another job has taken over, so that nothing may be written any more."""
-        return not self.there() or (self.folder / str(self.number + 1)).exists()
+        return not self.exists() or (self.folder / str(self.generation + 1)).exists()
 
-    def there(self) -> bool:
-        """Whether the file is there and is this very claim, not a later one of its number."""
-        found = _read_claim(self.folder, self.number)
+    def exists(self) -> bool:
+        """Whether the file is there and is this very entry, not a later one of its generation."""
+        found = _read_entry(self.folder, self.generation)
         return found is not None and found.token == self.token
 
 
-def _numbers(folder: Path) -> list[int]:
+def _generations(folder: Path) -> list[int]:
     with suppress(FileNotFoundError):
         return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
     return []
 
 
-def _read_claim(folder: Path, number: int) -> Claim | None:
+def _read_entry(folder: Path, generation: int) -> LeaseEntry | None:
     try:
         # Opening asks the server anew: NFS promises that to whoever opens, not to stat.
-        with (folder / str(number)).open() as file:
+        with (folder / str(generation)).open() as file:
             touched = os.fstat(file.fileno()).st_mtime_ns
             text = file.read()
     except (IsADirectoryError, PermissionError) as error:
-        # Unlike a claim that was cleared just now, it would be waited for without end.
+        # Unlike an entry that was cleared just now, it would be waited for without end.
         raise OSError(
-            f"the lease {folder} holds {number}, which cannot be read ({error.strerror}): if no "
-            "job runs on this cell, remove that folder"
+            f"the lease {folder} holds {generation}, which cannot be read ({error.strerror}): "
+            "if no job runs on this cell, remove that folder"
         ) from error
     except OSError:
         return None
     try:
         holder = Holder(**json.loads(text))
     except (ValueError, TypeError):
-        return Claim(folder, number, "", None, touched)
-    return Claim(folder, number, holder.token, holder, touched)
+        return LeaseEntry(folder, generation, "", None, touched)
+    return LeaseEntry(folder, generation, holder.token, holder, touched)
 
 
-def newest(folder: Path) -> Claim | None:
-    """The claim that holds, if there is one."""
-    claims = (_read_claim(folder, number) for number in reversed(_numbers(folder)))
-    return next((claim for claim in claims if claim is not None), None)
+def current_entry(folder: Path) -> LeaseEntry | None:
+    """The entry that holds, if there is one."""
+    entries = (_read_entry(folder, generation) for generation in reversed(_generations(folder)))
+    return next((entry for entry in entries if entry is not None), None)
 
 
-def _make(folder: Path, number: int) -> Claim | None:
-    """Create claim ``number``, complete from the first moment; None if it exists."""
+def _make(folder: Path, generation: int) -> LeaseEntry | None:
+    """Create entry ``generation``, complete from the first moment; None if it exists."""
     holder = Holder.present()
-    claim = Claim(folder, number, holder.token, holder)
+    entry = LeaseEntry(folder, generation, holder.token, holder)
     draft = folder / f".{holder.token}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps(asdict(holder)))
-        os.link(draft, claim.path)
+        os.link(draft, entry.path)
     except FileExistsError:
-        # NFS may repeat a link that succeeded: then the file that exists is this claim.
-        return claim if claim.there() else None
+        # NFS may repeat a link that succeeded: then the file that exists is this entry.
+        return entry if entry.exists() else None
     except FileNotFoundError:
         return None  # a holder cleared the folder just now
     finally:
         draft.unlink(missing_ok=True)
-    return claim
+    return entry
 
 
-def _is_exclusive(claim: Claim, over: Claim | None) -> bool:
-    """Whether all other claims are the one that was found gone, or older."""
-    for number in _numbers(claim.folder):
-        other = None if number == claim.number else _read_claim(claim.folder, number)
+def _is_exclusive(entry: LeaseEntry, over: LeaseEntry | None) -> bool:
+    """Whether all other entries are the one that was found gone, or older."""
+    for generation in _generations(entry.folder):
+        other = None if generation == entry.generation else _read_entry(entry.folder, generation)
         if other is None:
             continue
-        if over is None or number > over.number:
+        if over is None or generation > over.generation:
             return False
-        if number == over.number and other.holder != over.holder:
+        if generation == over.generation and other.holder != over.holder:
             return False
     return True
 
@@ -214,54 +214,54 @@ def acquire(
     poll: float = POLL,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
-) -> tuple[Claim, bool]:
-    """Claim a cell, waiting while another job holds it.
+) -> tuple[LeaseEntry, bool]:
+    """Acquire a cell, waiting while another job holds it.
 
-    Looks every ``poll`` seconds; a claim that is untouched for ``stale_after`` seconds of ``clock``
-    counts as abandoned. Returns the claim, and whether another job was waited for or taken over
-    from.
+    Looks every ``poll`` seconds; an entry that is untouched for ``stale_after`` seconds of
+    ``clock`` counts as abandoned. Returns the new entry, and whether another job was waited for or
+    taken over from.
     """
-    seen: Claim | None = None
+    seen: LeaseEntry | None = None
     logged: Holder | str | None = None
     since = clock()
     while True:
-        top = newest(folder)
+        top = current_entry(folder)
         if top != seen:
             seen, since = top, clock()
-        other = None if top is None else top.holder or "a job whose claim cannot be read"
+        other = None if top is None else top.holder or "a job whose entry cannot be read"
         dead = isinstance(other, Holder) and other.dead()
         if top is None or dead or clock() - since >= stale_after:
-            claim = _make(folder, 1 if top is None else top.number + 1)
-            if claim is not None and _is_exclusive(claim, top):
+            entry = _make(folder, 1 if top is None else top.generation + 1)
+            if entry is not None and _is_exclusive(entry, top):
                 if other:
                     log.info("taken over from %s, which no longer runs", other)
-                return claim, bool(logged or other)
-            if claim is not None:
-                claim.path.unlink(missing_ok=True)
+                return entry, bool(logged or other)
+            if entry is not None:
+                entry.path.unlink(missing_ok=True)
         if other and other != logged:
             log.info("waiting: %s holds the lease of this cell (%s)", other, folder)
             logged = other
         pause(poll)
 
 
-def release(claim: Claim, within: Path | None = None) -> None:
+def release(entry: LeaseEntry, within: Path | None = None) -> None:
     """Give a cell back; what a job that lost it may not remove stays.
 
     Folders that are left empty go, too, up to ``within``.
     """
-    if not claim.lost():
-        # The own claim goes last: until then nobody can claim a lower number.
-        for number in _numbers(claim.folder):
-            if number < claim.number:
-                (claim.folder / str(number)).unlink(missing_ok=True)
-    if claim.there():
-        claim.path.unlink(missing_ok=True)
-    for part in claim.folder.glob(".*.part"):
+    if not entry.lost():
+        # This job's entry goes last: until then nobody can make a lower number.
+        for generation in _generations(entry.folder):
+            if generation < entry.generation:
+                (entry.folder / str(generation)).unlink(missing_ok=True)
+    if entry.exists():
+        entry.path.unlink(missing_ok=True)
+    for part in entry.folder.glob(".*.part"):
         # Left by a process killed between draft and link; a live one makes its draft anew.
         part.unlink(missing_ok=True)
     with suppress(OSError):
-        claim.folder.rmdir()
-        for folder in claim.folder.parents:
+        entry.folder.rmdir()
+        for folder in entry.folder.parents:
             if within is None or not folder.is_relative_to(within):
                 break
             folder.rmdir()
@@ -270,26 +270,26 @@ def release(claim: Claim, within: Path | None = None) -> None:
 @contextmanager
 def held(
     folder: Path, *, within: Path | None = None, heartbeat: float = HEARTBEAT, **options: Any
-) -> Iterator[tuple[Claim, bool]]:
+) -> Iterator[tuple[LeaseEntry, bool]]:
     """Hold a cell for the length of the block, renewed by a thread every ``heartbeat`` seconds.
 
     See :func:`acquire` for the other options and the result, :func:`release` for ``within``.
     """
-    claim, waited = acquire(folder, **options)
+    entry, waited = acquire(folder, **options)
     stop = threading.Event()
 
     def renew() -> None:
         while not stop.wait(heartbeat):
-            claim.touch()
+            entry.renew()
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
-        yield claim, waited
+        yield entry, waited
     finally:
         stop.set()
         thread.join()
-        release(claim, within)
+        release(entry, within)
 
 
 def leases(root: Path) -> list[tuple[Path, Holder]]:
@@ -300,7 +300,7 @@ def leases(root: Path) -> list[tuple[Path, Holder]]:
     found = []
     # Unlike Path.rglob, os.walk passes over folders that vanish under it.
     for folder, folders, _ in os.walk(root):
-        claim = newest(Path(folder) / "lease") if "lease" in folders else None
-        if claim is not None and claim.holder is not None and not claim.holder.dead():
-            found.append((Path(folder), claim.holder))
+        entry = current_entry(Path(folder) / "lease") if "lease" in folders else None
+        if entry is not None and entry.holder is not None and not entry.holder.dead():
+            found.append((Path(folder), entry.holder))
     return sorted(found, key=lambda entry: entry[0])

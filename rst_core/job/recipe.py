@@ -28,7 +28,7 @@ from rst_core.key import (
     FEATURES,
     IMPORT,
     TRAINING,
-    MadeOf,
+    Inputs,
     bases_of,
     cell_settings,
     named,
@@ -87,28 +87,28 @@ class Recipe(ABC):
         return [self.root / cell.path for cell in self.cells]
 
     @cached_property
-    def made_of(self) -> MadeOf:
+    def inputs(self) -> Inputs:
         """What the files will record; raises if a model is missing, or its file is damaged."""
         headers = {base.path: read_header(self.root / base.path, "Model") for base in self.bases}
         for path, header in headers.items():
             if header.get("identity") != path:
                 raise ValueError(f"{self.root / path} holds {header.get('identity')}")
         parts = {name: getattr(self, name) for name in self.PARTS}
-        return MadeOf(
+        return Inputs(
             settings=cell_settings(self.data.settings, **parts),
             dataset_digest=self.data.digest,
             bases={path: header["contents"] for path, header in headers.items()},
             keys={path: header["key"] for path, header in headers.items()},
         )
 
-    def recorded(self, cell: Cell) -> dict[str, Any]:
+    def record_fields(self, cell: Cell) -> dict[str, Any]:
         """The part of a cell's file about what it is made of."""
-        return self.made_of.recorded(
+        return self.inputs.record_fields(
             cell.path, "bases" if isinstance(cell, TrainingCell) else "models"
         )
 
-    def finished(self) -> bool:
-        """Whether all files are there, whole, and made of the same; then they are touched.
+    def reuse_outputs(self) -> bool:
+        """Touch the files if all are there, whole, and made of the same; returns whether they are.
 
         Workflow engines compare times: a file that is found fresh is as new as its job.
         """
@@ -129,7 +129,7 @@ class Recipe(ABC):
         except FileError as error:
             log.info("made again: %s", error)
             return False
-        return all(found.get(name) == part for name, part in self.recorded(cell).items())
+        return all(found.get(name) == part for name, part in self.record_fields(cell).items())
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class _MeasureRecipe(Recipe):
 
 @dataclass(frozen=True)
 class AttackRecipe(_MeasureRecipe):
-    """An attack; a transfer row is judged by ``judges``, others by what they attack.
+    """An attack; a transfer row evaluates ``targets``, others what they attack.
 
     Name, eps and seed of the attack are the cell's. Raises ``ValueError`` if they are others, and
     for an attack that is too large, or one on candidate sets where there is none.
@@ -220,7 +220,7 @@ class AttackRecipe(_MeasureRecipe):
     cell: Evaluation | TransferRow
     attack: AttackSpec
     batch_size: int = option("images at a time", 500, Range(1, 10_000_000))
-    judges: Sequence[TrainingCell] = ()
+    targets: Sequence[TrainingCell] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -238,8 +238,8 @@ class AttackRecipe(_MeasureRecipe):
 
     @property
     def bases(self) -> list[TrainingCell]:
-        """What is attacked, and the judges."""
-        return list(dict.fromkeys([*super().bases, *self.judges]))
+        """What is attacked, and the targets."""
+        return list(dict.fromkeys([*super().bases, *self.targets]))
 
 
 @dataclass(frozen=True)

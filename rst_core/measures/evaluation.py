@@ -13,7 +13,7 @@ from rst_core.attacks import run_counting
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.checkpoints import NO_CHECKPOINTS, Checkpoints, State, take
 from rst_core.data.images import LabelledImages
-from rst_core.device.distributed import share, total
+from rst_core.device.distributed import all_reduce_sum, share
 from rst_core.device.seeding import generator
 from rst_core.divergence import check_logits
 from rst_core.settings import AttackSpec
@@ -36,7 +36,7 @@ def correct(
 class AttackResult:
     """What an attack on a whole test set found, on the CPU.
 
-    ``outcomes`` say for every judge which of N images it still classifies correctly; ``queries``
+    ``outcomes`` say for every target which of N images it still classifies correctly; ``queries``
     what each image cost, N counts, if the attack counts them.
     """
 
@@ -55,21 +55,21 @@ def natural_outcomes(
     outcomes = torch.zeros(len(images), dtype=torch.uint8, device=images.device)
     for start, clean, labels in images.evaluation_batches(images.at_once(batch_size), share()):
         outcomes[start : start + len(labels)] = correct(model, clean, labels, name)
-    return total(outcomes).bool().cpu()
+    return all_reduce_sum(outcomes).bool().cpu()
 
 
-def attack_and_judge(
+def attack_and_evaluate(
     source: LogitFunction,
-    judges: Mapping[str, LogitFunction],
+    targets: Mapping[str, LogitFunction],
     images: LabelledImages,
     spec: AttackSpec,
     *,
     batch_size: int = 500,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> AttackResult:
-    """Attack ``source`` once and evaluate every judge on the same adversarial images.
+    """Attack ``source`` once and evaluate every target on the same adversarial images.
 
-    A white-box attack judges its own source. Models must be in evaluation mode and on the images'
+    A white-box attack's target is its source. Models must be in evaluation mode and on the images'
     device; everything is float32. Random starts are drawn by batch, so that outcomes depend on
     ``batch_size``, of which large images take fewer (:meth:`LabelledImages.at_once`).
     ``checkpoints`` are asked after every batch; batches that they restore are not
@@ -77,8 +77,9 @@ def attack_and_judge(
     """
     batch_size = images.at_once(batch_size)
     mine, batches = share(), math.ceil(len(images) / batch_size)
+    # "judge": a target, in the words of checkpoints that exist.
     # Each process fills in its batches and a sum unites them, hence no booleans.
-    sizes = {"batches": batches, **{f"judge {name}": len(images) for name in judges}}
+    sizes = {"batches": batches, **{f"judge {name}": len(images) for name in targets}}
     known = {n: torch.zeros(s, dtype=torch.uint8, device=images.device) for n, s in sizes.items()}
     for name, size in (("queries", len(images)), ("counted", 1)):
         known[name] = torch.zeros(size, dtype=torch.int64, device=images.device)
@@ -87,7 +88,9 @@ def attack_and_judge(
     new = {name: torch.zeros_like(part) for name, part in known.items()}
 
     def united() -> State:
-        return {name: (known[name] + total(part.clone())).cpu() for name, part in new.items()}
+        return {
+            name: (known[name] + all_reduce_sum(part.clone())).cpu() for name, part in new.items()
+        }
 
     own = iter(images.evaluation_batches(batch_size, mine))
     for _ in range(math.ceil(batches / mine.processes)):  # as often in every process
@@ -98,13 +101,13 @@ def attack_and_judge(
             adversarial, queries = run_counting(source, clean, labels, spec, rng)
             at = slice(start, start + len(labels))
             new["batches"][start // batch_size] = 1
-            for name, judge in judges.items():
-                new[f"judge {name}"][at] = correct(judge, adversarial, labels, name)
+            for name, target in targets.items():
+                new[f"judge {name}"][at] = correct(target, adversarial, labels, name)
             if queries is not None:
                 new["counted"] += 1
                 new["queries"][at] = queries
         done = int(known["batches"].sum() + mine.processes * new["batches"].sum())
-        checkpoints.beat(f"after {min(done, batches)} of {batches} batches", united)
+        checkpoints.maybe_save(f"after {min(done, batches)} of {batches} batches", united)
     found = united()
-    outcomes = {name: found[f"judge {name}"].bool() for name in judges}
+    outcomes = {name: found[f"judge {name}"].bool() for name in targets}
     return AttackResult(outcomes, found["queries"] if bool(found["counted"]) else None)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rst_core.document import from_document
 from rst_core.identity import Dense, FineTuned, Model, Ticket, Trained, TrainingCell, parse_cell
-from rst_core.key import IMPORT, TRAINING, MadeOf, bases_of, read_settings
+from rst_core.key import IMPORT, TRAINING, Inputs, bases_of, read_settings
 from rst_core.models.contents import check_contents, unpack_masks
 from rst_core.models.networks import (
     Classifier,
@@ -29,7 +29,7 @@ from rst_core.models.networks import (
     prunable_weights,
 )
 from rst_core.ranges import require
-from rst_core.records import check_made_of, check_named
+from rst_core.records import check_inputs, check_named
 from rst_core.settings import DatasetSettings, NetworkSettings
 from rst_core.storage import (
     IMPOSSIBLE,
@@ -126,16 +126,16 @@ def save_model(
     provenance: dict[str, Any],
     *,
     selection: Selection = Selection.BEST_VAL,
-    made_of: MadeOf = MadeOf(),  # noqa: B008 - frozen
+    inputs: Inputs = Inputs(),  # noqa: B008 - frozen
 ) -> None:
     """Write a model file of a trainee's contents; ``ValueError`` if they cannot be its."""
     cell = TrainingCell(identity, selection)
     check_contents(identity, network, head.classes, contents)
     described = json.loads(json.dumps({"network": asdict(network), "head": asdict(head)}))
-    bases = made_of.bases
+    bases = inputs.bases
     header = {
         "identity": cell.path,
-        **made_of.recorded(cell.path, "bases"),
+        **inputs.record_fields(cell.path, "bases"),
         **described,
         "contents": _digest(identity, described, bases, contents),
         "provenance": provenance,
@@ -181,7 +181,7 @@ def _check_header(path: Path, header: dict[str, Any]) -> tuple[Trained, NetworkS
     if not isinstance(cell, TrainingCell):
         raise ValueError(f"it holds {header['identity']}, which is no model")
     check_named(path, cell.path)
-    check_made_of(cell.path, header, "bases")
+    check_inputs(cell.path, header, "bases")
     network = from_document(NetworkSettings, header["network"], "network")
     head = from_document(Head, header["head"], "head")
     settings, made = header["settings"], [parse_cell(base).model for base in header["bases"]]

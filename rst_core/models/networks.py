@@ -28,7 +28,7 @@ def _shapes(settings: NetworkSettings, classes: int) -> nn.Module:
 class Classifier(nn.Module):
     """A network on [0, 1] images: normalisation by channel means and deviations is the first layer.
 
-    ``memory_format`` is of what convolutions work on, whatever the images' is (:func:`place`).
+    ``memory_format`` is of what convolutions work on, whatever the images' is (:func:`to_device`).
     """
 
     mean: Tensor
@@ -82,7 +82,7 @@ def build_classifier(
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
-    return place(Classifier(network, mean, std), torch.device("cpu"))
+    return to_device(Classifier(network, mean, std), torch.device("cpu"))
 
 
 @cache
@@ -94,7 +94,7 @@ def layout(settings: NetworkSettings, classes: int) -> tuple[dict[str, torch.Siz
     return weights, norms
 
 
-def place(
+def to_device(
     model: Classifier, device: torch.device, precision: Precision = Precision.FLOAT32
 ) -> Classifier:
     """Move a model to a device, into the memory format that is fast there; in place."""
@@ -109,7 +109,7 @@ def given_weights(
     """The model as a function with other weights, by name, in the format of another precision.
 
     A model that is trained in bfloat16 is measured in float32, which on a GPU wants another memory
-    format than the one that :func:`place` gave it.
+    format than the one that :func:`to_device` gave it.
     """
     own = model.memory_format
     model.memory_format = memory_format(model.mean.device, precision)

@@ -24,10 +24,16 @@ from rst_core.checkpoints import NO_CHECKPOINTS, Checkpoints
 from rst_core.checkpoints import State as Saved
 from rst_core.data.images import LabelledImages, Splits
 from rst_core.device.arithmetic import training_step
-from rst_core.device.distributed import average_gradients, largest, mean, share, unite_batch_norms
+from rst_core.device.distributed import (
+    all_reduce_max,
+    all_reduce_mean,
+    average_gradients,
+    share,
+    synchronise_batch_norms,
+)
 from rst_core.device.seeding import generator
 from rst_core.divergence import check_training
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.networks import given_weights
 from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
 from rst_core.settings import validation_attack as make_validation_attack
@@ -70,7 +76,7 @@ def train(
     Returns the model contents of every selection, the same in every process. Raises
     ``DivergedError`` if a loss, a variable or a logit is not finite.
     """
-    unite_batch_norms(trainee.model)
+    synchronise_batch_norms(trainee.model)
     optimiser = torch.optim.SGD(
         list(trainee.variables.values()),
         lr=run.settings.lr,
@@ -114,7 +120,7 @@ class _Loop:
         line["seconds"] = round(time.perf_counter() - began, 3)
         self.keep(line)
         state.epoch, state.part = state.epoch + 1, Part()
-        self.beat(self.captured, due=True)
+        self.maybe_save(self.captured, due=True)
         numbers = ", ".join(f"{k} {v:.5g}" for k, v in line.items())
         log.info("%s: %s", run.identity, numbers)
 
@@ -150,11 +156,11 @@ class _Loop:
 
         def note() -> None:
             if new:
-                part.totals = torch.cat([part.totals, mean(torch.stack(new)).cpu()])
+                part.totals = torch.cat([part.totals, all_reduce_mean(torch.stack(new)).cpu()])
                 new.clear()
             losses, present = part.totals[:, 0], changing(self.trainee, self.optimiser)
             check_training(losses, present, epoch + 1, self.rate, run.identity)
-            part.overrun, part.rng = float(largest(overrun)), rng.get_state()
+            part.overrun, part.rng = float(all_reduce_max(overrun)), rng.get_state()
             part.seconds = time.perf_counter() - began
 
         def noted() -> Saved:
@@ -166,7 +172,7 @@ class _Loop:
         for done, (x, labels) in enumerate(rest, skip + 1):
             with training_step(run.settings.precision, device):
                 new.append(step(self.trainee, self.optimiser, x, labels, run.attack, rng, overrun))
-            self.beat(noted, done)
+            self.maybe_save(noted, done)
         note()
         if run.attack is not None:
             budget.check_excess(part.overrun, run.attack)
@@ -177,11 +183,11 @@ class _Loop:
         """All of the run, as a checkpoint keeps it."""
         return capture(self.trainee, self.optimiser, self.state)
 
-    def beat(self, state: Callable[[], Saved], steps: int = 0, due: bool = False) -> None:
+    def maybe_save(self, state: Callable[[], Saved], steps: int = 0, due: bool = False) -> None:
         """Ask whether to save or to leave, ``steps`` into the present epoch."""
-        place = f"after epoch {self.state.epoch} of {self.run.settings.epochs}"
-        place += f" and {steps} steps of the next" if steps else ""
-        self.checkpoints.beat(place, state, due=due)
+        progress = f"after epoch {self.state.epoch} of {self.run.settings.epochs}"
+        progress += f" and {steps} steps of the next" if steps else ""
+        self.checkpoints.maybe_save(progress, state, due=due)
 
 
 def step(
@@ -239,7 +245,7 @@ def _measure(
         if run.attack is not None:
             assert run.attack.eps is not None, "the inner maximisation has a ball"
             spec = make_validation_attack(run.attack.eps, run.settings.validation_steps)
-            robust = attack_and_judge(present, {name: present}, images, spec).outcomes[name]
+            robust = attack_and_evaluate(present, {name: present}, images, spec).outcomes[name]
             result[f"{split}_robust"] = _percent(robust)
     return result
 

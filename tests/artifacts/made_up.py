@@ -23,7 +23,7 @@ from rst_core.identity import (
     parse_cell,
     parse_model,
 )
-from rst_core.key import MadeOf, cell_settings
+from rst_core.key import Inputs, cell_settings
 from rst_core.records import cell_record, pack_outcomes
 from rst_core.storage import checksum
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
@@ -146,8 +146,8 @@ def _record(
     keys = Keys(matrix, lambda name: IMAGES)
     known = {model.path: keys.key(model) for model in models}
     images = {"attacked": count, "test_set": count if isinstance(cell, FeatureDistance) else 2000}
-    made_of = MadeOf(settings, IMAGES, bases, known)
-    return cell_record(cell, made_of, images, results, PROVENANCE)
+    inputs = Inputs(settings, IMAGES, bases, known)
+    return cell_record(cell, inputs, images, results, PROVENANCE)
 
 
 def bare_record(cell: Cell, results: list[dict[str, object]], **more: object) -> dict[str, object]:

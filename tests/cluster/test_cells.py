@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.cluster.cells import job_name, progress
+from workflow.cluster.cells import job_name, last_saved
 
 PLACE = "results/cells/cifar10/resnet18/signed_kaiming_constant-seed0"
 RST = f"{PLACE}/rst-keep0.2-element-pgd7-eps8/best_val"
@@ -39,7 +39,7 @@ def test_progress_is_a_checkpoint_or_a_result_and_no_lease(tmp_path):
     ticket, attack = (cells / model / "best_val" / name for name in ("ticket.pt", "pgd20.json"))
 
     def now(*outputs):
-        return progress([str(output) for output in outputs], cells, checkpoints)
+        return last_saved([str(output) for output in outputs], cells, checkpoints)
 
     assert now(ticket) == 0
     (checkpoints / model / "lease").mkdir(parents=True)

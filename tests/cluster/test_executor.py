@@ -73,7 +73,7 @@ class Pretended:
         made._next_seconds_between_status_checks = 0
         changes = {
             "machine": machine, "name_of": staticmethod(lambda job: NAME), "reasons": {},
-            "progress": staticmethod(lambda job: self.saved), "_records": {}, "_said": {},
+            "last_saved": staticmethod(lambda job: self.saved), "_records": {}, "_said": {},
             "_stopped": threading.Event(),
             "format_job_exec": lambda _, job: "true",
             "_report_job_submission_threadsafe": lambda _, i: self.reported.append("submitted"),

@@ -21,14 +21,14 @@ from rst_core.data.images import Images, Splits
 from rst_core.data.sources import load_splits
 from rst_core.device.distributed import (
     GlobalBatchNorm2d,
-    processes,
+    all_reduce_sum,
+    process_group,
     share,
-    total,
-    unite_batch_norms,
+    synchronise_batch_norms,
 )
 from rst_core.job.checkpoint import Checkpoint
 from rst_core.job.preemption import Preempted, Preemption
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.files import batch_norm_statistics
 from rst_core.models.networks import build_classifier, draw_weights
 from rst_core.settings import (
@@ -150,11 +150,11 @@ def _left() -> int:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint("test", Path(folder) / "state.pt", "key", preemption)
         try:
-            checkpoint.beat("after step 1", lambda: {})
+            checkpoint.maybe_save("after step 1", lambda: {})
             left = 0
         except Preempted:
             left = 1
-    return int(total(torch.tensor(left)))
+    return int(all_reduce_sum(torch.tensor(left)))
 
 
 def _streamed() -> dict[str, Any]:
@@ -169,26 +169,26 @@ def _streamed() -> dict[str, Any]:
 def _outcomes() -> dict[str, Tensor]:
     model, test = _classifier().eval(), _memory().test
     spec = validation_attack(8, 2)
-    robust = attack_and_judge(model, {"self": model}, test, spec, batch_size=5).outcomes
+    robust = attack_and_evaluate(model, {"self": model}, test, spec, batch_size=5).outcomes
     return {"natural": natural_outcomes(model, test, batch_size=5), "robust": robust["self"]}
 
 
 def _input_gradient() -> Tensor:
     """Gradient of the summed losses towards all images of a batch, in training mode."""
     model = _classifier().train().requires_grad_(False)
-    unite_batch_norms(model)
+    synchronise_batch_norms(model)
     images, labels = next(
         _memory().train.training_batches(folder_settings(Path("nowhere")), 8, 0, 0, share())
     )
     gradients = torch.zeros(8, 3, 8, 8, dtype=torch.float64)
     gradients[share().rows(8)] = input_gradient(model, images.double(), labels)[2]
-    return total(gradients)
+    return all_reduce_sum(gradients)
 
 
 def _norm(dtype: torch.dtype, momentum: float | None) -> dict[str, Tensor]:
     """One batch norm on two batches far from zero mean: output, gradient, statistics."""
     model = nn.Sequential(nn.BatchNorm2d(3, momentum=momentum, affine=False))
-    unite_batch_norms(model)
+    synchronise_batch_norms(model)
     rng = torch.Generator().manual_seed(0)
     rows = share().rows(6)
     out = torch.zeros(2, 2, 6, 3, 4, 4)
@@ -199,14 +199,14 @@ def _norm(dtype: torch.dtype, momentum: float | None) -> dict[str, Tensor]:
         y = model(mine)
         (gradient,) = torch.autograd.grad((y.float() * weight[rows]).sum(), mine)
         out[i, 0, rows], out[i, 1, rows] = y.detach().float(), gradient.float()
-    return {"out": total(out), **{n: b.clone() for n, b in model.named_buffers(prefix="")}}
+    return {"out": all_reduce_sum(out), **{n: b.clone() for n, b in model.named_buffers(prefix="")}}
 
 
 def united_norms() -> tuple[int, int]:
     """Batch norms of torchvision's ResNet-18: united ones, and all."""
     settings = NetworkSettings(architecture=Architecture.RESNET18)
     model = build_classifier(settings, CLASSES, _GRAY, _GRAY)
-    unite_batch_norms(model)
+    synchronise_batch_norms(model)
     norms = [type(m) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     return norms.count(GlobalBatchNorm2d), len(norms)
 
@@ -226,12 +226,12 @@ def measure() -> dict[str, Any]:
 
 def main(path: str) -> None:
     if path == "fail":
-        with processes():
+        with process_group():
             if share().rank == 1:
                 raise ValueError("one process fails")
-            total(torch.zeros(1))
+            all_reduce_sum(torch.zeros(1))
         return
-    with processes():
+    with process_group():
         results = measure()
         results["interrupted_search"] = _search(interrupted_at=3)
         results["interrupted_in_an_epoch_search"] = _search(interrupted_at=1)

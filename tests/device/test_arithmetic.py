@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rst_core.device.arithmetic import in_force, memory_format, training_step
-from rst_core.models.networks import place
+from rst_core.models.networks import to_device
 from rst_core.vocabulary import Precision
 from tests.conftest import narrow_classifier
 
@@ -57,7 +57,7 @@ def test_a_model_answers_the_same_in_both_formats(wanted, monkeypatch):
     with torch.no_grad():
         expected = model(images)
         monkeypatch.setattr("rst_core.models.networks.memory_format", lambda *of: wanted)
-        assert place(model, CPU) is model
+        assert to_device(model, CPU) is model
         for given in (images, images.contiguous(memory_format=torch.channels_last)):
             torch.testing.assert_close(model(given), expected, atol=1e-4, rtol=1e-4)
     for name, weight in model.named_parameters():

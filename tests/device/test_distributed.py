@@ -14,7 +14,7 @@ import torch
 
 from rst_core.data.images import Images
 from rst_core.device import distributed
-from rst_core.device.distributed import ALONE, Share, processes, share
+from rst_core.device.distributed import SINGLE_PROCESS, Share, process_group, share
 from rst_core.job.cli import main
 from rst_core.storage import load_tensors, read_header
 from rst_core.vocabulary import Source
@@ -34,7 +34,7 @@ def torchrun(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, Any]:
-    assert share() == ALONE
+    assert share() == SINGLE_PROCESS
     return several_processes.measure()
 
 
@@ -159,6 +159,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(ValueError, match="4 processes, but 2 visible GPUs"), processes():
+    with pytest.raises(ValueError, match="4 processes, but 2 visible GPUs"), process_group():
         pass
-    assert distributed.share() == ALONE
+    assert distributed.share() == SINGLE_PROCESS

@@ -99,7 +99,7 @@ def make_cells(matrix: Matrix, cells: Iterable[Cell], root: Path) -> None:
         path, data = root / matrix.file(cell), root / matrix.manifest(cell.model.network.dataset)
         if path.is_file():
             continue
-        make_cells(matrix, matrix.loaded(matrix.made_of(cell)), root)
+        make_cells(matrix, matrix.loaded(matrix.input_models(cell)), root)
         if not data.is_file():
             make_data_manifest(data, data.stem, matrix.dataset(data.stem).images, download=False)
         kind = type(cell.model if isinstance(cell, TrainingCell) else cell)

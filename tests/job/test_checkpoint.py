@@ -36,15 +36,15 @@ def of(checkpoint: Checkpoint, key: str = "key") -> Checkpoint:
 
 def test_a_state_is_saved_when_it_is_due_and_when_the_last_one_is_old(checkpoint, clock):
     states = iter([{"value": 1}, {"value": 2}, {"value": 3}])
-    checkpoint.beat("after step 1", lambda: next(states))
+    checkpoint.maybe_save("after step 1", lambda: next(states))
     assert not checkpoint.path.exists()
-    checkpoint.beat("after step 2", lambda: next(states), due=True)
+    checkpoint.maybe_save("after step 2", lambda: next(states), due=True)
     assert of(checkpoint).restore() == {"value": 1}
     clock.now = checkpoint.interval - 1
-    checkpoint.beat("after step 3", lambda: next(states))
+    checkpoint.maybe_save("after step 3", lambda: next(states))
     assert of(checkpoint).restore() == {"value": 1}
     clock.now = checkpoint.interval
-    checkpoint.beat("after step 4", lambda: next(states))
+    checkpoint.maybe_save("after step 4", lambda: next(states))
     assert of(checkpoint).restore() == {"value": 2}
 
 
@@ -53,13 +53,13 @@ def test_a_terminated_job_saves_and_leaves_and_the_next_one_says_from_where(chec
     checkpoint.preemption.terminated = True
     checkpoint.precisions.add("float32")
     with pytest.raises(Preempted, match=r"stopped after step 7: preempted \(SIGTERM\); saved"):
-        checkpoint.beat("after step 7", lambda: {"value": 1})
+        checkpoint.maybe_save("after step 7", lambda: {"value": 1})
     following = of(checkpoint)
     assert following.restore() == {"value": 1}
     assert following.continued == ["after step 7"]
     assert "a cell: continuing after step 7" in caplog.text
     following.precisions.add("bfloat16")
-    following.beat("after step 9", lambda: {"value": 2}, due=True)
+    following.maybe_save("after step 9", lambda: {"value": 2}, due=True)
     third = of(checkpoint)
     third.restore()
     assert third.precisions == {"float32", "bfloat16"}
@@ -71,7 +71,7 @@ def test_a_job_that_has_lost_its_cell_writes_nothing(checkpoint, clock):
     checkpoint.preemption.terminated = True
     clock.now = 10.0
     with pytest.raises(Preempted, match="another job has taken over"):
-        checkpoint.beat("after step 7", lambda: {"value": 1}, due=True)
+        checkpoint.maybe_save("after step 7", lambda: {"value": 1}, due=True)
     assert not checkpoint.path.exists()
     with pytest.raises(Preempted, match="another job has taken over"):
         checkpoint.preemption.check()
@@ -80,7 +80,7 @@ def test_a_job_that_has_lost_its_cell_writes_nothing(checkpoint, clock):
 @pytest.mark.parametrize("spoil", ["other key", "cut off", "not ours"])
 def test_any_other_state_is_named_and_not_continued(checkpoint, caplog, spoil):
     caplog.set_level(logging.INFO)
-    checkpoint.beat("after step 1", lambda: {"value": 1}, due=True)
+    checkpoint.maybe_save("after step 1", lambda: {"value": 1}, due=True)
     if spoil == "cut off":
         checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-40])
     elif spoil == "not ours":
@@ -92,7 +92,7 @@ def test_any_other_state_is_named_and_not_continued(checkpoint, caplog, spoil):
 
 
 def test_what_killed_jobs_left_goes_with_the_file(checkpoint):
-    checkpoint.beat("after step 1", lambda: {"value": 1}, due=True)
+    checkpoint.maybe_save("after step 1", lambda: {"value": 1}, due=True)
     checkpoint.path.with_name(".state.pt.abc.part").touch()
     checkpoint.remove()
     assert not list(checkpoint.path.parent.iterdir())

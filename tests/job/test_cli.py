@@ -89,7 +89,7 @@ def test_the_whole_chain_by_hand(results):
     ("words", "message"),
     [
         (["search", "x/y.pt", "--data", "data.json"], "names no"),
-        (["search", f"{CELLS}/dense-natural/best_val/weights.pt", "--data", "d"], "is a Dense"),
+        (["search", f"{CELLS}/dense-natural/best_val/weights.pt", "--data", "d"], "kind Dense"),
         (["attack", f"{CELLS}/dense-natural/best_val/pgd3-eps8.json", "--data", "d"], "d does not"),
     ],
 )

@@ -16,25 +16,25 @@ from typing import IO
 import pytest
 
 from rst_core.job import lease
-from rst_core.job.lease import Claim, Holder, acquire, held, leases, newest, release
+from rst_core.job.lease import Holder, LeaseEntry, acquire, current_entry, held, leases, release
 from rst_core.job.log import show_log
 from tests.conftest import ROOT
 
-#: Holds a lease; answers "beat" once it has touched its claim, "lost" with whether it has.
+#: Holds a lease; answers "beat" once it has touched its entry, "lost" with whether it has.
 HOLDER = """
 import sys
 from pathlib import Path
 from rst_core.job.lease import acquire, release
-claim, waited = acquire(Path(sys.argv[1]))
-print(claim.number, flush=True)
+entry, waited = acquire(Path(sys.argv[1]))
+print(entry.generation, flush=True)
 for word in sys.stdin:
     if word == "beat\\n":
-        claim.touch()
+        entry.renew()
         print("touched", flush=True)
     if word == "lost\\n":
-        print(claim.lost(), flush=True)
+        print(entry.lost(), flush=True)
     if word == "release\\n":
-        release(claim)
+        release(entry)
         print("released", flush=True)
 """
 
@@ -77,7 +77,7 @@ class Process:
         assert process.stdout is not None
         self.stdin: IO[str] = process.stdin
         self.stdout: IO[str] = process.stdout
-        self.number = int(self.stdout.readline())
+        self.generation = int(self.stdout.readline())
 
     def ask(self, word: str) -> str:
         self.stdin.write(word + "\n")
@@ -114,12 +114,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "checkpoints" / "cell" / "lease"
 
 
-def take(folder: Path, clock: Clock, **options: float) -> tuple[Claim, bool]:
+def take(folder: Path, clock: Clock, **options: float) -> tuple[LeaseEntry, bool]:
     return acquire(folder, clock=clock, pause=clock.pause, **options)
 
 
 def pretend(folder: Path, number: int = 1, **changes: object) -> Holder:
-    """A claim of somebody else's."""
+    """An entry of somebody else's."""
     other = replace(Holder.present(), **changes)  # type: ignore[arg-type]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / str(number)).write_text(json.dumps(asdict(other)))
@@ -128,9 +128,9 @@ def pretend(folder: Path, number: int = 1, **changes: object) -> Holder:
 
 def test_a_free_cell_is_held_at_once_and_leaves_nothing(tmp_path, folder, monkeypatch):
     monkeypatch.setenv("RST_JOB", "42")
-    with held(folder, within=tmp_path / "checkpoints") as (claim, waited):
+    with held(folder, within=tmp_path / "checkpoints") as (entry, waited):
         assert not waited
-        assert not claim.lost()
+        assert not entry.lost()
         ((cell, present),) = leases(tmp_path)
         assert cell == folder.parent
         assert (present.pid, present.job) == (os.getpid(), "42")
@@ -145,49 +145,49 @@ def test_a_holder_that_beats_is_waited_for_until_it_is_done(folder, capsys):
             assert other.ask("beat" if wait < 200 else "release") in ("touched", "released")
 
         clock = Clock(meanwhile)
-        claim, waited = take(folder, clock)
+        entry, waited = take(folder, clock)
         assert clock.waits == 200
         assert clock.now - 1e6 > 5 * lease.STALE_AFTER
         assert waited
-        assert claim.number == 1
+        assert entry.generation == 1
     said = capsys.readouterr().err
     assert said.count("waiting: process") == 1
-    release(claim)
+    release(entry)
 
 
 def test_a_killed_holder_of_this_machine_is_succeeded_at_once(folder, capsys):
     with holder(folder) as other:
         other.kill(signal.SIGKILL)
         clock = Clock()
-        claim, waited = take(folder, clock)
-        assert (claim.number, waited, clock.waits) == (2, True, 0)
-        assert "it is gone" in capsys.readouterr().err
+        entry, waited = take(folder, clock)
+        assert (entry.generation, waited, clock.waits) == (2, True, 0)
+        assert "which no longer runs" in capsys.readouterr().err
         assert leases(folder.parent.parent)[0][1].pid == os.getpid()
-    release(claim)
+    release(entry)
     assert not folder.exists()
 
 
-def test_a_stopped_holder_is_succeeded_when_its_claim_is_stale_and_knows_when_it_wakes(folder):
+def test_a_stopped_holder_is_succeeded_when_its_entry_is_stale_and_knows_when_it_wakes(folder):
     with holder(folder) as other:
         other.kill(signal.SIGSTOP)
         clock = Clock()
-        claim, _ = take(folder, clock)
+        entry, _ = take(folder, clock)
         assert clock.now - 1e6 == pytest.approx(lease.STALE_AFTER, abs=lease.POLL)
         other.kill(signal.SIGCONT)
         assert other.ask("lost") == "True"
         assert other.ask("beat") == "touched"
         assert other.ask("release") == "released"
-        assert not claim.lost()
-    release(claim)
+        assert not entry.lost()
+    release(entry)
     assert not folder.exists()
 
 
-def test_an_old_holder_does_not_mistake_anothers_claim_for_its_own(folder):
+def test_an_old_holder_does_not_mistake_anothers_entry_for_its_own(folder):
     with holder(folder) as other:
         other.kill(signal.SIGSTOP)
         release(take(folder, Clock())[0])
         third, _ = take(folder, Clock())
-        assert third.number == other.number
+        assert third.generation == other.generation
         other.kill(signal.SIGCONT)
         assert other.ask("lost") == "True"
         other.ask("release")
@@ -203,8 +203,8 @@ def test_clocks_of_other_machines_do_not_matter(folder, skew):
             os.utime(folder / "1", (skew + wait, skew + wait))
 
     clock = Clock(beat)
-    claim, _ = take(folder, clock)
-    assert claim.number == 2
+    entry, _ = take(folder, clock)
+    assert entry.generation == 2
     alive = 99 * lease.POLL
     assert clock.now - 1e6 == pytest.approx(alive + lease.STALE_AFTER, abs=2 * lease.POLL)
     assert not other.dead()
@@ -213,26 +213,26 @@ def test_clocks_of_other_machines_do_not_matter(folder, skew):
 def test_a_process_number_that_was_given_anew_is_not_the_holder(folder):
     pretend(folder, start=1)
     clock = Clock()
-    assert take(folder, clock)[0].number == 2
+    assert take(folder, clock)[0].generation == 2
     assert clock.waits == 0
 
 
-def test_a_claim_that_cannot_be_read_is_waited_for_like_any_other(folder):
+def test_an_entry_that_cannot_be_read_is_waited_for_like_any_other(folder):
     folder.mkdir(parents=True)
     (folder / "1").write_text("{half")
     clock = Clock()
-    claim, _ = take(folder, clock)
+    entry, _ = take(folder, clock)
     assert clock.now - 1e6 == pytest.approx(lease.STALE_AFTER, abs=lease.POLL)
-    assert claim.number == 2
+    assert entry.generation == 2
 
 
 def test_of_two_that_saw_a_holder_gone_one_takes_over(folder, monkeypatch):
     pretend(folder, start=1)
     make, rivals = lease._make, []
 
-    def slow(folder: Path, number: int) -> Claim | None:
+    def slow(folder: Path, number: int) -> LeaseEntry | None:
         if not rivals:
-            # Between the look and the claim, another takes over.
+            # Between the look and the entry, another takes over.
             rivals.append(None)
             rivals[0] = take(folder, Clock())[0]
         return make(folder, number)
@@ -244,17 +244,17 @@ def test_of_two_that_saw_a_holder_gone_one_takes_over(folder, monkeypatch):
         release(rivals[0])
 
     clock = Clock(finish)
-    claim, _ = take(folder, clock)
+    entry, _ = take(folder, clock)
     assert clock.waits == 1
-    assert not claim.lost()
+    assert not entry.lost()
 
 
-def test_a_claim_over_a_holder_that_changed_meanwhile_is_withdrawn(folder, monkeypatch):
-    """The judged holder leaves and a third comes, with the same number, before the claim."""
+def test_an_entry_over_a_holder_that_changed_meanwhile_is_withdrawn(folder, monkeypatch):
+    """The holder that was found gone leaves, and a third takes its number before the new entry."""
     pretend(folder, machine="another boot")
     make, third = lease._make, []
 
-    def slow(folder: Path, number: int) -> Claim | None:
+    def slow(folder: Path, number: int) -> LeaseEntry | None:
         if not third:
             (folder / "1").unlink()
             third.append(make(folder, 1))
@@ -265,16 +265,16 @@ def test_a_claim_over_a_holder_that_changed_meanwhile_is_withdrawn(folder, monke
     def later(wait: int) -> None:
         if third:
             assert not third[0].lost(), "a live holder lost its cell"
-            assert newest(folder).number == 1
+            assert current_entry(folder).generation == 1
             if wait > 100:
                 release(third[0])
 
     monkeypatch.setattr(Holder, "dead", lambda self: False)
     clock = Clock(later)
-    clock.pause, pause = (lambda s: (third and third[0].touch(), pause(s))[1]), clock.pause
-    claim, _ = take(folder, clock)
+    clock.pause, pause = (lambda s: (third and third[0].renew(), pause(s))[1]), clock.pause
+    entry, _ = take(folder, clock)
     assert clock.waits > 100
-    assert not claim.lost()
+    assert not entry.lost()
 
 
 def test_many_processes_exclude_each_other(folder, tmp_path):
@@ -291,14 +291,14 @@ def test_many_processes_exclude_each_other(folder, tmp_path):
     assert not folder.exists()
 
 
-def test_the_holder_renews_its_claim_by_itself(folder):
-    with held(folder, heartbeat=0.001) as (claim, _):
-        os.utime(claim.path, (1, 1))
-        while os.stat(claim.path).st_mtime == 1:
+def test_the_holder_renews_its_entry_by_itself(folder):
+    with held(folder, heartbeat=0.001) as (entry, _):
+        os.utime(entry.path, (1, 1))
+        while os.stat(entry.path).st_mtime == 1:
             os.sched_yield()
 
 
-def test_a_claim_that_nobody_can_open_ends_in_a_sentence_instead_of_waiting(folder):
+def test_an_entry_that_nobody_can_open_ends_in_a_sentence_instead_of_waiting(folder):
     (folder / "1").mkdir(parents=True)
     with pytest.raises(OSError, match=r"holds 1, which cannot be read .*remove that folder"):
         acquire(folder, pause=lambda seconds: pytest.fail("waits"))

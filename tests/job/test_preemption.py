@@ -20,7 +20,7 @@ from rst_core.job.cli import main
 from rst_core.job.flags import to_flags
 from rst_core.job.lease import held
 from rst_core.job.log import log
-from rst_core.job.places import lease_path
+from rst_core.job.paths import lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.storage import load_tensors, read_header, save_tensors
 from tests.conftest import BRIEF, NARROW, ROOT
@@ -186,7 +186,7 @@ def test_what_is_there_of_the_same_settings_and_models_is_left_as_it_is(results,
     Path(attack[1]).write_bytes(stale[:-40])
     assert main(attack) == 0, "a damaged file is made again"
     with monkeypatch.context() as patch:
-        patch.setattr(cells, "attack_and_judge", None)
+        patch.setattr(cells, "attack_and_evaluate", None)
         assert main(attack) == 0
 
 

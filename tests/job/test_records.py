@@ -16,7 +16,7 @@ from rst_core.records import read_cell
 from rst_core.storage import DamagedFileError, read_header, write_json
 from tests.conftest import NARROW
 from tests.job.test_cli import CELLS, PGD
-from tests.job.test_errors import TICKET, one_line, words
+from tests.job.test_commands import TICKET, one_line, words
 
 FEATURES = f"{CELLS}/untrained/feature_distance.json"
 MEASURE = ["features", FEATURES, "--data", "data.json", *to_flags(NARROW), "--eps-grid", "8"]

@@ -7,7 +7,7 @@ import torch
 
 from rst_core.attacks import run_counting
 from rst_core.data.images import Images
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.settings import validation_attack
 from rst_core.vocabulary import AttackMethod
 from tests.attacks.attack_examples import EXAMPLES
@@ -17,15 +17,15 @@ from tests.conftest import narrow_classifier
 PGD = validation_attack(8, 4)
 
 
-def outcomes(source, judges, images, **options):
-    return attack_and_judge(source, judges, images, PGD, **options).outcomes
+def outcomes(source, targets, images, **options):
+    return attack_and_evaluate(source, targets, images, PGD, **options).outcomes
 
 
 def test_one_job_for_many_targets_is_many_jobs_for_one_target(tickets, few_digits):
     """The row of the source itself is its white-box number."""
-    judges = dict(enumerate(tickets))
-    together = outcomes(tickets[0], judges, few_digits.test, batch_size=25)
-    for name, ticket in judges.items():
+    targets = dict(enumerate(tickets))
+    together = outcomes(tickets[0], targets, few_digits.test, batch_size=25)
+    for name, ticket in targets.items():
         alone = outcomes(tickets[0], {"only": ticket}, few_digits.test, batch_size=25)["only"]
         assert torch.equal(together[name], alone)
 
@@ -45,7 +45,7 @@ def starts_of_batches(seed, name="pgd4"):
     )
     found = []
 
-    def judge(x):
+    def target(x):
         found.append(x - 128 / 255)
         return torch.tensor([1.0, 0.0]).expand(len(x), 2)
 
@@ -53,7 +53,7 @@ def starts_of_batches(seed, name="pgd4"):
         return torch.stack([x.flatten(1).sum(1), -x.flatten(1).sum(1)], 1)
 
     spec = dataclasses.replace(PGD, name=name, seed=seed)
-    attack_and_judge(model, {"judge": judge}, images, spec, batch_size=2)
+    attack_and_evaluate(model, {"target": target}, images, spec, batch_size=2)
     return torch.cat(found)
 
 
@@ -69,8 +69,8 @@ def test_every_image_of_every_batch_and_seed_and_attack_has_a_start_of_its_own()
 def evaluation(images, spec, checkpoints):
     """One evaluation in three batches."""
     model = narrow_classifier().eval()
-    judges = {"self": model, "other": narrow_classifier(seed=1).eval()}
-    return attack_and_judge(model, judges, images, spec, batch_size=20, checkpoints=checkpoints)
+    targets = {"self": model, "other": narrow_classifier(seed=1).eval()}
+    return attack_and_evaluate(model, targets, images, spec, batch_size=20, checkpoints=checkpoints)
 
 
 @pytest.mark.parametrize("method", [AttackMethod.PGD, AttackMethod.BANDITS])
@@ -119,6 +119,6 @@ def test_of_large_images_few_are_attacked_at_once(side, most):
         seen.add(len(x))
         return x.mean((2, 3))
 
-    found = attack_and_judge(model, {"itself": model}, images, validation_attack(8, 1))
+    found = attack_and_evaluate(model, {"itself": model}, images, validation_attack(8, 1))
     assert len(found.outcomes["itself"]) == len(natural_outcomes(model, images)) == 41
     assert seen == {40, 1}

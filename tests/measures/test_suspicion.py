@@ -104,14 +104,14 @@ def test_the_cell_of_a_candidate_set_has_checks_and_every_members_outcomes(root)
     assert record["settings"]["attack"]["combine"] == "probabilities"
 
 
-def test_a_candidate_sets_row_attacks_its_own_members_and_judges_another_seeds(root):
+def test_a_candidate_sets_row_attacks_its_own_members_and_evaluates_another_seeds(root):
     row = TransferRow(SET, Selection.BEST_VAL, "other_seeds", "apgd", 4)
     other = dataclasses.replace(SET, network=dataclasses.replace(NETWORK, seed=1))
-    judges = [TrainingCell(t, Selection.BEST_VAL) for t in (*SET.tickets, *other.tickets)]
-    attack_cell(root, row, APGD, 10, judges)
+    targets = [TrainingCell(t, Selection.BEST_VAL) for t in (*SET.tickets, *other.tickets)]
+    attack_cell(root, row, APGD, 10, targets)
     record = json.loads((root / row.path).read_text())
     assert parse_cell(record["cell"]) == row
-    assert [r["model"] for r in record["results"]] == [judge.model.path for judge in judges]
+    assert [r["model"] for r in record["results"]] == [target.model.path for target in targets]
     assert record["checks"]["images"] == 20
     cell = Evaluation(SET, Selection.BEST_VAL, "apgd", 4)
     attack_cell(root, cell, APGD, 10)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rst_core.identity import Adversary, Dense, FineTuned, Network, Ticket, TrainingCell
-from rst_core.key import MadeOf
+from rst_core.key import Inputs
 from rst_core.models.files import (
     Head,
     load_model,
@@ -32,8 +32,8 @@ def save_ticket(root: Path, ticket: Ticket, dense: dict[str, str] | None = None)
     model = narrow_classifier(ticket.network.init, ticket.network.seed)
     trainee = MaskTrainee(model, ticket.keep_ratio, ticket.pattern, 0)
     path, bases = model_path(root, ticket, BEST), dense or {}
-    made_of = MadeOf(bases=bases, keys=dict.fromkeys(bases))
-    save_model(path, ticket, NARROW, HEAD, trainee.contents(), {"epochs": 1}, made_of=made_of)
+    inputs = Inputs(bases=bases, keys=dict.fromkeys(bases))
+    save_model(path, ticket, NARROW, HEAD, trainee.contents(), {"epochs": 1}, inputs=inputs)
     return trainee
 
 

@@ -16,7 +16,7 @@ import rst_core
 from rst_core.attacks.gradient import input_gradient
 from rst_core.device.compat import import_autoattack, import_torchvision
 from rst_core.identity import TrainingCell
-from rst_core.key import MadeOf
+from rst_core.key import Inputs
 from rst_core.models.files import Head, batch_norm_statistics, load_model, model_path, save_model
 from rst_core.models.networks import prunable_weights
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
@@ -238,8 +238,8 @@ def test_a_switch_needs_tickets_over_one_training_of_their_dense(tmp_path):
     for keep_ratio, digest in ((0.2, "1"), (0.5, "2")):
         ticket = dataclasses.replace(rst(keep_ratio), origin=Origin.RTT_ADVERSARIAL)
         base = TrainingCell(ticket.dense, Selection.BEST_VAL).path
-        made_of = MadeOf(bases={base: digest * 64}, keys={base: None})
-        paths.append(save_ticket(tmp_path, ticket, made_of=made_of))
+        inputs = Inputs(bases={base: digest * 64}, keys={base: None})
+        paths.append(save_ticket(tmp_path, ticket, inputs=inputs))
     with pytest.raises(ValueError, match="lies over other weights"):
         load_random_switch(paths)
 

@@ -13,7 +13,7 @@ from rst_core.identity import Cell, TrainingCell
 from rst_core.settings import NetworkSettings
 from tests.conftest import ROOT
 from workflow.failures import is_in_place
-from workflow.keys import State, Verdict
+from workflow.keys import CellStatus, State
 from workflow.plan.needs import Graph, Job, whole
 from workflow.plan.operations import Operations
 from workflow.plan.planner import Plan
@@ -31,12 +31,12 @@ class WhatIsThere:
         self.project = project
 
     def state(self, cell: Cell) -> State:
-        return self.verdict(cell).state
+        return self.status(cell).state
 
-    def verdict(self, cell: Cell) -> Verdict:
+    def status(self, cell: Cell) -> CellStatus:
         path = self.project.root / self.project.matrix.file(cell)
         there = path.is_file() and not is_in_place(path)
-        return Verdict(State.FRESH if there else State.MISSING)
+        return CellStatus(State.FRESH if there else State.MISSING)
 
 
 def project_in(

@@ -1,4 +1,4 @@
-"""Operations a second: stated, shown by finished cells, or assumed."""
+"""Operations a second: stated, measured on finished cells, or assumed."""
 
 from __future__ import annotations
 

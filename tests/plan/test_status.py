@@ -152,7 +152,7 @@ def test_the_same_pace_twice_as_much_left_takes_twice_as_long(project: Project) 
     # One hour of work in the two hours since it began.
     assert progress.speed == pytest.approx(0.5)
     assert progress.left == pytest.approx(HOUR * (len(rows) - 1))
-    assert progress.basis == f"shown for {len(rows) - 1} cells"
+    assert progress.basis == f"measured for {len(rows) - 1} cells"
     finish(project, rows[1], at=NOW, seconds=HOUR)
     later = _look(project, "fig7")
     assert later.speed == pytest.approx(1.0)
@@ -185,7 +185,7 @@ def test_a_damaged_cell_file_hides_nothing_else(project: Project) -> None:
     finish(project, good, at=NOW - HOUR)
     progress = _look(project, "fig7")
     assert _states(progress)[bad] == _states(progress)[good] == "done"
-    assert "shown" in progress.basis
+    assert "measured" in progress.basis
 
 
 def test_looking_changes_nothing(project: Project) -> None:

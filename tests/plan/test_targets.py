@@ -27,7 +27,7 @@ def test_targets_can_be_files(project: Project) -> None:
     assert set(curves) == {
         model
         for cell in project.matrix.cells("existence")
-        for model in project.matrix.made_of(cell)
+        for model in project.matrix.input_models(cell)
     }
     with pytest.raises(PlanError, match="names no"):
         parts_of(["results/cells/digits/no/such/cell.json"], project.matrix)

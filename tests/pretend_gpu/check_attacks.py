@@ -10,11 +10,11 @@ from torch import nn
 
 from rst_core.data.images import Images, as_float
 from rst_core.device.seeding import generator
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.measures.features import feature_distances
 from rst_core.measures.suspicion import measure_checks
 from rst_core.models.files import batch_norm_statistics
-from rst_core.models.networks import Classifier, draw_weights, place, prunable_weights
+from rst_core.models.networks import Classifier, draw_weights, prunable_weights, to_device
 from rst_core.models.r2s import RandomSwitch, adversary_view
 from rst_core.vocabulary import AttackMethod, Init
 from tests.attacks.attack_examples import EXAMPLES
@@ -27,7 +27,7 @@ METHODS = [method for method in AttackMethod if method is not AttackMethod.AUTO_
 
 
 def models(device: torch.device, count: int, make=narrow_classifier):
-    placed = [place(make(seed=seed), device) for seed in range(count)]
+    placed = [to_device(make(seed=seed), device) for seed in range(count)]
     return [model.requires_grad_(False).eval() for model in placed]
 
 
@@ -70,9 +70,9 @@ def test_adversarial_images_and_outcomes_are_the_cpus(gpu, one_format, few_digit
     for device in (gpu, CPU):
         members = models(device, 2, tiny_classifier)
         source = adversary_view(members, method) if method.on_sets else members[0]
-        judges = {"own": members[0], "other": noting(members[1], seen)}
+        targets = {"own": members[0], "other": noting(members[1], seen)}
         images = Images(pixels, labels).to(device)
-        found.append(attack_and_judge(source, judges, images, spec, batch_size=4 - batches))
+        found.append(attack_and_evaluate(source, targets, images, spec, batch_size=4 - batches))
     on_gpu, on_cpu = found
     assert len(seen) == 2 * batches
     for ours, theirs in zip(seen[:batches], seen[batches:], strict=True):
@@ -106,7 +106,7 @@ def test_a_random_switch_answers_as_on_the_cpu(gpu, one_format, few_digits, swit
         shapes = {name: weight.shape for name, weight in prunable_weights(model).items()}
         masks = [{n: torch.rand(s, generator=rng) < 0.5 for n, s in shapes.items()} for _ in "ab"]
         statistics = [batch_norm_statistics(model)] * 2
-        module = RandomSwitch(place(model, device), masks, statistics, switch=switch, seed=0)
+        module = RandomSwitch(to_device(model, device), masks, statistics, switch=switch, seed=0)
         images = as_float(few_digits.test.pixels[:6]).to(device)
         found.append(module(images).cpu())
     assert torch.equal(*found)
@@ -115,6 +115,6 @@ def test_a_random_switch_answers_as_on_the_cpu(gpu, one_format, few_digits, swit
 def test_attacks_compute_float32_channels_first(gpu, few_digits):
     (model,) = models(gpu, 1)
     images = few_digits.test.first(12).to(gpu)
-    attack_and_judge(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
+    attack_and_evaluate(model, {"self": model}, images, EXAMPLES[AttackMethod.PGD])
     check_formats()
     assert {found.dtype for found in pretend.convolutions} == {torch.float32}

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from rst_core.device.arithmetic import in_force, training_step
 from rst_core.device.seeding import generator
-from rst_core.models.networks import place, prunable_weights
+from rst_core.models.networks import prunable_weights, to_device
 from rst_core.settings import training_attack
 from rst_core.training import loop as training
 from rst_core.training.loop import Run, step, train
@@ -26,7 +26,7 @@ KINDS = ("search", "search by channel", "dense", "finetune")
 
 
 def trainee(kind: str, device: torch.device, precision: Precision = Precision.FLOAT32):
-    model = place(narrow_classifier(), device, precision)
+    model = to_device(narrow_classifier(), device, precision)
     if kind == "dense":
         return WeightTrainee(model)
     if kind == "finetune":

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks import attacking, gpu, resources, search, steps
 from benchmarks.ratios import Ratio, quotients, ratio_table, ratios_csv, take_turns
-from rst_core.measures.evaluation import attack_and_judge
+from rst_core.measures.evaluation import attack_and_evaluate
 from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
@@ -62,11 +62,11 @@ def test_the_plain_evaluation_has_the_outcomes_of_ours():
 def test_a_transfer_row_has_the_outcomes_of_an_attack_for_each_target(monkeypatch):
     attacks = []
 
-    def noted(source, judges, *rest):
-        attacks.append(len(judges))
-        return attack_and_judge(source, judges, *rest)
+    def noted(source, targets, *rest):
+        attacks.append(len(targets))
+        return attack_and_evaluate(source, targets, *rest)
 
-    monkeypatch.setattr(attacking, "attack_and_judge", noted)
+    monkeypatch.setattr(attacking, "attack_and_evaluate", noted)
     ratio = attacking.transfer_row(1, count=24, pixels=16, width=WIDTH, targets=3)
     assert "0 outcomes differ" in ratio.remark
     # Each way once before it counts.

@@ -65,7 +65,7 @@ def test_table():
     tickets = data[data["series"] == "rst"]
     assert tickets["mean"].notna().all()
     assert tickets["mean"].nunique() == 2
-    labels = [place.row for place in table.places(matrix())]
+    labels = [position.row for position in table.positions(matrix())]
     assert ("RST, positive",) in labels
 
 

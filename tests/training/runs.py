@@ -43,8 +43,8 @@ class Remembering(InMemory):
         super().__init__()
         self.trainee, self.kept = trainee, []
 
-    def beat(self, progress, state, *, due=False):
-        super().beat(progress, state, due=due)
+    def maybe_save(self, progress, state, *, due=False):
+        super().maybe_save(progress, state, due=due)
         if due:
             self.kept.append(self.trainee.contents())
 

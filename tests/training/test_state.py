@@ -7,7 +7,7 @@ from tests.checkpoints import InMemory, Interrupted
 from tests.training.runs import NATURAL, RUN, assert_equal, dense, finetune, metrics, search
 
 
-# Three steps an epoch, then its end: beat 2 is after the second step, 4 the first epoch's end.
+# Three steps an epoch, then its end: call 2 is after the second step, 4 the first epoch's end.
 @pytest.mark.parametrize(
     ("make", "run", "at", "place"),
     [
@@ -30,7 +30,7 @@ def test_an_interrupted_run_continues_to_the_bit_identical_result(
     assert interrupted.progress == place
     continued = InMemory(saved=interrupted.saved)
     assert_equal(whole, train(make(), few_digits, run, continued))
-    assert continued.beats == checkpoints.beats - at
+    assert continued.calls == checkpoints.calls - at
     assert metrics(continued) == metrics(checkpoints)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from rst_core.measures.evaluation import attack_and_judge, natural_outcomes
+from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.masks import kept_count, top_k_mask
 from rst_core.settings import TrainingSettings, validation_attack
 from rst_core.training.loop import train
@@ -60,7 +60,7 @@ def test_a_searched_ticket_beats_a_random_mask_by_far(digits):
         def view(x):
             return torch.func.functional_call(trainee.model.eval(), fixed, (x,))
 
-        found = attack_and_judge(view, {"self": view}, digits.test, validation_attack(8, 10))
+        found = attack_and_evaluate(view, {"self": view}, digits.test, validation_attack(8, 10))
         robust = found.outcomes["self"]
         natural = natural_outcomes(view, digits.test)
         return natural.float().mean().item(), robust.float().mean().item()

@@ -37,7 +37,7 @@ def write_table(
     ``cells`` is the tidy frame of cells, all or those that exist; the note begins with ``remark``.
     """
     data = artifact.build(cells, matrix)
-    grid = make_grid(data, artifact.places(matrix), artifact.titles, FOOTNOTES)
+    grid = make_grid(data, artifact.positions(matrix), artifact.titles, FOOTNOTES)
     note = "; ".join(filter(None, [remark, layout.table_remarks(data, grid, matrix)]))
     heading = title(matrix, artifact.heading, list(dict.fromkeys(data["role"])))
     caption = f"{artifact.caption} {note}."

@@ -32,7 +32,7 @@ def job_name(rules: Sequence[str], outputs: Sequence[str]) -> str:
     return " ".join([rules[0], dataset, network, kind, *parts, f"s{seed}", *attack, *more])
 
 
-def progress(outputs: Sequence[str], cells: Path, checkpoints: Path) -> float:
+def last_saved(outputs: Sequence[str], cells: Path, checkpoints: Path) -> float:
     """When a job's cells last saved something, in seconds since the epoch; 0 if they never did.
 
     Args:

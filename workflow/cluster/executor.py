@@ -35,8 +35,8 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
-from workflow.cluster.script import batch_script, left_status, was_told
-from workflow.cluster.states import Kind, Record, Verdict, verdict
+from workflow.cluster.script import batch_script, left_status, received_sigterm
+from workflow.cluster.states import JobStatus, Outcome, Record, job_status
 from workflow.machine import Machine
 
 #: How much longer than the first pause between two looks at the jobs the longest is.
@@ -52,7 +52,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     #: A job's name for squeue.
     name_of: ClassVar[Callable[[Any], str]]
     #: A number that grows whenever one of a job's cells saves something.
-    progress: ClassVar[Callable[[Any], float]]
+    last_saved: ClassVar[Callable[[Any], float]]
     #: Why jobs failed, by their first output: for the summary at the end.
     reasons: ClassVar[dict[str, str]] = {}
 
@@ -74,7 +74,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         call = self.submission(job, record)
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
         script = batch_script(self.format_job_exec(job), self.slurm_logdir)
-        record.saved = type(self).progress(job)
+        record.saved = type(self).last_saved(job)
         in_doubt = alone = False
         while not self._stopped.is_set():
             answer = self._taken(record) if in_doubt else None
@@ -173,10 +173,10 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if not active_jobs:
             self.next_seconds_between_status_checks = self._first_pause()
             return
-        found = await asyncio.to_thread(self.verdicts, [info.job for info in active_jobs])
+        found = await asyncio.to_thread(self.statuses, [info.job for info in active_jobs])
         ended = False
         for info, what in zip(active_jobs, found, strict=True):
-            if what.kind in (Kind.RUNNING, Kind.UNKNOWN):
+            if what.outcome in (Outcome.RUNNING, Outcome.UNKNOWN):
                 yield info
             else:
                 ended = True
@@ -185,7 +185,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         longer = min(pause, LONGEST_PAUSE * first)
         self.next_seconds_between_status_checks = first if ended else longer
 
-    def verdicts(self, jobs: Sequence[Any]) -> list[Verdict]:
+    def statuses(self, jobs: Sequence[Any]) -> list[JobStatus]:
         """What has become of each job; names those that nobody knows and that do not start."""
         records = [self._records[job] for job in jobs]
         queue, queue_error = ask_queue()
@@ -197,14 +197,16 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             seen, status = queue.get(record.number), left_status(self.slurm_logdir, record.number)
             record.see(seen, status, now)
             found.append(
-                verdict(
+                job_status(
                     record, seen, accounts.get(record.number), status, now=now, patience=patience,
                     answered=not queue_error,
                 )
             )  # fmt: skip
         pairs = list(zip(records, found, strict=True))
         silent = [
-            self._label(r) for r, v in pairs if v.kind is Kind.UNKNOWN and now - r.seen >= patience
+            self._label(r)
+            for r, v in pairs
+            if v.outcome is Outcome.UNKNOWN and now - r.seen >= patience
         ]
         if silent:
             self._tell(
@@ -214,46 +216,46 @@ class Executor(plugin.Executor):  # type: ignore[misc]
                 f"{self.slurm_logdir}; Snakemake keeps polling",
                 patience,
             )
-        for words in sorted({v.words for v in found if v.kind is Kind.RUNNING and v.words}):
+        for words in sorted({v.words for v in found if v.outcome is Outcome.RUNNING and v.words}):
             names = [self._label(r) for r, v in pairs if v.words == words]
             self._tell(f"{_listed(names)}: {words}", patience)
         return found
 
     # -- the end of a job ---------------------------------------------------------------
 
-    def _end(self, info: SubmittedJobInfo, what: Verdict) -> None:
+    def _end(self, info: SubmittedJobInfo, what: JobStatus) -> None:
         """Report a job that has ended, or let it continue."""
         record = self._records[info.job]
         if what.state == "RUNNING":  # gives its GPU back
             self.logger.warning(f"{self._label(record)} {what.words}; cancelling it")
             ask("scancel", record.number)
-        match what.kind:
-            case Kind.DONE:
+        match what.outcome:
+            case Outcome.DONE:
                 if not self.workflow.executor_settings.keep_successful_logs:
                     for suffix in ("log", "status", "status.told"):
                         (self.slurm_logdir / f"{record.number}.{suffix}").unlink(missing_ok=True)
                 self.report_job_success(info)
-            case Kind.AGAIN:
+            case Outcome.RESUBMIT:
                 self._again(info, record, what)
-            case Kind.CANCELLED:
+            case Outcome.CANCELLED:
                 words = f"{what.words}; it is not submitted again, because somebody cancelled it"
                 self._fail(info, words, final=True)
-            case Kind.FAILED:
+            case Outcome.FAILED:
                 record.out_of_memory += what.state == "OUT_OF_MEMORY"
                 self._fail(info, what.words, final=False)
-            case Kind.RUNNING | Kind.UNKNOWN:
+            case Outcome.RUNNING | Outcome.UNKNOWN:
                 raise ValueError(f"{record.name} has not ended")
 
-    def _again(self, info: SubmittedJobInfo, record: Record, what: Verdict) -> None:
+    def _again(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
         """Continue a job that was ended from outside, if it has got further."""
         record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
-        if what.state == "TIMEOUT" and not was_told(self.slurm_logdir, record.number):
+        if what.state == "TIMEOUT" and not received_sigterm(self.slurm_logdir, record.number):
             self._tell(
                 "a job reached its time limit without the signal that it asked for (--signal): "
                 "cells lose their work since the last checkpoint",
                 60.0 * self.machine.silence,
             )
-        if type(self).progress(info.job) <= record.saved:
+        if type(self).last_saved(info.job) <= record.saved:
             record.timeouts += what.state in ("TIMEOUT", "stopped")
             self._fail(info, f"{what.words}, and nothing was saved in it", final=False)
         elif record.spent >= self.machine.total:
@@ -335,11 +337,11 @@ def install(
     machine: Machine,
     slots: int,
     name_of: Callable[[Any], str],
-    progress: Callable[[Any], float],
+    last_saved: Callable[[Any], float],
 ) -> None:
     """Let ``--executor slurm`` mean this executor."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
     Executor.machine, Executor.slots = machine, slots
-    Executor.name_of, Executor.progress = staticmethod(name_of), staticmethod(progress)
+    Executor.name_of, Executor.last_saved = staticmethod(name_of), staticmethod(last_saved)
     ExecutorPluginRegistry().plugins["slurm"].executor = Executor

@@ -40,7 +40,7 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
             return
         gpus, minutes = share(asked, self.slots)
         rules = sorted({one.rule.name for one in jobs}, key=lambda rule: rule not in _MODELS)
-        where = min(_place(one) for one in jobs)
+        where = min(_dataset_and_network(one) for one in jobs)
         name = f"{' + '.join(rules)}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
         self._counts[name] += 1
         self._cells += len(jobs)
@@ -77,7 +77,7 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
 _MODELS = ("train", "search", "finetune")
 
 
-def _place(job: Any) -> str:
+def _dataset_and_network(job: Any) -> str:
     path = job.wildcards.get("model") or job.wildcards.get("cell", "")
     return " ".join(path.split("/")[:2])
 

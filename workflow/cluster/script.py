@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from workflow.cluster.states import TOLD_TO_STOP
+from rst_core.job.preemption import PREEMPTED
 
 # SLURM sends SIGTERM to this shell ahead of the time limit (--signal=B:TERM@…), and to all
 # processes of the job when it is cancelled or preempted. The shell passes it on to its process
@@ -15,13 +15,13 @@ _SCRIPT = """\
 #!/bin/bash
 status={folder}/$SLURM_JOB_ID.status
 rm -f "$status" "$status.told"
-trap 'told=yes; : > "$status.told"; trap "" TERM; kill -TERM 0' TERM
+trap 'received=yes; : > "$status.told"; trap "" TERM; kill -TERM 0' TERM
 {command} &
 wait $!; code=$?
-if [ -n "$told" ]; then
+if [ -n "$received" ]; then
     wait $!; second=$?  # the first was interrupted; 127 if it was not
     [ $second = 127 ] || code=$second
-    [ $code = 0 ] || code={told_to_stop}
+    [ $code = 0 ] || code={preempted}
 fi
 echo $code > "$status.part" && mv "$status.part" "$status"
 exit $code
@@ -35,12 +35,10 @@ def batch_script(command: str, folder: Path) -> str:
         command: of a shell.
         folder: absolute; exists on the nodes too.
     """
-    return _SCRIPT.format(
-        command=command, folder=shlex.quote(str(folder)), told_to_stop=TOLD_TO_STOP
-    )
+    return _SCRIPT.format(command=command, folder=shlex.quote(str(folder)), preempted=PREEMPTED)
 
 
-def was_told(folder: Path, number: str) -> bool:
+def received_sigterm(folder: Path, number: str) -> bool:
     """Whether SIGTERM reached the job's script."""
     return (folder / f"{number}.status.told").exists()
 

@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from rst_core.job.preemption import PREEMPTED
+
 #: Seconds after the end of a job's script in which SLURM should have noticed it. slurmctld 22.05
 #: was seen to lose a job's end after its node had failed: the job then "runs" up to its limit.
 NOTICE = 120
-#: What a job's script leaves that was told to stop (SIGTERM) before its cells were finished.
-TOLD_TO_STOP = 75
 #: Reasons of pending jobs that no waiting resolves.
 _HOPELESS = re.compile(
     r"PartitionTimeLimit|PartitionNodeLimit|PartitionConfig|BadConstraints|Held|held|"
@@ -26,18 +26,18 @@ _HOPELESS = re.compile(
 _UNUSUAL = re.compile(r"(?i)NotAvail|down|drain|inactive|BeginTime|launch|fail")
 
 
-class Kind(Enum):
-    """What follows from a state."""
+class Outcome(Enum):
+    """What follows from a state of SLURM."""
 
     RUNNING = "wait for it"
     DONE = "its outputs are there"
-    AGAIN = "it was ended from outside, and the same job continues its cells"
+    RESUBMIT = "it was ended from outside, and the same job continues its cells"
     FAILED = "an attempt failed"
     CANCELLED = "somebody wanted its end, so it is not submitted again"
     UNKNOWN = "nobody could say"
 
 
-def kind_of(state: str) -> Kind:
+def outcome_of(state: str) -> Outcome:
     """What follows from a state of squeue or sacct, such as ``CANCELLED by 1000``.
 
     Plugin 2.8 compares the whole text, so that a cancelled job is never seen to end; PREEMPTED
@@ -50,19 +50,19 @@ def kind_of(state: str) -> Kind:
             | "REQUEUE_FED" | "REQUEUE_HOLD" | "RESV_DEL_HOLD" | "SPECIAL_EXIT" | "SIGNALING"
             | "STAGE_OUT" | "SUSPENDED" | "STOPPED" | "POWER_UP_NODE" | "EXPEDITING" | "UPDATE_DB"
         ):  # fmt: skip
-            return Kind.RUNNING
+            return Outcome.RUNNING
         case "COMPLETED":
-            return Kind.DONE
+            return Outcome.DONE
         case (
             "TIMEOUT" | "PREEMPTED" | "NODE_FAIL" | "BOOT_FAIL" | "LAUNCH_FAILED" | "RECONFIG_FAIL"
         ):
-            return Kind.AGAIN
+            return Outcome.RESUBMIT
         case "FAILED" | "OUT_OF_MEMORY":
-            return Kind.FAILED
+            return Outcome.FAILED
         case "CANCELLED" | "DEADLINE" | "REVOKED":
-            return Kind.CANCELLED
+            return Outcome.CANCELLED
         case _:
-            return Kind.UNKNOWN
+            return Outcome.UNKNOWN
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Record:
         ended: when its script's exit status was first seen while SLURM called it running.
         state: of that by squeue, and ``since`` when (monotonic).
         ran: whether that was ever running.
-        saved: how far its cells were at that time (``Executor.progress``).
+        saved: when its cells had last saved something at that time (``Executor.last_saved``).
         minutes: its time limit.
         spent: minutes that all its SLURM jobs had before this one.
         timeouts: attempts that reached their limit without progress; the next asks for more.
@@ -111,21 +111,21 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JobStatus:
     """What has become of a job.
 
     Attributes:
-        kind: what follows.
+        outcome: what follows.
         state: SLURM's word.
         words: what there is to say of it, empty while it runs as it should.
     """
 
-    kind: Kind
+    outcome: Outcome
     state: str = ""
     words: str = ""
 
 
-def verdict(
+def job_status(
     record: Record,
     queue: tuple[str, str] | None,
     accounting: tuple[str, str] | None,
@@ -134,7 +134,7 @@ def verdict(
     now: float,
     patience: float,
     answered: bool = True,
-) -> Verdict:
+) -> JobStatus:
     """Combine the three sources.
 
     squeue comes first: SLURM may start a job again whose script has ended. A state that says that
@@ -154,30 +154,30 @@ def verdict(
         state, reason = queue
         if status is not None and record.ended is not None and now - record.ended >= NOTICE:
             words = f"ended with exit status {status}, and SLURM still calls it {state}"
-            kinds = {0: Kind.DONE, TOLD_TO_STOP: Kind.AGAIN}
-            return Verdict(kinds.get(status, Kind.FAILED), state, words)
-        if kind_of(state) is Kind.RUNNING:
-            return Verdict(Kind.RUNNING, state, _waits(record, state, reason, now, patience))
-        if kind_of(state) is Kind.UNKNOWN:
-            return Verdict(Kind.UNKNOWN, state, f"squeue calls its state {state!r}")
+            outcomes = {0: Outcome.DONE, PREEMPTED: Outcome.RESUBMIT}
+            return JobStatus(outcomes.get(status, Outcome.FAILED), state, words)
+        if outcome_of(state) is Outcome.RUNNING:
+            return JobStatus(Outcome.RUNNING, state, _waits(record, state, reason, now, patience))
+        if outcome_of(state) is Outcome.UNKNOWN:
+            return JobStatus(Outcome.UNKNOWN, state, f"squeue calls its state {state!r}")
         # sacct adds who cancelled it, and where it ran.
-        if accounting and kind_of(accounting[0]) is kind_of(state):
+        if accounting and outcome_of(accounting[0]) is outcome_of(state):
             return _ended(status, *accounting)
         return _ended(status, state, "", reason)
     if status == 0:
-        return Verdict(Kind.DONE, "COMPLETED")
+        return JobStatus(Outcome.DONE, "COMPLETED")
     if not answered:
-        return Verdict(Kind.UNKNOWN, "", "squeue does not answer")
-    if accounting and kind_of(accounting[0]) not in (Kind.RUNNING, Kind.UNKNOWN):
+        return JobStatus(Outcome.UNKNOWN, "", "squeue does not answer")
+    if accounting and outcome_of(accounting[0]) not in (Outcome.RUNNING, Outcome.UNKNOWN):
         return _ended(status, *accounting)
     if status is not None:
         return _ended(status, "FAILED")
     silent = now - record.seen
     if silent < patience:
-        return Verdict(Kind.UNKNOWN, "", "squeue does not list it")
+        return JobStatus(Outcome.UNKNOWN, "", "squeue does not list it")
     said = f"sacct says {accounting[0]}" if accounting else "sacct does not know it"
-    return Verdict(
-        Kind.AGAIN,
+    return JobStatus(
+        Outcome.RESUBMIT,
         "gone",
         f"is gone: squeue has not listed it for {silent / 60:.0f} minutes, {said}, "
         "and its script left no exit status",
@@ -198,12 +198,12 @@ def _waits(record: Record, state: str, reason: str, now: float, patience: float)
     )
 
 
-def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> Verdict:
-    """The verdict on a job that SLURM says has ended."""
-    kind = Kind.DONE if status == 0 else kind_of(state)
+def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> JobStatus:
+    """The status of a job that SLURM says has ended."""
+    outcome = Outcome.DONE if status == 0 else outcome_of(state)
     place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
     words = f"ended as {state}{place}{why}"
-    if kind is Kind.FAILED and status == TOLD_TO_STOP:
-        return Verdict(Kind.AGAIN, "stopped", f"{words}: it was told to stop (SIGTERM)")
-    return Verdict(kind, state.split()[0], words)
+    if outcome is Outcome.FAILED and status == PREEMPTED:
+        return JobStatus(Outcome.RESUBMIT, "stopped", f"{words}: it was told to stop (SIGTERM)")
+    return JobStatus(outcome, state.split()[0], words)

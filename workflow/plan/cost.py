@@ -89,15 +89,15 @@ class CostModel:
         adversary = None if isinstance(model, Untrained) else model.adversary
         # Models that are attacked at once, and models that see the images.
         sources = len(model.keep_ratios) if isinstance(model, CandidateSet) else 1
-        judges = len(self._matrix.targets(cell)) if isinstance(cell, TransferRow) else sources
+        targets = len(self._matrix.targets(cell)) if isinstance(cell, TransferRow) else sources
         method = adversary and adversary.method
-        alike = (*group_of(cell), type(model), method, sources, judges)
+        alike = (*group_of(cell), type(model), method, sources, targets)
         if alike not in self._known:
             match cell:
                 case TrainingCell():
                     self._known[alike] = self._training(cell)
                 case Evaluation() | TransferRow():
-                    self._known[alike] = self._attack(cell, sources, judges)
+                    self._known[alike] = self._attack(cell, sources, targets)
                 case FeatureDistance():
                     self._known[alike] = self._features(cell)
         return self._known[alike]
@@ -123,7 +123,7 @@ class CostModel:
             return Cost(0, len(kept) * (size + 4 * one.weights))
         return Cost(settings.epochs * epoch, len(kept) * size)
 
-    def _attack(self, cell: Evaluation | TransferRow, sources: int, judges: int) -> Cost:
+    def _attack(self, cell: Evaluation | TransferRow, sources: int, targets: int) -> Cost:
         one, spec = self._operations(cell), self._matrix.attack(cell)
         tests = self._project.images(cell.model.network.dataset).test
         images = min(tests, spec.images or tests)
@@ -132,8 +132,8 @@ class CostModel:
         gradient = one.gradient + (one.forward if sources > 1 else 0)
         attack = sources * (taken.gradient * gradient + taken.forward * one.forward)
         # Clean and robust outcomes are a bit an image, in base64.
-        size = 2e3 + judges * (300 + 2 * images / 8 * 4 / 3)
-        return Cost(images * (attack + 2 * judges * one.forward), size)
+        size = 2e3 + targets * (300 + 2 * images / 8 * 4 / 3)
+        return Cost(images * (attack + 2 * targets * one.forward), size)
 
     def _features(self, cell: FeatureDistance) -> Cost:
         one, images = self._operations(cell), self._project.images(cell.model.network.dataset)

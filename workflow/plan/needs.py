@@ -18,7 +18,7 @@ from workflow.plan.project import PlanError
 Group = tuple[str, str, str]
 
 
-def kind_of(cell: Cell) -> str:
+def kind_label(cell: Cell) -> str:
     """The rule that makes a cell, with the attack that it is about."""
     rule = machine.kind_of(cell)
     if isinstance(cell, TransferRow) and isinstance(cell.model, CandidateSet):
@@ -29,7 +29,7 @@ def kind_of(cell: Cell) -> str:
 def group_of(cell: Cell) -> Group:
     """The row of a plan in which a cell is counted."""
     network = cell.model.network
-    return kind_of(cell), network.name, network.dataset
+    return kind_label(cell), network.name, network.dataset
 
 
 @dataclass(eq=False)
@@ -38,18 +38,18 @@ class Job:
 
     Attributes:
         cell: which it makes.
-        finished: when its file was written, in seconds since 1970; None if there is none.
+        written_at: when its file was written, in seconds since 1970; None if there is none.
         inputs: the jobs that make what it is made from.
     """
 
     cell: Cell
-    finished: float | None
+    written_at: float | None
     inputs: tuple[Job, ...]
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether the cell's file exists."""
-        return self.finished is not None
+        return self.written_at is not None
 
 
 class Graph:
@@ -57,14 +57,14 @@ class Graph:
 
     Args:
         matrix: says what a cell is made from.
-        finished: when a cell's file was written; None if there is none.
+        written_at: when a cell's file was written; None if there is none.
     """
 
     def __init__(
-        self, matrix: Matrix, finished: Callable[[Cell], float | None] = lambda cell: None
+        self, matrix: Matrix, written_at: Callable[[Cell], float | None] = lambda cell: None
     ) -> None:
         self._matrix = matrix
-        self._finished = finished
+        self._written_at = written_at
         self._jobs: dict[Cell, Job] = {}
 
     def jobs(self, cells: Iterable[Cell]) -> list[Job]:
@@ -81,8 +81,8 @@ class Graph:
             if made != cell:
                 self._jobs[cell] = self._job(made)
             else:
-                under = self.jobs(self._matrix.loaded(self._matrix.made_of(cell)))
-                self._jobs[cell] = Job(cell, self._finished(cell), tuple(under))
+                under = self.jobs(self._matrix.loaded(self._matrix.input_models(cell)))
+                self._jobs[cell] = Job(cell, self._written_at(cell), tuple(under))
         return self._jobs[cell]
 
     def _made_with(self, cell: Cell) -> Cell:
@@ -116,4 +116,4 @@ def whole(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) 
 
 def missing(jobs: Iterable[Job]) -> list[Job]:
     """What must run for these: inputs first, each once."""
-    return whole(jobs, lambda job: job.there)
+    return whole(jobs, lambda job: job.exists)

@@ -76,7 +76,7 @@ class Plan:
 
     def _count(self, job: Job, row: Row) -> None:
         row.cells += 1
-        row.there += job.there
+        row.there += job.exists
         row.to_do += job in self.seconds
         row.seconds += self.seconds.get(job, 0.0)
 
@@ -120,7 +120,7 @@ class Plan:
             for name in datasets
             if entries[name].stand_in_for
         ]
-        unasked = sum(not job.there and job not in self.seconds for job in self.jobs)
+        unasked = sum(not job.exists and job not in self.seconds for job in self.jobs)
         if unasked:
             remarks.append(
                 f"{unasked:,} cells are missing, but are not needed: the files made from them exist"
@@ -159,9 +159,9 @@ def make_plan(
         PlanError: if a target names nothing, or a dataset's size is not known.
         ConfigError: if a cell asks for what the config does not have.
     """
-    graph = Graph(project.matrix, project.finished)
+    graph = Graph(project.matrix, project.written_at)
     parts = {name: graph.jobs(cells) for name, cells in parts_of(targets, project.matrix).items()}
     asked = [job for jobs in parts.values() for job in jobs]
     jobs = whole(asked)
-    rates = Rates(project, [job.cell for job in jobs if job.there], tflops)
+    rates = Rates(project, [job.cell for job in jobs if job.exists], tflops)
     return Plan(project, parts, jobs, jobs if anew else missing(asked), rates)

@@ -102,7 +102,7 @@ class Project:
             )
         return ImageCounts(train - held, held, test, remark)
 
-    def finished(self, cell: Cell) -> float | None:
+    def written_at(self, cell: Cell) -> float | None:
         """When a cell's file was written, in seconds since 1970; None if it is missing or stale."""
         if self.keys.state(cell) is not State.FRESH:
             return None
@@ -110,8 +110,8 @@ class Project:
 
     def stale(self, cells: Iterable[Cell]) -> str:
         """Which of these are stale and why, as text; empty if none is."""
-        verdicts = {self.matrix.file(cell): self.keys.verdict(cell) for cell in cells}
-        return stale_text({p: v.reason for p, v in verdicts.items() if v.state is State.STALE})
+        statuses = {self.matrix.file(cell): self.keys.status(cell) for cell in cells}
+        return stale_text({p: s.reason for p, s in statuses.items() if s.state is State.STALE})
 
     @property
     def label(self) -> str:

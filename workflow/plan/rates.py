@@ -1,4 +1,4 @@
-"""Operations a second of a cell: stated by the user, shown by finished cells, or assumed."""
+"""Operations a second of a cell: stated by the user, measured on finished cells, or assumed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Rate:
     """
 
     per_second: float
-    basis: Literal["stated", "shown", "assumed"]
+    basis: Literal["stated", "measured", "assumed"]
     origin: str
 
 
@@ -57,8 +57,8 @@ class Rates:
     Args:
         project: whose results are read.
         finished: cells whose files exist; some of each group are read.
-        tflops: 10^12 operations a second that the user states for all cells; None for what
-            finished cells show, and :data:`ASSUMED` before there are any.
+        tflops: 10^12 operations a second that the user states for all cells; None for those
+            measured on finished cells, and :data:`ASSUMED` before there are any.
     """
 
     def __init__(self, project: Project, finished: Iterable[Cell], tflops: float | None) -> None:
@@ -66,8 +66,8 @@ class Rates:
         self.devices: set[str] = set()
         self._project = project
         self._stated = None if tflops is None else Rate(tflops * 1e12, "stated", "stated")
-        #: What finished cells show, by how they are like others.
-        self._shown = {} if self._stated else self._read(finished)
+        #: Measured on finished cells, by how they are like others.
+        self._rates = {} if self._stated else self._read(finished)
 
     def _read(self, finished: Iterable[Cell]) -> dict[tuple[str, ...], Rate]:
         read = Counter[Group]()
@@ -77,24 +77,24 @@ class Rates:
             read[group] += 1
             if read[group] > _SAMPLE:
                 continue
-            seconds, device = _measured(self._project, cell)
+            seconds, device = _seconds_and_device(self._project, cell)
             if seconds:
                 self.devices |= {device} - {""}
                 for alike in _likeness(cell):
                     work[alike].append((self.cost(cell).operations, seconds))
-        shown = {}
+        rates = {}
         for alike, found in work.items():
             operations, seconds = map(sum, zip(*found, strict=True))
-            shown[alike] = Rate(operations / seconds, "shown", f"{len(found)} finished")
-        return shown
+            rates[alike] = Rate(operations / seconds, "measured", f"{len(found)} finished")
+        return rates
 
     def of(self, cell: Cell) -> Rate:
-        """Stated, or shown by the finished cells that are most like this one, or assumed."""
+        """Stated, or measured on the finished cells that are most like this one, or assumed."""
         if self._stated:
             return self._stated
         for alike in _likeness(cell):
-            if alike in self._shown:
-                return self._shown[alike]
+            if alike in self._rates:
+                return self._rates[alike]
         precision = Precision.FLOAT32  # of everything that is measured
         if isinstance(cell, TrainingCell):
             settings = self._project.matrix.training_settings(cell.model.network.dataset)
@@ -112,7 +112,7 @@ def _likeness(cell: Cell) -> tuple[tuple[str, ...], ...]:
     return group, group[:2], group[:1]
 
 
-def _measured(project: Project, cell: Cell) -> tuple[float, str]:
+def _seconds_and_device(project: Project, cell: Cell) -> tuple[float, str]:
     """Seconds that a cell took, and its device; zero and nothing if its record does not say.
 
     A training's seconds are those of its epochs, from its metrics: its model file is torch's.

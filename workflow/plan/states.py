@@ -73,9 +73,9 @@ def _touched(path: Path) -> float:
         return 0.0  # gone since it was listed
 
 
-def _holder(claim: Path) -> str:
+def _holder(entry: Path) -> str:
     try:
-        holder = json.loads(claim.read_text(encoding="utf-8"))
+        holder = json.loads(entry.read_text(encoding="utf-8"))
         job = f"job {holder['job']}, " if holder.get("job") else ""
         return f"{job}process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, KeyError, AttributeError):

@@ -76,7 +76,7 @@ def look(
     """
     now = time.time() if now is None else now
     plan = make_plan(project, targets, tflops)
-    ends = {job: job.finished for job in plan.jobs if job.finished is not None}
+    ends = {job: job.written_at for job in plan.jobs if job.written_at is not None}
     recent = {job: plan.rates.seconds(job.cell) for job in ends if ends[job] >= now - window}
     began = min((ends[job] - took for job, took in recent.items()), default=now)
     elapsed = max(1.0, min(window, now - began))
@@ -105,7 +105,7 @@ def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, st
     remarks: dict[Job, str] = {}
     for job in jobs:
         known = seen.get(folder_of(job.cell))
-        if job.there:
+        if job.exists:
             states[job] = "done"
         elif known and known.running:
             states[job], remarks[job] = "running", known.text

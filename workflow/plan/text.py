@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rst_core.identity import TrainingCell
 from rst_core.vocabulary import Precision
-from workflow.plan.needs import kind_of
+from workflow.plan.needs import kind_label
 from workflow.plan.planner import Plan, longest_chain
 from workflow.plan.rates import ASSUMED, ASSUMED_DEVICE
 from workflow.text import duration, hours, table
@@ -66,7 +66,7 @@ def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
     text = "Hours are floating-point operations over a rate; a cell has one device. "
     if tflops is not None:
         return f"{text}The rate of {tflops:g} TFLOP/s is stated (--tflops)."
-    if "shown" in bases:
+    if "measured" in bases:
         where = f" on {', '.join(sorted(devices))}" if devices else ""
         text += f"Rates are those of finished cells of the same kind{where}. "
     if "assumed" in bases:
@@ -123,7 +123,7 @@ def _wall(plan: Plan, devices: int) -> str:
     chain, wall = longest_chain(plan.seconds), plan.wall_seconds(devices)
     text = f"With {devices} device{'s' if devices > 1 else ''}: at least {duration(wall)}"
     if len(chain) > 1 and wall == sum(plan.seconds[job] for job in chain):
-        kinds = " -> ".join(kind_of(job.cell) for job in chain)
+        kinds = " -> ".join(kind_label(job.cell) for job in chain)
         text += f", which is the longest chain ({kinds}); more would not help"
     return text + "."
 

@@ -57,7 +57,7 @@ def file_of(cell):
     """
     path = MATRIX.file(cell)
     if workflow.is_main_process and any(
-        KEYS.verdict(other).reason for other in made_with(cell)
+        KEYS.status(other).reason for other in made_with(cell)
     ):
         return path
     return ancient(path)
@@ -125,9 +125,9 @@ def models_below(wildcards):
     if workflow.is_main_process:
         rest_on_keys()
         for one in made_with(cell):
-            if reason := KEYS.verdict(one).reason:
+            if reason := KEYS.status(one).reason:
                 make_again(MATRIX.file(one), reason)
-    return files(MATRIX.loaded(MATRIX.made_of(cell)))
+    return files(MATRIX.loaded(MATRIX.input_models(cell)))
 
 
 @asked
@@ -148,7 +148,7 @@ def checkpoint_of(wildcards):
 
 
 @asked
-def judges(wildcards):
+def target_flags(wildcards):
     """The flag that names the files of the models that a transfer row is evaluated on."""
     targets = MATRIX.targets(cell_of(wildcards))
     return words(["--targets", *map(MATRIX.file, targets)])

@@ -73,7 +73,7 @@ def batch(wildcards):
         return None
     if isinstance(cell, identity.TrainingCell):
         return job_of(cell.model)
-    models = MATRIX.loaded(MATRIX.made_of(cell))
+    models = MATRIX.loaded(MATRIX.input_models(cell))
     if all(KEYS.state(model) is State.FRESH for model in models):
         return "evaluations"
     if not isinstance(cell, identity.TransferRow):

@@ -32,7 +32,7 @@ rule attack:
         makes("{output}", "{params.more}") + " || {params.failed} {output} {log}"
 
 
-# One row of a transfer matrix: adversarial images of one source, judged by many targets.
+# One row of a transfer matrix: adversarial images of one source, evaluated on many targets.
 use rule attack as transfer with:
     wildcard_constraints:
         cell=measured(
@@ -44,7 +44,7 @@ use rule attack as transfer with:
     params:
         **JOB,
         command="transfer",
-        more=judges,
+        more=target_flags,
 
 
 # How far noise moves the features of untrained and dense networks (Figure 4).

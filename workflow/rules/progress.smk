@@ -3,7 +3,7 @@
 from snakemake.logging import DefaultFilter
 from snakemake.settings.enums import Quietness
 
-from workflow.progress import Progress
+from workflow.progress import ProgressHandler
 
 
 def show_progress():
@@ -25,7 +25,7 @@ def show_progress():
                     one.quiet = {Quietness.RULES}
         else:
             logger.removeHandler(handler)
-            logger.addHandler(Progress())
+            logger.addHandler(ProgressHandler())
 
 
 show_progress()

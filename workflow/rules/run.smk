@@ -19,10 +19,10 @@ if MACHINE is not None:
             [one.rule.name for one in jobs], [str(one.output[0]) for one in jobs]
         )
 
-    def progress(job):
+    def last_saved(job):
         """When a job's cells last saved something."""
         outputs = [str(one.output[0]) for one in cells_of_job(job)]
-        return cells.progress(outputs, Path(CELLS), CHECKPOINTS)
+        return cells.last_saved(outputs, Path(CELLS), CHECKPOINTS)
 
     def asked_by(job):
         """What a cell needs in all its jobs; empty for what is no cell."""
@@ -41,7 +41,7 @@ if MACHINE is not None:
         )
 
     if workflow.is_main_process:
-        executor.install(MACHINE, slots_of_a_job(), named, progress)
+        executor.install(MACHINE, slots_of_a_job(), named, last_saved)
         preview.install(MACHINE.total, slots_of_a_job(), asked_by)
 
 

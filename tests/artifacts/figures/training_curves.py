@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rst_core.curves import METRICS, Epoch, write_curve
 from rst_core.identity import Dense, TrainingCell
-from rst_core.key import MadeOf
+from rst_core.key import Inputs
 from rst_core.storage import checksum, file_digest, save_tensors
 from tests.artifacts.made_up import IMAGES
 from tests.test_curves import lines
@@ -30,7 +30,7 @@ def write_model(root, cell: TrainingCell, matrix: Matrix, *robust: float):
     metrics = file.parents[1] / METRICS
     write_curve(metrics, lines(*robust))
     header = {
-        **MadeOf(matrix.settings(cell), IMAGES).recorded(cell.path, "bases"),
+        **Inputs(matrix.settings(cell), IMAGES).record_fields(cell.path, "bases"),
         "identity": cell.path,
         "contents": checksum("contents"),
         "provenance": {"curve": file_digest(metrics)},

@@ -40,9 +40,9 @@ def test_half_of_the_cells_make_a_table_with_gaps_that_says_how_many(demo, tmp_p
     assert 0 < len(half) < len(cells)
     for cell in half:
         write_cell(tmp_path, cell, demo)
-    progress = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
+    completeness = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
     said = f"Partial: {len(half)} of {len(cells)} cells"
-    assert progress.sentences() == [f"drawn from {len(half)} of {len(demo.all_cells())} cells"]
+    assert completeness.sentences() == [f"drawn from {len(half)} of {len(demo.all_cells())} cells"]
     text = (tmp_path / "partial/tables/table3.md").read_text()
     assert said in text
     row = next(line for line in text.splitlines() if line.startswith("| R2S"))
@@ -61,8 +61,8 @@ def test_half_of_the_cells_make_a_table_with_gaps_that_says_how_many(demo, tmp_p
 def test_a_damaged_cell_is_named_and_left_out(demo, tmp_path, only_table_3, contents):
     paths = [write_cell(tmp_path, cell, demo) for cell in TABLE.cells(demo)]
     paths[0].write_bytes(contents.encode("latin-1"))
-    progress = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
-    first, damage = progress.sentences()
+    completeness = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
+    first, damage = completeness.sentences()
     assert first.startswith(f"drawn from {len(paths) - 1} of ")
     assert f"{paths[0].relative_to(tmp_path)} is stale: " in damage
     assert str(paths[0].name) in (tmp_path / "partial/pages/Progress.html").read_text()
@@ -93,8 +93,8 @@ def test_an_artifact_that_cannot_be_drawn_does_not_keep_the_others(
         raise RuntimeError("no ink")
 
     monkeypatch.setattr(partial, "write_table", broken)
-    progress = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
+    completeness = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
     failed = f"{TABLE.heading} could not be drawn: RuntimeError: no ink"
-    assert failed in progress.sentences()
+    assert failed in completeness.sentences()
     assert (tmp_path / "partial/pages" / page_name(FIGURES["fig7"])).is_file()
     assert not (tmp_path / "partial/pages/Table 3 - R2S under PGD-20.html").exists()

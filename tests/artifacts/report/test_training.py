@@ -25,9 +25,9 @@ def test_partial_shows_the_curves_that_there_are(demo, tmp_path, only_curves):
     keys = Keys(demo, lambda name: IMAGES, tmp_path)
     assert [keys.state(cell) for cell in cells] == [State.FRESH] * 2
     metrics[1].write_bytes(metrics[1].read_bytes()[:-5])
-    progress = draw_partial(demo, keys, tmp_path / "partial", tmp_path)
-    assert ("Training overview of all", 1, len(trained_cells(demo))) in progress.drawn
-    assert len(progress.sentences()) == 1, "it was drawn"
+    completeness = draw_partial(demo, keys, tmp_path / "partial", tmp_path)
+    assert ("Training overview of all", 1, len(trained_cells(demo))) in completeness.drawn
+    assert len(completeness.sentences()) == 1, "it was drawn"
     data = pd.read_csv(tmp_path / "partial/training/existence.csv")
     assert set(data["cell"]) == {cells[0].path}
     assert list(data["validation_robust"]) == [30, 40]

@@ -49,4 +49,4 @@ def built(name, matrix):
 
 def shown(name, matrix, data=None, footnotes=None):
     data = built(name, matrix) if data is None else data
-    return make_grid(data, TABLES[name].places(matrix), TABLES[name].titles, footnotes or {})
+    return make_grid(data, TABLES[name].positions(matrix), TABLES[name].titles, footnotes or {})

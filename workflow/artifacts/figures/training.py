@@ -51,7 +51,7 @@ _TITLE, _PANEL, _TICKS, _EPOCH, _LINE = 0.24, 0.88, 0.18, 0.2, 0.13
 _LEFT = 0.42
 
 #: What a row of panels is of: values by the names of axes, as pandas has them.
-Kind = Mapping[Hashable, Any]
+RowAxes = Mapping[Hashable, Any]
 Curves = Mapping[TrainingCell, Sequence[Epoch]]
 
 
@@ -127,7 +127,7 @@ def _kinds(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[_ROW].astype(object).fillna("")
 
 
-def _title(kind: Kind, matrix: Matrix) -> str:
+def _title(kind: RowAxes, matrix: Matrix) -> str:
     """What a row is of, in a line; the paper's defaults are not said [4.1]."""
     said = ["model", *(axis.name for axis in METHOD_AXES if axis.words)]
     words = {axis: str(kind[axis]) for axis in said if kind[axis] not in ("", DEFAULTS.get(axis))}
@@ -143,7 +143,7 @@ def _title(kind: Kind, matrix: Matrix) -> str:
     return title if len(title) <= _LETTERS else title.replace(": ", ":\n", 1)
 
 
-def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
+def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: RowAxes) -> None:
     if rows[column].isna().all():
         style.absent(ax, "no models yet" if rows.empty else "trained naturally")
         return
@@ -165,7 +165,7 @@ def _panel(ax: Axes, column: str, rows: pd.DataFrame, kind: Kind) -> None:
     ax.set_xticks(sorted({1, (last + 1) // 2, last}))
 
 
-def _hue(kind: Kind) -> str:
+def _hue(kind: RowAxes) -> str:
     """RSTs that differ from the paper's default have the colour of what they differ in."""
     axes = ("method", "pattern", "init") if kind["model"] == "rst" else ("model",)
     colours = [style.look(str(kind[axis])).colour for axis in axes]

@@ -25,7 +25,7 @@ def trained(matrix: Matrix, experiment: str) -> list[TrainingCell]:
 
     A model of another experiment is shown there only.
     """
-    measured = [base for cell in matrix.cells(experiment) for base in matrix.made_of(cell)]
+    measured = [base for cell in matrix.cells(experiment) for base in matrix.input_models(cell)]
     below = [base for cell in measured for base in matrix.bases(cell.model)]
     own, all_own = set(matrix.models(experiment)), _models(matrix)
     return [

@@ -41,7 +41,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 @dataclass
-class Progress:
+class Completeness:
     """How far a run is.
 
     Attributes:
@@ -84,9 +84,9 @@ def read_existing(matrix: Matrix, keys: Keys, root: Path) -> tuple[Rows, list[st
     rows: Rows = {}
     left_out = []
     for cell in matrix.all_cells():
-        path, verdict = matrix.file(cell), keys.verdict(cell)
-        if verdict.state is State.STALE:
-            left_out.append(f"left out: {path} is stale: {verdict.reason}")
+        path, status = matrix.file(cell), keys.status(cell)
+        if status.state is State.STALE:
+            left_out.append(f"left out: {path} is stale: {status.reason}")
             continue
         try:
             if found := read_rows(root / path):
@@ -98,7 +98,7 @@ def read_existing(matrix: Matrix, keys: Keys, root: Path) -> tuple[Rows, list[st
     return rows, left_out
 
 
-def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) -> Progress:
+def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) -> Completeness:
     """Make everything in ``target``: claims, tables, figures, and a page for each.
 
     One that cannot be made does not keep the others from being made.
@@ -110,7 +110,7 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
         root: the folder that holds ``results``.
     """
     rows, left_out = read_existing(matrix, keys, root)
-    progress = Progress(len(rows), len(matrix.all_cells()), left_out)
+    completeness = Completeness(len(rows), len(matrix.all_cells()), left_out)
     pages = target / "pages"
 
     def found(cells: Sequence[Cell]) -> list[str]:
@@ -118,7 +118,7 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
 
     needed = claim_cells(matrix)
     existing = found(needed)
-    with progress.drawing(CLAIMS, existing, needed) as remark:
+    with completeness.drawing(CLAIMS, existing, needed) as remark:
         files, stem = [root / path for path in existing], target / "claims" / "claims"
         make_claims(files, matrix, stem, pages / f"{CLAIMS}.html", "../", remark)
 
@@ -126,7 +126,7 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
         needed = artifact.cells(matrix)
         existing = found(needed)
         stem = target / ("tables" if name in TABLES else "figures") / name
-        with progress.drawing(artifact.heading, existing, needed) as remark:
+        with completeness.drawing(artifact.heading, existing, needed) as remark:
             cells = as_frame(row for path in existing for row in rows[path])
             if name in TABLES:
                 write_table(TABLES[name], cells, matrix, stem, remark)
@@ -139,13 +139,13 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
     fresh = (cell for cell in trained if keys.state(cell) is State.FRESH)
     curves, without = read_curves(fresh, lambda cell: root / matrix.file(cell))
     overview, folder = training_overview(ALL), target / "training"
-    with progress.drawing(overview, curves, trained):
+    with completeness.drawing(overview, curves, trained):
         write_training(ALL, curves, without, matrix, folder, pages / f"{overview}.html", pages)
 
     texts = {
-        PROGRESS: progress.markdown(),
+        PROGRESS: completeness.markdown(),
         PROTOCOL: protocol(matrix, [root / path for path in rows], root),
     }
     for name, text in texts.items():
         write_text(pages / f"{name}.html", page(name, from_markdown(text)))
-    return progress
+    return completeness

@@ -54,7 +54,7 @@ def protocol(matrix: Matrix, cells: Iterable[Path], root: Path = Path()) -> str:
         root: the folder that holds ``results``, where manifests and models are looked for.
     """
     config = matrix.config
-    bases = (base for cell in matrix.all_cells() for base in matrix.made_of(cell))
+    bases = (base for cell in matrix.all_cells() for base in matrix.input_models(cell))
     models = [root / matrix.file(base) for base in dict.fromkeys(matrix.loaded(bases))]
     parts = [
         "## Protocol",

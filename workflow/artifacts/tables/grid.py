@@ -17,7 +17,7 @@ ABSENT = "–"
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """A number, the labels of its row from left to right, and of its column from top to bottom.
 
     Two models may have one label, and two roles may be played by one network: rows and columns
@@ -94,16 +94,16 @@ def shown_number(mean: float | None, spread: float | None) -> str:
 
 def make_grid(
     data: pd.DataFrame,
-    places: Sequence[Place],
+    positions: Sequence[Position],
     stub: tuple[str, ...],
     footnotes: Mapping[str, str],
 ) -> Grid:
-    """Set the numbers of ``data``, tidy rows in the order of ``places``, at their places.
+    """Set the numbers of ``data``, tidy rows in the order of ``positions``, at their positions.
 
     ``footnotes`` has a sentence for the codes in ``flags``; an unknown code stands for itself.
     """
-    rows = {place.row_rank: place for place in places}
-    columns = {place.column_rank: place for place in places}
+    rows = {position.row_rank: position for position in positions}
+    columns = {position.column_rank: position for position in positions}
     across = sorted(columns)
     flags = [
         [code for code in text.split(";") if code] if isinstance(text, str) else []
@@ -112,15 +112,17 @@ def make_grid(
     codes_used = dict.fromkeys(code for codes in flags for code in codes)
     letters = dict(zip(codes_used, ascii_lowercase, strict=False))
     entries: dict[tuple[Any, ...], Entry] = {}
-    for place, codes, (_, number) in zip(places, flags, data.iterrows(), strict=True):
-        here = place.row_rank, place.column_rank
+    for position, codes, (_, number) in zip(positions, flags, data.iterrows(), strict=True):
+        here = position.row_rank, position.column_rank
         if here in entries:
-            raise ValueError(f"two numbers stand at {place.row}, {place.column}; allowed is one")
+            raise ValueError(
+                f"two numbers stand at {position.row}, {position.column}; allowed is one"
+            )
         entries[here] = _entry(number, tuple(letters[code] for code in codes))
     return Grid(
         stub,
-        tuple(place.row for place in rows.values()),
-        tuple(place.group for place in rows.values()),
+        tuple(position.row for position in rows.values()),
+        tuple(position.group for position in rows.values()),
         tuple(columns[rank].column for rank in across),
         tuple(tuple(entries.get((row, column)) for column in across) for row in rows),
         {letter: footnotes.get(code, code) for code, letter in letters.items()},

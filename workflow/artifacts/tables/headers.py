@@ -105,12 +105,12 @@ class Labels:
         """A model on its network."""
         label, rank = self.network()
         dense = self.row.model == "dense"
-        return f"{label} (Dense)" if dense else f"{self._model} @ {label}", (rank, self._place)
+        return f"{label} (Dense)" if dense else f"{self._model} @ {label}", (rank, self._model_rank)
 
     def model(self) -> Label:
         """A model with its keep ratios."""
         ratios = f"@{percents(self.row.keep_ratios)}" if self.row.keep_ratios else ""
-        return self._model + ratios, (self._place, self.row.keep_ratios, self.row.variants)
+        return self._model + ratios, (self._model_rank, self.row.keep_ratios, self.row.variants)
 
     def variant(self) -> Label:
         """A model with what differs from the paper's defaults."""
@@ -125,7 +125,7 @@ class Labels:
             else:
                 shown.append(style.look(variant).label)
                 rank.append((0.0, float(_position(variant, order))))
-        return ", ".join(shown), (self._place, tuple(rank))
+        return ", ".join(shown), (self._model_rank, tuple(rank))
 
     def trained_eps(self) -> Label:
         """Of search and training, where the row's key names it."""
@@ -192,5 +192,5 @@ class Labels:
         return MODELS.get(self.row.model, self.row.model)
 
     @property
-    def _place(self) -> int:
+    def _model_rank(self) -> int:
         return _position(self.row.model, list(MODELS))

@@ -21,7 +21,7 @@ from workflow.matrix import Matrix
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workflow.artifacts.tables.grid import Place
+    from workflow.artifacts.tables.grid import Position
 
 #: Columns that count something, and are on no dataset.
 COUNTS = ("parameters_m", "network_parameters_m", "sparsity_percent")
@@ -171,10 +171,10 @@ class Table(Artifact):
         """See :class:`Artifact`."""
         return (Part(b.experiment, b.narrowed(matrix), b.attacked) for b in self.blocks)
 
-    def places(self, matrix: Matrix) -> list[Place]:
+    def positions(self, matrix: Matrix) -> list[Position]:
         """Its numbers in order, and where each stands."""
         module = importlib.import_module(f"workflow.artifacts.tables.{self.module}")
-        return module.places(self, matrix)  # type: ignore[no-any-return]
+        return module.positions(self, matrix)  # type: ignore[no-any-return]
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -187,4 +187,4 @@ class Table(Artifact):
         """One row a number."""
         from workflow.artifacts.numbers.selection import tidy
 
-        return tidy(self.name, (p.number for p in self.places(matrix)), cells, matrix)
+        return tidy(self.name, (p.number for p in self.positions(matrix)), cells, matrix)

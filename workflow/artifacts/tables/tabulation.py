@@ -15,7 +15,7 @@ from workflow.artifacts.numbers.selection import (
     switched,
 )
 from workflow.artifacts.numbers.summary import is_marked, paper_values
-from workflow.artifacts.tables.grid import Place
+from workflow.artifacts.tables.grid import Position
 from workflow.artifacts.tables.headers import Labels
 from workflow.artifacts.tables.keys import ColumnKey, RowKey, values_of
 from workflow.artifacts.tables.table import COUNTS, Table
@@ -30,7 +30,7 @@ _COUNTED = dict(zip(COUNTS, ("kept", "all", "sparsity"), strict=True))
 Keys = tuple[RowKey, ColumnKey]
 
 
-def places(table: Table, matrix: Matrix) -> list[Place]:
+def positions(table: Table, matrix: Matrix) -> list[Position]:
     """The numbers of a table in its order, each with the headers it stands under.
 
     What the paper has and the config has not is there too.
@@ -43,7 +43,7 @@ def places(table: Table, matrix: Matrix) -> list[Place]:
     headers = _column_headers(table, list(found), matrix)
     attacks = tuple(dict.fromkeys(column.measure for _, column in found))
     networks = frozenset(row.network for row, _ in found)
-    places = []
+    positions = []
     for (row, column), experiment in found.items():
         labels = Labels(row, column, matrix, attacks, networks)
         order, row_rank = labels.under((*table.order, *table.stub))
@@ -51,15 +51,15 @@ def places(table: Table, matrix: Matrix) -> list[Place]:
         number = _number(table, row, column, experiment, matrix)
         group = order[0] if len(table.stub) > 1 else ""
         stub = order[len(table.order) :]
-        places.append(Place(number, stub, row_rank, above, column_rank, group))
-    return sorted(places, key=lambda place: (place.row_rank, place.column_rank))
+        positions.append(Position(number, stub, row_rank, above, column_rank, group))
+    return sorted(positions, key=lambda position: (position.row_rank, position.column_rank))
 
 
-def _nothing(table: Table, matrix: Matrix) -> Place:
+def _nothing(table: Table, matrix: Matrix) -> Position:
     """The only number of a table of which neither the config nor the paper has any."""
     told, role = "not in this matrix", table.blocks[0].narrowed(matrix).datasets[0]
     labels, above = (told, *[""] * (len(table.stub) - 1)), ("",) * len(table.headers)
-    return Place(Number(told, told, None, role=role), labels, (0,), above, (0,))
+    return Position(Number(told, told, None, role=role), labels, (0,), above, (0,))
 
 
 def _published(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:

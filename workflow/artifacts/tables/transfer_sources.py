@@ -5,7 +5,7 @@ from __future__ import annotations
 from workflow.artifacts.numbers.models import Models, first_values
 from workflow.artifacts.numbers.selection import Measure, Number, Selector, transferred
 from workflow.artifacts.numbers.summary import is_marked, paper_values, short_label
-from workflow.artifacts.tables.grid import Place
+from workflow.artifacts.tables.grid import Position
 from workflow.artifacts.tables.headers import percent
 from workflow.artifacts.tables.table import Table
 from workflow.config import Experiment
@@ -16,7 +16,7 @@ _DENSE = {"dense_natural": "Dense\nNat. Trained", "dense_adversarial": "Dense\nA
 _SEEDS = "same_ratio_other_seed"
 
 
-def places(table: Table, matrix: Matrix) -> list[Place]:
+def positions(table: Table, matrix: Matrix) -> list[Position]:
     """A row for each source, a column for each judged model; the RSTs are those of Figure 7."""
     dense, seeds = (block.narrowed(matrix) for block in table.blocks)
     ratios = sorted(
@@ -28,7 +28,7 @@ def places(table: Table, matrix: Matrix) -> list[Place]:
     above = (short_label(matrix, role),) if is_marked(matrix, role) else ()
     rows = [(source, dense, [*rsts, *_DENSE]) for source in _DENSE] + [(_SEEDS, seeds, [*rsts])]
     return [
-        Place(
+        Position(
             Number(source, target, _selector(source, target, experiment)),
             ((_DENSE | {_SEEDS: "Same Ratio"})[source].replace("\n", " "),),
             (line,),

@@ -1,4 +1,4 @@
-"""Where a cell's unfinished work is, by identity."""
+"""Paths of a cell's unfinished work: its checkpoint and its lease."""
 
 from __future__ import annotations
 
