@@ -1,4 +1,4 @@
-"""Figure 7 on real images, from the committed cells: ``python -m measurements.figures``."""
+"""Figure 7, also with all steps, from the committed cells: ``python -m measurements.figures``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from workflow.artifacts.registry import FIGURES
 from workflow.plan.project import Project
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "docs/images/cifar10_fig7.png"
+IMAGES = ROOT / "docs/images"
+NAMES = ("fig7", "fig7_all_steps")
 
 
-def draw(stem: Path) -> None:
-    """Write Figure 7 of the run on all of CIFAR-10 as ``stem`` with .csv, .png and .pdf."""
+def draw(name: str, stem: Path) -> None:
+    """Write a figure of the run on all of CIFAR-10 as ``stem`` with .csv, .png and .pdf."""
     matrix = Project(ROOT, [ROOT / "measurements/cifar10_50k.yaml"]).matrix
-    figure = FIGURES["fig7"]
+    figure = FIGURES[name]
     make(figure, [CELLS / cell.path for cell in figure.cells(matrix)], matrix, stem)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        draw(Path(folder, "fig7"))
-        shutil.copy(Path(folder, "fig7.png"), PICTURE)
+        for name in NAMES:
+            draw(name, Path(folder, name))
+            shutil.copy(Path(folder, f"{name}.png"), IMAGES / f"cifar10_{name}.png")

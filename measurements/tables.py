@@ -1,9 +1,8 @@
-"""Fill the tables of docs/measurements.md from the cell files in measurements/cells.
+"""Fill docs/measurements.md, and README's summary, from the cell files in measurements/cells.
 
     python -m measurements.tables
 
-No number in that document is typed in: a test compares the committed tables with the
-committed cells.
+No number in them is typed in: a test compares the committed pages with the committed cells.
 """
 
 from __future__ import annotations
@@ -11,18 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rst_core.axes import model_axes
 from rst_core.curves import METRICS, read_curve
 from rst_core.identity import Model, parse_model
+from rst_core.records import unpack_outcomes
 from workflow import measured_page
 from workflow.artifacts.numbers.frame import read_cells
 from workflow.text import table
 
 CELLS = Path(__file__).parent / "cells"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "measurements.md"
+ROOT = Path(__file__).parents[1]
+DOCUMENT, README = ROOT / "docs" / "measurements.md", ROOT / "README.md"
+#: The part of README that is filled in here.
+SUMMARY = "summary cifar10_50k/resnet18_quarter"
 
 _ORDER = (
     "dense_natural", "dense_adversarial", "rst", "finetuned_inherited", "finetuned_reinitialised",
@@ -99,34 +104,120 @@ def rates(models: str) -> str:
     return table(heads, rows)
 
 
+def _matrices(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Transfer matrices by attack, rows attacked; the last row is natural accuracy."""
+    found = {}
+    rows = frame[frame["kind"] == "TransferRow"]
+    for attack, group in rows.groupby("attack"):
+        robust = group[group["measure"] == "robust"]
+        matrix = robust.pivot_table(index="source_keep_ratio", columns="keep_ratio", values="value")
+        natural = group[group["measure"] == "natural"].groupby("keep_ratio")["value"].first()
+        found[str(attack)] = pd.concat([matrix, natural.to_frame("none").T])
+    return found
+
+
+def _damage(matrix: pd.DataFrame) -> str:
+    """Of the damage that a ticket's own images do, the shares that other tickets' images do."""
+    robust, natural = matrix.to_numpy()[:-1], matrix.to_numpy()[-1]
+    shares = 100 * (natural - robust) / (natural - np.diag(robust))
+    others = shares[~np.eye(len(robust), dtype=bool)]
+    return f"{others.min():.0f} to {others.max():.0f} %"
+
+
 def transfer(models: str) -> str:
     """Transfer matrices, rows attacked and columns evaluated, and R2S as their mean."""
-    frame = cells(models)
-    rows = frame[(frame["kind"] == "TransferRow") & (frame["measure"] == "robust")]
     parts = []
-    for attack, group in rows.groupby("attack"):
-        matrix = group.pivot_table(index="source_keep_ratio", columns="keep_ratio", values="value")
+    for attack, matrix in _matrices(cells(models)).items():
         heads = [f"{attack}: made on", *(f"{k:g}" for k in matrix.columns)]
-        body = [[f"{k:g}", *(f"{v:.1f}" for v in matrix.loc[k])] for k in matrix.index]
-        mean = matrix.to_numpy().mean()
-        parts.append(f"{table(heads, body)}\n\nMean, which is R2S under {attack}: {mean:.1f} %.")
+        body = [[str(row), *(f"{v:.1f}" for v in values)] for row, values in matrix.iterrows()]
+        parts.append(
+            f"{table(heads, body)}\n\nMean of the matrix, which is R2S under {attack}: "
+            f"{matrix.iloc[:-1].to_numpy().mean():.1f} %. Images made on another ticket do "
+            f"{_damage(matrix)} of the damage of a ticket's own."
+        )
     return "\n\n".join(parts)
 
 
+def _images(row: Any) -> list[bool]:
+    """Every image's outcome."""
+    return list(unpack_outcomes({name: row[name] for name in ("correct", "total", "outcomes")}))
+
+
+def _on_sets(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[Any, Any]]:
+    """R2S under each attack on a whole candidate set, and its dense under PGD-20.
+
+    Image by image, on the images that the set was attacked on.
+    """
+    robust = frame[frame["measure"] == "robust"]
+    own = robust[(robust["model"] == "dense_adversarial") & (robust["attack"] == "pgd20")]
+    dense = np.array(_images(own.iloc[0]))
+    found = {}
+    sets = robust[robust["candidates"].notna()]
+    for (attack, candidates), group in sets.groupby(["attack", "candidates"]):
+        switch = np.mean([_images(row) for _, row in group.iterrows()], axis=0)
+        found[str(attack), str(candidates)] = 100 * switch, 100 * dense[: len(switch)]
+    return found
+
+
 def adaptive(models: str) -> str:
-    """R2S under the adaptive attacks, beside the attack on one ticket."""
-    frame = cells(models)
-    sets = frame[frame["candidates"].notna() & (frame["measure"] == "robust")]
-    rows = [
-        [
-            str(attack),
-            str(candidates).replace("+", ", "),
-            f"{group['value'].mean():.1f}",
-            f"{group['total'].iloc[0]:,.0f}",
+    """R2S under attacks on the whole set, less its dense under PGD-20 on the same images."""
+    rows = []
+    for (attack, candidates), (switch, dense) in _on_sets(cells(models)).items():
+        less = switch - dense
+        error = less.std(ddof=1) / sqrt(len(less))
+        numbers = [
+            f"{switch.mean():.1f}",
+            f"{dense.mean():.1f}",
+            f"{less.mean():+.1f} ± {error:.1f}",
         ]
-        for (attack, candidates), group in sets.groupby(["attack", "candidates"])
-    ]
-    return table(["attack", "candidate set", "R2S, %", "images"], rows)
+        rows.append([attack, candidates.replace("+", ", "), *numbers, f"{len(less):,}"])
+    heads = ["attack on R2S", "candidate set", "R2S, %", "dense, PGD-20, %", "R2S less dense"]
+    return table([*heads, "images"], rows)
+
+
+def tried(runs: str) -> str:
+    """What was trained how on all images: accuracies on those, and on all test images."""
+    found: list[tuple[float, list[str]]] = []
+    frame = cells(runs)
+    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
+    for (cell, network), group in own.groupby(["cell", "network"]):
+        curve = read_curve((CELLS / str(cell)).parents[1] / METRICS)
+        values = group.set_index("measure")["value"]
+        label = _label(parse_model("/".join(str(cell).split("/")[:4])))
+        width = {"eighth": "1/8", "quarter": "1/4"}[str(network).rpartition("_")[2]]
+        how = [width, f"{curve[0].lr:g}", str(len(curve))]
+        numbers = (curve[-1].train_accuracy, values["natural"], values["robust"])
+        found.append((values["robust"], [label, *how, *(f"{n:.1f}" for n in numbers)]))
+    heads = ["model", "width", "initial lr", "epochs", "trained on, FGSM-RS", "natural", "PGD-20"]
+    return table(heads, [row for _, row in sorted(found)])
+
+
+def summary(models: str) -> str:
+    """What the run on all images has found, in sentences."""
+    frame = cells(models)
+    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
+    values = own.pivot_table(
+        index=["model", "keep_ratio"], columns="measure", values="value", dropna=False
+    )
+    values = values.dropna().reset_index()
+    dense = values[values["model"] == "dense_adversarial"].iloc[0]
+    rsts = values[values["model"] == "rst"].sort_values("robust")
+    best = rsts.iloc[-1]
+    stopped, full = (_matrices(frame)[attack] for attack in ("pgd20", "pgd20_full"))
+    ((switch, beside),) = (v for (attack, _), v in _on_sets(frame).items() if attack == "eot_pgd20")
+    r2s = [matrix.iloc[:-1].to_numpy().mean() for matrix in (stopped, full)]
+    return (
+        f"- Tickets resist PGD-20 far above chance, {rsts['robust'].min():.1f} to "
+        f"{best['robust']:.1f} %, but stay behind their adversarially trained dense, "
+        f"{dense['robust']:.1f} % (natural accuracy {best['natural']:.1f} against "
+        f"{dense['natural']:.1f} %).\n"
+        f"- Images made on another ticket do {_damage(stopped)} of the damage of a ticket's own. "
+        "That is the released attack, which stops at its first success; with all of its steps they "
+        f"do {_damage(full)}.\n"
+        f"- R2S has {r2s[0]:.1f} % under that attack on one of its tickets, {r2s[1]:.1f} % with "
+        f"all steps, and {switch.mean():.1f} % under EOT; its dense has {beside.mean():.1f} % "
+        f"under PGD-20 on EOT's {len(switch):,} images."
+    )
 
 
 def features(models: str) -> str:
@@ -146,19 +237,23 @@ _TABLES: dict[str, Callable[[str], str]] = {
     "rates": rates,
     "transfer": transfer,
     "adaptive": adaptive,
+    "tried": tried,
+    "summary": summary,
     "features": features,
 }
 
 
+def made(part: str) -> str:
+    """What stands in a part of the pages, such as ``transfer cifar10_6k/resnet18_quarter``."""
+    name, models = part.split()
+    return _TABLES[name](models)
+
+
 def filled(text: str) -> str:
     """The document with every marked table made anew."""
-
-    def made(part: str) -> str:
-        name, models = part.split()
-        return _TABLES[name](models)
-
     return measured_page.filled(text, made)
 
 
 if __name__ == "__main__":
     DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    measured_page.fill(README, {SUMMARY: made(SUMMARY)})

@@ -1,7 +1,7 @@
 """What README and docs/plan.md show of this version: ``make readme``.
 
 The plans (alone: ``python -m tests.readme plans``), and of the demo that was made last lines of
-docs/demo_log.txt, Figure 7, and the start page of its report in Chromium.
+docs/demo_log.txt, and the start page of its report in Chromium.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ _SIZE = (1500, 857)
 #: Pages, the part of each that shows a plan, and the words of ``rst plan``.
 PARTS = (
     ("docs/plan.md", "plan", "all --gpus 8 64"),
-    ("README.md", "plan", "table1 all_tables fig7 all_figures all"),
     ("README.md", "sizes", "all --beside demo/matrix.yaml configs/weekend.yaml"),
 )
 
@@ -89,5 +88,4 @@ if __name__ == "__main__":
         fill(page, {part: text})
     if sys.argv[1:] != ["plans"]:
         fill(ROOT / "README.md", {"demo log": log_part(LOG.read_text(encoding="utf-8"))})
-        shutil.copy(DEMO / "figures/fig7.png", IMAGES / "demo_fig7.png")
         picture(DEMO / "report.html", IMAGES / "report.png")

@@ -111,6 +111,17 @@ def test_the_schema_is_up_to_date():
             ["untrained"],
             r"existence.evaluate is \[\{attack: pgd20\}\], which no model of the experiment uses",
         ),
+        (
+            "experiments.transfer_dense.methods",
+            ["fgsm_rs"],
+            r"^experiments.transfer_dense.methods is \[fgsm_rs\]; allowed is \[pgd7\] where",
+        ),
+        (
+            "experiments.transfer_dense.eps",
+            [8, 12],
+            r"transfer_dense.eps is \[8.0, 12.0\]; allowed is \[8.0\] where dense_natural "
+            "has a transfer to tickets_and_dense, which are always searched so",
+        ),
         ("selection", "best", "'best'; allowed is best_val, last or best_test"),
         ("selection", "best_test", "allowed is one of keep_selections"),
         (

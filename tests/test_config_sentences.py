@@ -159,6 +159,8 @@ HAND_WRITTEN: dict[str, list[Any]] = {
     "attacks.fgsm.restarts": [2],
     "experiments.features.models": [["untrained", "dense_natural", "rst"]],
     "experiments.transfer.models": [["rst", "finetuned_inherited"]],
+    "experiments.transfer_dense.methods": [["fgsm"], ["pgd7", "fgsm_rs"]],
+    "experiments.transfer_dense.eps": [[12]],
     "foreign": [
         *({"a": {**FOREIGN_ENTRY, "file": file}} for file in ("", " ", "a\nb")),
         {"a": FOREIGN_ENTRY, "b": FOREIGN_ENTRY},
@@ -218,6 +220,16 @@ RIGHT: dict[str, list[Any]] = {
     "foreign": [{"a": FOREIGN_ENTRY}],
     "experiments.dense.eps": [[4, 8]],
     "experiments.transfer_dense.models": [["dense_natural"]],
+    "experiments.transfer_dense": [
+        {
+            "models": ["dense_adversarial"], "methods": ["fgsm"], "eps": [8, 12],
+            "transfer": [{"attack": "pgd20", "to": "tickets_and_dense"}],
+        },
+        {
+            "models": ["dense_natural", "dense_adversarial"], "methods": ["fgsm"],
+            "transfer": [{"attack": "pgd20", "to": "other_seeds"}],
+        },
+    ],
     "experiments.r2s_adaptive.candidate_sets": [[[0.05, 0.07, 0.1, 0.15, 0.2, 0.3], *SETS]],
     "experiments.r2s_sets.candidate_sets": [[]],
     "datasets.cifar10.images.mean": [[0, 1, 0.5]],

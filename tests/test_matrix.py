@@ -4,6 +4,7 @@ import pytest
 
 from rst_core.identity import Dense, Evaluation, Ticket, TransferRow, parse_cell
 from rst_core.vocabulary import Origin, Selection
+from tests.conftest import ROOT
 from tests.test_config import DELTAS, PAPER, extended
 from workflow.config import ConfigError, read_config
 from workflow.matrix import Matrix
@@ -59,6 +60,19 @@ def test_a_row_is_judged_by_its_source_and_by_its_whole_group(matrix):
     assert seeds[0] == source.network.seed
     with pytest.raises(ConfigError, match="allowed is tickets"):
         matrix.targets(TransferRow(source, Selection.BEST_VAL, "friends", "pgd20", 8))
+
+
+def test_rows_of_seeds_that_only_their_experiment_has_go_both_ways():
+    demo = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
+    assert demo.config.seeds == [0]
+    rows = demo.cells("transfer_seeds")
+    judged = [[t.model.network.seed for t in demo.targets(row)] for row in rows]
+    assert judged == [[0, 1], [1, 0]]
+    raw = extended(ROOT / "demo" / "matrix.yaml")
+    for name in ("transfer_seeds", "r2s_stress_seeds"):
+        raw["experiments"][name]["models"] = []
+    alone = Matrix(read_config(raw))
+    assert [t.model.network.seed for t in alone.targets(rows[0])] == [0], "no experiment asks"
 
 
 def test_a_candidate_sets_row_goes_to_the_sets_of_the_other_seeds(matrix):

@@ -126,6 +126,12 @@ class Experiment(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
     )
     feature_distance: list[Eps] = Field([], description="noise magnitudes, in 1/255")
 
+    @property
+    def compares_seeds(self) -> bool:
+        """Whether it has a row that is evaluated on models of other seeds."""
+        rows = [*self.transfer, *self.adaptive_transfer]
+        return bool(self.models) and any(row.to == "other_seeds" for row in rows)
+
     @model_validator(mode="after")
     def _complete(self) -> Experiment:
         if found := list(problems(self)):

@@ -29,6 +29,7 @@ def problems(experiment: Experiment) -> Iterator[str]:
     yield from _unused(experiment)
     yield from _unmeasured(experiment)
     yield from _unfit_for_sets(experiment)
+    yield from _unlike_targets(experiment)
     if Pattern.ELEMENT in experiment.patterns and ScoreInit.WEIGHT_FAN in experiment.score_inits:
         yield (
             f"score_inits is {plain(experiment.score_inits)}, but the pattern element takes only "
@@ -130,6 +131,23 @@ def _unfit_for_sets(experiment: Experiment) -> Iterator[str]:
             f"keep_ratios has {plain(unused)}, which no candidate set has; add evaluate or "
             "transfer, or remove them"
         )
+
+
+def _unlike_targets(experiment: Experiment) -> Iterator[str]:
+    """A sentence for every axis on which a natural dense's targets are not the experiment's.
+
+    The path of its row names no adversary: they are always searched in the paper's way.
+    """
+    groups = [row.to for row in experiment.transfer if row.to != "other_seeds"]
+    if not groups or "dense_natural" not in experiment.models:
+        return
+    for axis in METHOD_AXES:
+        values = getattr(experiment, axis.key)
+        if axis.of is Adversary and values != [axis.default]:
+            yield (
+                f"{axis.key} is {plain(values)}; allowed is {plain([axis.default])} where "
+                f"dense_natural has a transfer to {groups[0]}, which are always searched so"
+            )
 
 
 def unfit(config: Config) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, assert_never
 
@@ -32,7 +32,7 @@ from rst_core.identity import (
 from rst_core.key import cell_settings, named
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import file_digest
-from rst_core.vocabulary import Origin, Pattern, SearchMethod
+from rst_core.vocabulary import Origin, Pattern
 from workflow.config import Config, ConfigError, DatasetEntry, Experiment, NetworkEntry
 from workflow.config_attacks import AttackEntry, Measurement, TransferMeasurement
 from workflow.config_foreign import ForeignEntry
@@ -40,8 +40,9 @@ from workflow.config_foreign import ForeignEntry
 # Thousands of cells have the same few settings.
 _settings = cache(cell_settings)
 
-#: How the targets of a naturally trained dense were searched: PGD-7 at eps 8 [B].
-_PGD7 = Adversary(SearchMethod.PGD7, 8.0)
+#: How the targets of a naturally trained dense were searched, whose rows name no adversary: the
+#: paper's way [B]. ``config_checks`` refuses experiments with another.
+_PAPERS = Adversary(**{a.field: a.default for a in METHOD_AXES if a.of is Adversary})
 
 
 class Matrix:
@@ -203,26 +204,31 @@ class Matrix:
         """Models that the attack of a cell is made on."""
         return [TrainingCell(model, cell.selection) for model in _members(cell.model)]
 
+    @cached_property
+    def compared_seeds(self) -> list[int]:
+        """The seeds of ``other_seeds``: the config's, and those of experiments with such a row."""
+        own = [e.seeds or [] for e in self.config.experiments.values() if e.compares_seeds]
+        return list(dict.fromkeys(itertools.chain(self.config.seeds, *own)))
+
     def targets(self, row: TransferRow) -> list[TrainingCell]:
         """Models that a transfer row is evaluated on, its source first: the diagonal.
 
         ``tickets``: the tickets of all ``transfer_targets`` ratios that are otherwise like
         the source (its RSTs, if the source is a dense). ``tickets_and_dense``: these and
-        the natural and the adversarial dense. ``other_seeds``: the same model of every
-        other seed [E]. A candidate set goes to the sets of other seeds, ticket by ticket.
+        the natural and the adversarial dense. ``other_seeds``: the same model of all other
+        :attr:`compared_seeds` [E]; of a candidate set its tickets, one by one.
         """
         source = row.model
         if row.targets == "other_seeds":
-            networks = [replace(source.network, seed=seed) for seed in self.config.seeds]
-            alike = [replace(source, network=network) for network in networks]
-            models = [member for one in alike for member in _members(one)]
+            networks = [replace(source.network, seed=seed) for seed in self.compared_seeds]
+            models = [m for n in networks for m in _members(replace(source, network=n))]
         elif isinstance(source, CandidateSet):
             raise ConfigError(
                 f"{row.path}: a candidate set's attack cannot go to {row.targets}; "
                 "allowed is other_seeds"
             )
         elif row.targets in ("tickets", "tickets_and_dense"):
-            adversary = source.adversary or _PGD7
+            adversary = source.adversary or _PAPERS
             like, ratios = source, self.config.transfer_targets
             if isinstance(like, Dense):
                 like = Ticket(like.network, Origin.RST, ratios[0], Pattern.ELEMENT, adversary)

@@ -35,8 +35,9 @@ from rst_core.device.seeding import generator
 from rst_core.divergence import check_training
 from rst_core.measures.evaluation import attack_and_evaluate, natural_outcomes
 from rst_core.models.networks import given_weights
-from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings, learning_rate
+from rst_core.settings import AttackSpec, DatasetSettings, TrainingSettings
 from rst_core.settings import validation_attack as make_validation_attack
+from rst_core.training.schedule import learning_rate
 from rst_core.training.state import EpochProgress, State, capture, changing, restored
 from rst_core.training.trainee import Trainee
 from rst_core.vocabulary import Precision, Selection

@@ -8,7 +8,7 @@ import yaml
 from rst_core.identity import Cell
 from tests.conftest import ROOT
 from tests.e2e.conftest import Project as Copy
-from workflow.plan.needs import kind_of
+from workflow.plan.needs import kind_label
 from workflow.plan.planner import make_plan
 from workflow.plan.project import Project
 
@@ -20,7 +20,7 @@ _OTHERS = {"all", "data", "table", "figure", "training_curves", "claims", "proto
 
 def _rule(cell: Cell) -> str:
     """The rule that makes a cell: adaptive attacks are attacks, and their rows transfer rows."""
-    kind = kind_of(cell).split()[0]
+    kind = kind_label(cell).split()[0]
     return {"adaptive": "attack", "adaptive_transfer": "transfer"}.get(kind, kind)
 
 

@@ -1,14 +1,19 @@
 """The committed tables are those of the committed cells."""
 
-import pandas as pd
+import re
 
-from measurements.figures import draw
-from measurements.tables import DOCUMENT, cells, filled
+import pandas as pd
+import pytest
+
+from measurements.figures import NAMES, draw
+from measurements.tables import DOCUMENT, README, SUMMARY, cells, filled, made
 
 
 def test_no_number_in_the_tables_is_typed_in():
     text = DOCUMENT.read_text(encoding="utf-8")
     assert text == filled(text), "run: python -m measurements.tables"
+    said = f"<!-- measured: {SUMMARY} -->\n{made(SUMMARY)}\n<!-- end -->"
+    assert said in README.read_text(encoding="utf-8"), "run: python -m measurements.tables"
     assert text.count("<!-- measured:") == text.count("<!-- end -->") >= 4
 
 
@@ -40,10 +45,20 @@ def test_the_run_on_all_images_is_of_all_images_and_makes_sense():
         assert 20 < by["robust"] < by["natural"]
 
 
-def test_figure_7_on_real_images_shows_poor_transfer(tmp_path):
-    """Drawn from the committed cells: each ticket is weakest against its own images [6.1]."""
-    draw(tmp_path / "fig7")
-    assert (tmp_path / "fig7.png").is_file()
-    matrix = pd.read_csv(tmp_path / "fig7.csv").pivot(index="row", columns="column", values="mean")
-    assert list(matrix.index) == list(matrix.columns) == [0.05, 0.1, 0.2]
-    assert list(matrix.idxmin()) == list(matrix.columns)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_ticket_on_real_images_is_weakest_against_its_own(name, tmp_path):
+    """Drawn from the committed cells, also where an attack takes all of its steps [6.1]."""
+    draw(name, tmp_path / name)
+    assert (tmp_path / f"{name}.png").is_file()
+    data = pd.read_csv(tmp_path / f"{name}.csv")
+    for _, panel in data[data["measure"] == "robust"].groupby("panel", dropna=False):
+        matrix = panel.pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean")
+        assert list(matrix.index) == list(matrix.columns) == [0.05, 0.1, 0.2]
+        assert list(matrix.idxmin()) == list(matrix.columns)
+
+
+def test_damage_transfers_more_if_the_attack_takes_all_steps():
+    text = DOCUMENT.read_text(encoding="utf-8").split("## Search, dense")[0]
+    shares = re.findall(r"do (\d+) to (\d+) % of the damage", text)
+    (low, high), (full_low, full_high) = [tuple(map(int, pair)) for pair in shares]
+    assert low < high < full_low < full_high < 100

@@ -14,7 +14,7 @@ from tests.test_config import extended
 from workflow.artifacts import registry
 from workflow.config import read_config
 from workflow.matrix import Matrix
-from workflow.plan.needs import Graph, kind_of, whole
+from workflow.plan.needs import Graph, kind_label, whole
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def _kind(cell: Cell) -> tuple[str, ...]:
     origin = str(getattr(cell.model, "origin", ""))
     targets = cell.targets if isinstance(cell, TransferRow) else ""
     attack = cell.attack if isinstance(cell, Evaluation | TransferRow) else ""
-    return (kind_of(cell), type(cell.model).__name__, origin, attack, targets)
+    return (kind_label(cell), type(cell.model).__name__, origin, attack, targets)
 
 
 def test_every_kind_of_cell_of_the_demo_is_in_it(demo: Matrix, small: Matrix) -> None:

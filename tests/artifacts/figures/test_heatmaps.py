@@ -36,6 +36,8 @@ def test_a_heatmaps_colours_rise_with_its_numbers_from_the_least_to_the_most(nam
     both = np.concatenate([np.asarray(ax.collections[0].get_array(), float).ravel()
                            for ax in named(drawn("fig7").axes).values()])  # fmt: skip
     assert scales == pytest.approx((np.nanmin(both), np.nanmax(both)))
+    twins = named(drawn("fig7_all_steps").axes).values()
+    assert len({ax.collections[0].get_clim() for ax in twins}) == 1
 
 
 @pytest.mark.parametrize("name", ["fig7", "fig12", "fig13"])

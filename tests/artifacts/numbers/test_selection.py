@@ -80,6 +80,19 @@ def test_another_seeds_ticket_is_never_the_seeds_own(paper):
     assert data.loc[("same_ratio_other_seed", "0.05"), "mean"] == pytest.approx(11)
 
 
+def test_a_table_of_other_seeds_is_over_all_seeds_of_its_experiment(demo):
+    """The demo has one seed, and the experiment of Table 7's last row two."""
+
+    def robust(cell, judge):
+        return 0 if cell.model == judge else 10 + 20 * judge.network.seed
+
+    data = TABLES["table7"].build(of_table("table7", demo, robust=robust), demo)
+    row = data.set_index(["row", "column"]).loc[("same_ratio_other_seed", "0.2")]
+    assert (row["mean"], row["seeds"]) == (20, 2)
+    from_dense = data.set_index(["row", "column"]).loc[("dense_natural", "0.2")]
+    assert from_dense["seeds"] == 1
+
+
 def test_natural_accuracy_is_that_on_the_most_images(paper):
     models = [c for c in paper.cells("attacks") if isinstance(c.model, Dense)]
     few = made_up(paper, [c for c in models if c.attack == "auto_attack"], total=90)

@@ -171,7 +171,8 @@ _ENTRIES = (
         "fig6",
         "Figure 6: stronger perturbations",
         "PGD-20 accuracy where search, training and attack have a larger eps: (a, b) RSTs and "
-        "fine-tuned RSTs, (c, d) RSTs and RTTs [5.3].",
+        "fine-tuned RSTs, (c, d) RSTs and RTTs [5.3]. PGD-7 keeps its step of 2/255, so that it "
+        "reaches 14/255 from its start.",
         "curves",
         _larger_eps("a", _tuned(), 12),
         _larger_eps("b", _tuned(), 16),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -89,6 +89,10 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     style.begin()
     here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
     maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
+    if len({(panel.dataset, *panel.networks) for panel in figure.panels}) < len(figure.panels):
+        # The same tickets in each: one scale, so that a shade is a number.
+        both = _scale(*(one.values for one in maps))
+        maps = [replace(one, scale=both) for one in maps]
     across = min(2, len(maps))
     down = -(-len(maps) // across)
     size = (style.TEXT_WIDTH, 2.7 * down + 0.6)

@@ -64,7 +64,8 @@ _TABLES = (
         "table4",
         "Table 4: R2S under Auto-Attack and CW-Inf",
         "Accuracy of adversarially trained dense networks, and of R2S when attacker and "
-        "defender each draw a ticket uniformly [6.3].",
+        "defender each draw a ticket uniformly [6.3]. An image on which Auto-Attack fails is "
+        "evaluated on other tickets as it is, without an attack.",
         blocks=(
             Block("attacks", ("dense",), _ALL, attacks=("auto_attack", "cw_inf")),
             Block("r2s_attacks", ("r2s",), ("transfer",)),

@@ -44,11 +44,11 @@ def _selector(source: str, target: str, experiment: Experiment) -> Selector:
     network, role, measurement = (
         experiment.networks[0], experiment.datasets[0], experiment.transfer[0]
     )  # fmt: skip
-    axes = first_values(experiment)
+    axes, seeds = first_values(experiment), experiment.seeds
     judged = (
-        Models(network, role, target, axes=axes)
+        Models(network, role, target, axes=axes, seeds=seeds)
         if target in _DENSE
-        else Models(network, role, "rst", float(target), axes)
+        else Models(network, role, "rst", float(target), axes, seeds=seeds)
     )
     attacked = judged if source == _SEEDS else Models(network, role, source, axes=axes)
     measure = Measure(measurement.attack, measurement.sizes(experiment.eps[0])[0])
