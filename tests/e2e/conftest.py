@@ -68,6 +68,7 @@ TINY: dict[str, Any] = {
         "patterns": _experiment(patterns=["element"]),
         "methods": _experiment(methods=["pgd7"]),
         "r2s_stress": _experiment(candidate_sets=[], adaptive=[], adaptive_transfer=[]),
+        "r2s_stress_dense": {"networks": ["resnet18"], "datasets": ["cifar10"]},
         "r2s_stress_seeds": _experiment(candidate_sets=[], adaptive=[], adaptive_transfer=[]),
     },
 }

@@ -86,7 +86,7 @@ ATTACKS = {
     "pgd20_full": ("PGD-20, all steps", pgd(stop_at_success=False)),  # ours
     "fgsm": ("FGSM", pgd(step=lambda eps: eps, steps=1, random_start=False)),  # [4.6]
     "fgsm_rs": ("FGSM-RS", pgd(step=lambda eps: 1.25 * eps, steps=1)),  # [4.6] 1.25 eps
-    "pgd100": ("PGD-100, 5 restarts", pgd(steps=100, restarts=5)),  # ours
+    "pgd100": ("PGD-100, 5 restarts", pgd(steps=100, restarts=5, images=1000)),  # ours
     # [B]: "1 search step on c, for 100 iterations, initial constant 0.1, lr 0.01"
     "cw_l2": (
         "CW-L2",
@@ -119,6 +119,9 @@ ATTACKS = {
     "apgd_worst": ("APGD, worst candidate", fixed(**APGD, combine="worst")),
     "square_expected": (
         "Square, expectation", fixed(method="square", norm="linf", steps=5000, images=1000)
+    ),
+    "auto_attack_judged": (
+        "Auto-Attack, first images", fixed(method="auto_attack", norm="linf", images=1000)
     ),
 }  # fmt: skip
 

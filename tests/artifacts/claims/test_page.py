@@ -54,7 +54,8 @@ def test_the_target_makes_all_files_from_cell_files(tmp_path):
     written = pd.read_csv(tmp_path / "results/demo/claims.csv")
     measured = written[written["verdict"] != "without cells"]
     assert len(measured) > 45
-    assert set(measured["reason"].dropna()) <= {
+    two_seeds = measured["claim"] == "transfer_from_other_seed"  # of an experiment with two
+    assert set(measured.loc[~two_seeds, "reason"].dropna()) <= {
         "one seed decides nothing; two are the least",
         "a part of the statement has no cells",
     }

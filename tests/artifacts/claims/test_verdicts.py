@@ -163,3 +163,21 @@ def test_one_attacker_that_leaves_nothing_is_enough(attacker, trees, papers_worl
     row = verdict("r2s_gain_survives", with_outcomes(papers_world, nothing))
     assert row["verdict"] == "contradicted"
     assert row["effect"] < -20
+
+
+def test_the_dense_is_under_its_own_strongest_attack_too(trees, papers_world):
+    """R2S far below the dense under PGD-20 gains where Auto-Attack leaves the dense nothing."""
+    leaves = trees["r2s_gain_survives"].leaves
+    dense = [[key for (key,) in leaf.terms[1][1].groups] for leaf in leaves]
+    assert {tuple(k.attack for k in keys) for keys in dense} == {
+        ("pgd20", "pgd100", "auto_attack_judged")
+    }
+    whole = [key for leaf in leaves for group in leaf.terms[0][1].groups for key in group]
+    tenth = np.arange(IMAGES) < IMAGES // 10
+    low = dict.fromkeys(whole, tenth)
+    assert (
+        verdict("r2s_gain_survives", with_outcomes(papers_world, low))["verdict"] == "contradicted"
+    )
+    fooled = {keys[-1]: np.zeros(IMAGES, dtype=bool) for keys in dense}
+    row = verdict("r2s_gain_survives", with_outcomes(papers_world, low | fooled))
+    assert row["verdict"] == "supported"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rst_core.identity import CandidateSet, Evaluation, TransferRow
+from rst_core.identity import CandidateSet, Dense, Evaluation, TransferRow
 from rst_core.records import pack_outcomes
 from tests.artifacts.made_up import bare_record
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
@@ -32,7 +32,7 @@ def attack_of(cell):
 def frame(matrix, robust, keep=lambda cell: True):
     """All cells of the artifact; ``robust(attack, ticket, judge)`` gives booleans."""
     rows = []
-    experiments = ("dense", "r2s_stress", "r2s_stress_seeds")
+    experiments = ("r2s_stress_dense", "r2s_stress", "r2s_stress_seeds")
     cells = itertools.chain.from_iterable(matrix.cells(e) for e in experiments)
     for cell in filter(keep, dict.fromkeys(cells)):
         assert isinstance(cell, Evaluation | TransferRow)
@@ -66,7 +66,7 @@ def test_each_attack_is_the_mean_over_members_and_the_minimum_is_by_image(demo):
         return share(1.0)
 
     data = FIGURE.build(frame(demo, robust), demo)
-    assert [r.partition("/")[2] for r in data["row"]][2:-1] == ATTACKS
+    assert [r.partition("/")[2] for r in data["row"]][3:-1] == ATTACKS
     assert at(data, "r2s/apgd_worst")["mean"] == pytest.approx(75)
     assert at(data, "r2s/square_expected")["mean"] == pytest.approx(50)
     assert at(data, "r2s/apgd_logits")["mean"] == pytest.approx(100)
@@ -88,6 +88,29 @@ def test_an_attack_on_one_ticket_counts_as_drawn_and_in_the_minimum_as_chosen(de
     assert at(data, "r2s/pgd20")["mean"] == pytest.approx(40)
     assert at(data, "r2s/minimum")["mean"] == pytest.approx(20)
     assert at(data, "dense/pgd20")["mean"] == pytest.approx(100)
+
+
+def test_the_dense_is_judged_by_its_own_strongest_attack_image_by_image(demo):
+    """PGD-20 fells the first half of the images, Auto-Attack the second quarter and the last."""
+
+    def robust(attack, ticket, judge):
+        if not isinstance(judge, Dense):
+            return share(1.0)
+        if attack == "pgd20":
+            return share(0.5, start=50)
+        quarters = np.arange(100) // 25
+        return (quarters == 0) | (quarters == 2)
+
+    data = FIGURE.build(frame(demo, robust), demo)
+    assert at(data, "dense/pgd20")["mean"] == pytest.approx(50)
+    assert at(data, "dense/strongest")["mean"] == pytest.approx(25)
+    assert at(data, "r2s/minimum")["mean"] == pytest.approx(100), (
+        "attacks on the dense are not on it"
+    )
+    without = FIGURE.build(frame(demo, robust, lambda c: c.attack != "auto_attack"), demo)
+    assert at(without, "dense/pgd20")["mean"] == pytest.approx(50)
+    assert np.isnan(at(without, "dense/strongest")["mean"]), "not over fewer attacks than asked for"
+    assert at(without, "r2s/minimum")["mean"] == pytest.approx(100)
 
 
 def test_all_numbers_are_on_the_images_that_every_attack_ran_on(demo):

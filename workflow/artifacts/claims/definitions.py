@@ -49,7 +49,8 @@ class Axes(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
     Several keep ratios stand for the mean over them. ``switch`` is R2S's expectation over a
     candidate set against an attack on one of its tickets, ``candidates`` its mean accuracy
     against an attack on the whole set; the attack ``strongest`` is for each image the one that
-    leaves the fewest tickets, of all attacks of the experiments r2s_stress and r2s_stress_seeds.
+    leaves the fewest tickets, of all attacks of the experiments r2s_stress and r2s_stress_seeds,
+    and of a dense the one of r2s_stress_dense that fools it, if any.
     ``chance`` is a model that guesses, ``value`` a printed number.
     """
 

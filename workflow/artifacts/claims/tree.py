@@ -27,8 +27,9 @@ USUAL: Axes = {
     "attack": "pgd20",
     "source_seed": "own",
 }
-#: Experiments of the strongest adversary's attacks: on the own set, and on other seeds' sets.
-STRESS, OTHER_SETS = "r2s_stress", "r2s_stress_seeds"
+#: Experiments of the strongest adversary's attacks: on the own set, on other seeds' sets, and on
+#: a dense.
+STRESS, OTHER_SETS, ON_DENSE = "r2s_stress", "r2s_stress_seeds", "r2s_stress_dense"
 _ABSENT = Address(((Key("", "", "", "", "absent"),),))
 
 
@@ -232,13 +233,22 @@ class Compiler:
             dataset = config.datasets.get(config.roles.datasets.get(axes["dataset"], ""))
             return {None: Address(constant=100 / dataset.images.classes) if dataset else _ABSENT}
         if not is_ticket(model):
-            return {None: Address(((_key(axes),),))}
+            return {None: self._single(axes)}
         if "switch" in axes or "candidates" in axes:
             return {None: self._set(axes)}
         if "keep_ratio" not in axes:
             raise ValueError(f"{model} needs a keep_ratio, a switch or candidates: {axes}")
         ratios = map(float, self._ratios(axes["keep_ratio"]))
         return {k: Address(((_key(axes, k),),)) for k in ratios} or {None: _ABSENT}
+
+    def _single(self, axes: Axes) -> Address:
+        """A model that is no ticket; the strongest adversary of a dense has its own attacks."""
+        if axes["measure"] != "robust" or axes["attack"] != "strongest":
+            return Address(((_key(axes),),))
+        stress = self.plan.matrix.config.experiments.get(ON_DENSE)
+        entries = stress.evaluate if stress and stress.models else []
+        groups = tuple((_key(axes | {"attack": entry.attack}),) for entry in entries)
+        return Address(groups) if groups else _ABSENT
 
     def _set(self, axes: Axes) -> Address:
         """R2S over a candidate set, against one of its tickets or against the whole set."""

@@ -2,7 +2,8 @@
 
 R2S draws a member uniformly, so its expected accuracy on an image is the share of members that
 classify it correctly, and an adversary who has several attacks picks for each image the one
-that leaves the smallest share. All attacks are compared on the same images.
+that leaves the smallest share. The dense beside it is judged likewise, by its own attacks. All
+attacks are compared on the same images.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from matplotlib.figure import Figure
 
 from workflow.artifacts import artifact, style
 from workflow.artifacts.figures.panels import ATTACK
-from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members
+from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members, on_dense
 from workflow.artifacts.numbers.keyed import Keyed
 from workflow.artifacts.numbers.models import Models, first_values
 from workflow.artifacts.numbers.selection import (
@@ -56,8 +57,9 @@ from workflow.matrix import Matrix
 #: Attacks of the paper's own evaluation [6.3]: on one drawn ticket, and its two adaptive ones.
 _ONE_TICKET = ATTACK
 _PAPER = (_ONE_TICKET, "eot_pgd20", "ensemble_pgd20")
-#: Rows that are no attack on R2S.
-_BESIDE = ("r2s/natural", "dense/pgd20")
+#: Rows that are no attack on R2S, and the minimum over those that are.
+_NATURAL, _DENSE, _DENSE_MINIMUM = "r2s/natural", f"dense/{_ONE_TICKET}", "dense/strongest"
+_MINIMUM = "r2s/minimum"
 #: Standard errors by which a difference must exceed 0 to be called one.
 _ERRORS = 2.0
 
@@ -85,15 +87,15 @@ class _Seed:
         return np.stack(found).mean(0) if found else None
 
     def minimum(self, wanted: set[str], images: int) -> Shares | None:
-        """For each image the smallest share over all attacks; None if one is missing."""
-        if not wanted <= self.shares.keys():
+        """For each image the smallest share over all attacks; None if one is missing, or all."""
+        if not wanted or not wanted <= self.shares.keys():
             return None
         smallest: Shares = np.stack([v[:images] for w in wanted for v in self.shares[w]]).min(0)
         return smallest
 
 
 def build(figure: artifact.Figure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-    """One row for each attack and each network and dataset, and the minimum over all.
+    """One row for each attack and each network and dataset, and the minima over all.
 
     ``images`` says on how many of the first test images all attacks were run; every number is
     on those. ``error`` is the standard error over images, ``spread`` the deviation over seeds.
@@ -116,16 +118,25 @@ def _column(
     images = min(
         (len(v) for s in found.values() for vs in s.shares.values() for v in vs), default=0
     )
-    attacks = [row for row in selectors if row not in _BESIDE]
-    shown = {row: {s: v.mean(row, images) for s, v in found.items()} for row in selectors}
-    shown["r2s/minimum"] = {
-        s: v.minimum(_attacks(s, attacks, matrix), images) for s, v in found.items()
+    attacks = [row for row in selectors if row.startswith("r2s/") and row != _NATURAL]
+    parts = {
+        _NATURAL: [_NATURAL],
+        _DENSE: [_DENSE],
+        _DENSE_MINIMUM: [f"dense/{a}" for a in on_dense(matrix)],
+    }
+    parts |= {row: [row] for row in attacks} | {_MINIMUM: attacks}
+    minima = (_DENSE_MINIMUM, _MINIMUM)
+    shown = {
+        row: {
+            s: v.minimum(_attacks(s, own, matrix), images) if row in minima else v.mean(row, images)
+            for s, v in found.items()
+        }
+        for row, own in parts.items()
     }
     rows = []
     for row, by_seed in shown.items():
         complete = {s: v for s, v in by_seed.items() if v is not None}
-        parts = attacks if row == "r2s/minimum" else [row]
-        flags = [found[s].flags.get(part, "") for s, part in product(complete, parts)]
+        flags = [found[s].flags.get(part, "") for s, part in product(complete, parts[row])]
         rows.append(
             {
                 "row": row,
@@ -135,7 +146,7 @@ def _column(
                 "dataset": matrix.config.roles.datasets[dataset],
                 "network": matrix.config.roles.networks[network],
                 "series": row.split("/")[0],
-                "measure": "natural" if row == "r2s/natural" else "robust",
+                "measure": "natural" if row == _NATURAL else "robust",
                 **over_seeds(pd.Series([100 * v.mean() for v in complete.values()], dtype=float)),
                 "error": _error([*complete.values()]),
                 "images": images,
@@ -158,8 +169,9 @@ def _selectors(network: str, dataset: str, matrix: Matrix) -> dict[str, Selector
     eps = axes["trained_eps"]
     judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, eps)
     found = {
-        "r2s/natural": switched(tickets, judged, NATURAL),
-        "dense/pgd20": evaluated(dense, one),
+        _NATURAL: switched(tickets, judged, NATURAL),
+        _DENSE: evaluated(dense, one),
+        **{f"dense/{a}": evaluated(dense, Measure(a, eps)) for a in on_dense(matrix)},
         f"r2s/{_ONE_TICKET}": switched(tickets, judged, one),
     }
     for attack in (m.attack for m in experiments[EXPERIMENT].adaptive):
@@ -177,12 +189,13 @@ def _measured(
     """Every attack on the set of every seed; one that did not judge all members is left out."""
     found: dict[int, _Seed] = {}
     keyed = Keyed.measured(cells, matrix)
+    judged = len(members(matrix.config.experiments[EXPERIMENT]))
     for row, selector in selectors.items():
-        needed = 1 if row == "dense/pgd20" else len(members(matrix.config.experiments[EXPERIMENT]))
+        needed = 1 if row.startswith("dense/") else judged
         for seed, rows in selector.rows(keyed).items():
             by_cell: dict[str, list[Row]] = {}
             for one in rows:
-                by_cell.setdefault("" if row == "r2s/natural" else one["cell"], []).append(one)
+                by_cell.setdefault("" if row == _NATURAL else one["cell"], []).append(one)
             for _, own in sorted(by_cell.items()):
                 if len(own) == needed:
                     found.setdefault(seed, _Seed()).add(row, own)
@@ -221,8 +234,8 @@ def _verdict(
     values = [published.get((f"r2s/{a}", minimum["column"])) for a in _PAPER]
     printed = min((v for v in values if v is not None), default=None)
     if stands_in(matrix, dataset) or printed is None:
-        seeds = [s for s, v in shown["r2s/minimum"].items() if v is not None]
-        pairs = [(shown[rerun["row"]][s], shown["r2s/minimum"][s]) for s in seeds]
+        seeds = [s for s, v in shown[_MINIMUM].items() if v is not None]
+        pairs = [(shown[rerun["row"]][s], shown[_MINIMUM][s]) for s in seeds]
         drops = [a - b for a, b in pairs if a is not None and b is not None]
         error = _error(drops) or 0.0
         drop = 100 * float(np.mean(drops)) if drops else 0.0
@@ -248,10 +261,11 @@ _LOOKS = {
 
 def _label(row: str, matrix: Matrix) -> str:
     fixed = {
-        "r2s/natural": "no attack",
-        "dense/pgd20": "dense network, PGD-20",
+        _NATURAL: "no attack",
+        _DENSE: "dense network, PGD-20",
+        _DENSE_MINIMUM: "dense network, strongest attack",
         f"r2s/{_ONE_TICKET}": "PGD-20 on one ticket",
-        "r2s/minimum": "minimum over all, per image",
+        _MINIMUM: "minimum over all, per image",
     }
     if row in fixed:
         return fixed[row]
@@ -262,9 +276,9 @@ def _label(row: str, matrix: Matrix) -> str:
 
 
 def _kind(row: str) -> str:
-    if row in _BESIDE:
+    if row in (_NATURAL, _DENSE, _DENSE_MINIMUM):
         return "measured"
-    if row == "r2s/minimum":
+    if row == _MINIMUM:
         return "minimum"
     return "paper" if row.partition("/")[2] in _PAPER else "harder"
 
@@ -317,7 +331,7 @@ def _panel(ax: Axes, here: pd.DataFrame, letters: dict[str, str], matrix: Matrix
             shown = f"{row['mean']:.1f} ± {error:.1f}{paper}" + (f" [{marks}]" if marks else "")
         if not pd.isna(row["difference"]):
             ax.plot(row["paper"], y, "o", ms=7, mfc="none", color=colour)
-        weight = "bold" if row["row"] == "r2s/minimum" else "normal"
+        weight = "bold" if row["row"] == _MINIMUM else "normal"
         ax.text(1.02, y, shown, transform=ax.get_yaxis_transform(), va="center", fontsize=7,
                 weight=weight)  # fmt: skip
     ax.set_yticks(range(len(rows)), [_label(r["row"], matrix) for r in rows])

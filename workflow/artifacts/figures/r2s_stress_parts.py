@@ -13,10 +13,10 @@ from workflow.artifacts.figures.panels import ATTACK
 from workflow.config import Experiment
 from workflow.matrix import Matrix
 
-EXPERIMENT, SEEDS = "r2s_stress", "r2s_stress_seeds"
+EXPERIMENT, SEEDS, DENSE = "r2s_stress", "r2s_stress_seeds", "r2s_stress_dense"
 #: Ways of attacking that are shown of each experiment.
 _ATTACKS = {
-    "dense": ("evaluate",),
+    DENSE: ("evaluate",),
     EXPERIMENT: ("transfer", "adaptive"),
     SEEDS: ("adaptive_transfer",),
 }
@@ -27,8 +27,18 @@ def members(experiment: Experiment) -> list[float]:
     return (experiment.candidate_sets or [experiment.keep_ratios])[0]
 
 
+def on_dense(matrix: Matrix) -> list[str]:
+    """The attacks by which the dense is judged, at the eps of R2S; none if it is left out."""
+    dense, judged = (matrix.config.experiments[name] for name in (DENSE, EXPERIMENT))
+    eps = judged.eps[0]
+    return [entry.attack for entry in dense.evaluate if dense.models and eps in entry.sizes(eps)]
+
+
 def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
-    """One method and candidate set of R2S, under every attack on the set and one on a ticket."""
+    """One method and candidate set of R2S, under every attack on the set and one on a ticket.
+
+    Beside it the dense under every attack.
+    """
     judged = matrix.config.experiments[EXPERIMENT]
     for name, ways in _ATTACKS.items():
         experiment = matrix.config.experiments[name]
@@ -40,7 +50,7 @@ def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
             datasets=judged.datasets,
             candidate_sets=[members(judged)],
             keep_ratios=members(judged),
-            models=["dense_adversarial" if name == "dense" else "rst"],
+            models=["dense_adversarial" if name == DENSE else "rst"],
         )
         eps = judged.eps[0]
         for how in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
@@ -49,7 +59,7 @@ def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
                 for m in getattr(experiment, how)
                 if how in ways
                 and eps in m.sizes(eps)
-                and (how.startswith("adaptive") or m.attack == ATTACK)
+                and (how != "transfer" or m.attack == ATTACK)
                 and getattr(m, "to", "tickets") == ("other_seeds" if name == SEEDS else "tickets")
             ]
         yield ExperimentSlice(name, experiment.model_copy(update=shown))
