@@ -120,7 +120,7 @@ ATTACKS = {
     "square_expected": (
         "Square, expectation", fixed(method="square", norm="linf", steps=5000, images=1000)
     ),
-    "auto_attack_judged": (
+    "auto_attack_stress": (
         "Auto-Attack, first images", fixed(method="auto_attack", norm="linf", images=1000)
     ),
 }  # fmt: skip

@@ -170,7 +170,7 @@ def test_the_dense_is_under_its_own_strongest_attack_too(trees, papers_world):
     leaves = trees["r2s_gain_survives"].leaves
     dense = [[key for (key,) in leaf.terms[1][1].groups] for leaf in leaves]
     assert {tuple(k.attack for k in keys) for keys in dense} == {
-        ("pgd20", "pgd100", "auto_attack_judged")
+        ("pgd20", "pgd100", "auto_attack_stress")
     }
     whole = [key for leaf in leaves for group in leaf.terms[0][1].groups for key in group]
     tenth = np.arange(IMAGES) < IMAGES // 10

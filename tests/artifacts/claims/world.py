@@ -43,7 +43,7 @@ _GAIN = {
 }
 _PATTERN = {"element": 0, "row": -3, "kernel": -6, "channel": -38}
 _INIT = {"kaiming_normal": -2, "xavier_normal": -4, "kaiming_uniform": -6}
-_UNDER = {"bandits": 14, "pgd20_l2": -4, "auto_attack": -4, "auto_attack_judged": -4, "cw_l2": 2}
+_UNDER = {"bandits": 14, "pgd20_l2": -4, "auto_attack": -4, "auto_attack_stress": -4, "cw_l2": 2}
 _FEATURES = {"dense_natural": 0.06, "untrained": 0.04, "dense_adversarial": 0.01}
 
 
