@@ -51,6 +51,7 @@ def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
             candidate_sets=[members(judged)],
             keep_ratios=members(judged),
             models=["dense_adversarial" if name == DENSE else "rst"],
+            feature_distance=[],
         )
         eps = judged.eps[0]
         for how in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
