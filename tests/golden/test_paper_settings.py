@@ -109,7 +109,7 @@ ATTACKS = {
     "pgd20_l2_step2": ("L2-PGD-20, step 2/255", pgd(norm="l2", step=lambda eps: 2 / 255)),
     "eot_pgd20": ("EOT", pgd("eot", stop_at_success=False)),  # [6.3]
     "ensemble_pgd20": ("Ensemble", pgd("ensemble", stop_at_success=False)),  # [6.3]
-    # Ours, docs/attacks.md: a harder judge for R2S.
+    # Ours, docs/attacks.md: stronger attacks on R2S.
     "auto_attack_expected": (
         "Auto-Attack (rand), exact expectation",
         fixed(method="auto_attack_expected", norm="linf", images=1000),

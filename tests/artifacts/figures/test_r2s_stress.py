@@ -1,4 +1,4 @@
-"""R2S before a harder judge: what is compared, on which images, and what is said about it."""
+"""R2S under stronger attacks: what is compared, on which images, and what is said about it."""
 
 import itertools
 

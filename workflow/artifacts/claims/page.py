@@ -24,6 +24,7 @@ _PAPER_VERDICTS = {"supports": "✓ supports", "contradicts": "✗ contradicts",
 CANNOT_TELL = "these cells do not decide"
 #: Artifacts that statements rest on, by the words that name them.
 FILES = {
+    "Figure 7 with all steps": "figures/fig7_all_steps.png",
     **{f"Figure {n}": f"figures/fig{n}.png" for n in range(1, 15)},
     **{f"Table {n}": f"tables/table{n}.png" for n in range(1, 10)},
     "section 4.7": "tables/sec47.png",

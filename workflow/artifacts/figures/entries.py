@@ -280,10 +280,10 @@ _BEYOND = (
     ),
     Figure(
         "r2s_stress",
-        "R2S before a harder judge",
+        "R2S under stronger attacks",
         "Expected accuracy of R2S over its candidate set under the paper's attacks [6.3, "
-        "Tables 3 and 5] and harder ones, and the minimum over all of them, image by image; beside "
-        "it the dense under its own attacks.",
+        "Tables 3 and 5] and stronger ones, and the minimum over all of them, image by image; "
+        "beside it the dense under its own attacks.",
         ("r2s_stress_dense", "r2s_stress", "r2s_stress_seeds"),
         "r2s_stress",
         shown=r2s_stress_parts.slices,

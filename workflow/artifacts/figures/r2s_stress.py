@@ -1,4 +1,4 @@
-"""A harder judge for R2S than the paper's: its expected accuracy under every attack known here.
+"""R2S under stronger attacks than the paper's: expected accuracy under every attack known here.
 
 R2S draws a member uniformly, so its expected accuracy on an image is the share of members that
 classify it correctly, and an adversary who has several attacks picks for each image the one
@@ -306,7 +306,7 @@ def draw(_: artifact.Figure, data: pd.DataFrame, matrix: Matrix, remark: str = "
         f"expected accuracy over the candidate set (%), exact; the first {shared} test images, on "
         "which all attacks were run; ± and bars: standard error over images, bars twice that; "
         f"{compared}: the paper's Tables 3 and 5; squares: the paper's attacks; "
-        "diamonds: harder ones; "
+        "diamonds: stronger ones; "
     )
     marked = "".join(f" [{letter}] {FOOTNOTES[code]}" for code, letter in letters.items())
     note += remarks(matrix, list(dict.fromkeys(data["role"]))) + "." + marked
