@@ -74,7 +74,7 @@ def test_a_heatmaps_cells_are_drawn_with_the_attacked_ticket_as_row(name, built,
     for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
         assert shown[i, j] == pytest.approx(own[made, judged])
     ticks = [t.get_text() for t in ax.get_yticklabels()]
-    assert ticks == [*(f"{100 * k:g}" for k in ratios), "none"]
+    assert ticks == [*(f"{100 * k:g}" for k in ratios), "–"]
     assert ax.get_ylabel().startswith("made against")
     assert ax.get_xlabel().startswith("evaluated on")
     texts = {tuple(t.get_position()): t.get_text() for t in ax.texts}

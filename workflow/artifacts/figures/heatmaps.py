@@ -95,7 +95,7 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
         maps = [replace(one, scale=both) for one in maps]
     across = min(2, len(maps))
     down = -(-len(maps) // across)
-    size = (style.TEXT_WIDTH, 2.7 * down + 0.6)
+    size = (style.TEXT_WIDTH, 3.0 * down + 0.6)
     spaces = ConstrainedLayoutEngine(h_pad=0.08, compress=across == 1)
     picture, axes = plt.subplots(down, across, figsize=size, layout=spaces, squeeze=False)
     for ax, drawn in zip(axes.flat, maps, strict=False):
@@ -112,7 +112,7 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
 
 _READING = (
     "each number: robust accuracy (%) of the column's ticket on adversarial images of the row's "
-    "ticket; outlined: the white-box attack; last row: natural accuracy"
+    "ticket; outlined: the white-box attack; last row: no attack"
 )
 
 
@@ -188,7 +188,7 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
     size = len(drawn.values)
     sns.heatmap(
         drawn.values, ax=ax, annot=True, fmt=".1f", cmap="cividis", square=True, cbar=False,
-        annot_kws={"size": _letters(size)}, linewidths=0.4,
+        annot_kws={"size": style.SMALL}, linewidths=0.4,
         vmin=drawn.scale[0], vmax=drawn.scale[1],
     )  # fmt: skip
     middle = sum(drawn.scale) / 2
@@ -210,18 +210,13 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
             )  # fmt: skip
     ticks = [_percent(ratio) for ratio in _ratios(drawn)]
     ax.set_xticks(np.arange(size) + 0.5, ticks)
-    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "none"])
+    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "–"])
     _natural_row(ax, drawn)
     ax.set_xlabel("evaluated on the ticket of ratio (%)")
     ax.set_ylabel("made against the ticket of ratio (%)")
     ax.set_facecolor("0.92")
     ax.grid(False)
     ax.tick_params(rotation=0)
-
-
-def _letters(columns: int) -> float:
-    """Size of numbers that do not touch, in points: half a figure is for all columns."""
-    return style.SMALL if columns < 7 else 0.8 * style.SMALL
 
 
 #: Between a matrix and the row of natural accuracies, in rows.
@@ -234,7 +229,7 @@ def _natural_row(ax: Axes, drawn: _Map) -> None:
     ax.set_ylim(size + _GAP + 1, 0)
     ax.axhline(size + _GAP / 2, color="white", lw=4)
     y = size + _GAP + 0.5
-    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _letters(size)}
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
     if drawn.natural.isna().all():
         ax.text(size / 2, y, "unknown", color="0.4", style="italic", **look)
         return
