@@ -192,6 +192,24 @@ def tried(runs: str) -> str:
     return table(heads, [row for _, row in sorted(found)])
 
 
+def auto_attack(runs: str) -> str:
+    """Auto-Attack beside PGD-20 on the same images, in percent."""
+    frame = cells(runs)
+    own = frame[(frame["kind"] == "Evaluation") & (frame["measure"] == "robust")]
+    rows = []
+    for model, group in own.groupby(own["cell"].str.rsplit("/", n=2).str[0]):
+        by = {row["attack"]: _images(row) for _, row in group.iterrows()}
+        if "auto_attack" in by:
+            strong = by["auto_attack"]
+            weak = by["pgd20"][: len(strong)]
+            curve = read_curve(CELLS / str(model) / METRICS)
+            label = _label(parse_model(str(model)))
+            numbers = [f"{100 * np.mean(images):.1f}" for images in (weak, strong)]
+            how = [f"{curve[0].lr:g}", str(len(curve))]
+            rows.append([label, *how, *numbers, str(len(strong))])
+    return table(["model", "initial lr", "epochs", "PGD-20", "Auto-Attack", "images"], rows)
+
+
 def summary(models: str) -> str:
     """What the run on all images has found, in sentences."""
     frame = cells(models)
@@ -238,6 +256,7 @@ _TABLES: dict[str, Callable[[str], str]] = {
     "transfer": transfer,
     "adaptive": adaptive,
     "tried": tried,
+    "auto_attack": auto_attack,
     "summary": summary,
     "features": features,
 }
