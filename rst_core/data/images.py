@@ -89,8 +89,8 @@ class LabelledImages(ABC):
     def at_once(self, most: int) -> int:
         """How many images are attacked or classified at once: ``most``, of large images fewer.
 
-        Activations grow with the pixels: at 224 x 224 those that a gradient needs take 82 MiB an
-        image of ResNet50, and 500 of 32 x 32 have fewer than 40 of these.
+        Activations grow with the pixels: those that a gradient needs take 82 MiB for each image of
+        224 x 224 in ResNet50, so that 500 of them do not fit into a GPU.
         """
         _, height, width = self.shape
         return max(1, min(most, MOST_PIXELS // (height * width)))
