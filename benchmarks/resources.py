@@ -33,7 +33,7 @@ def dry_run() -> list[Ratio]:
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
             what, remark = f"dry run of {matrix}", "largest child so far"
             results.append(Ratio(what, "one second", (wall,), "at most", 60))
-            results.append(Ratio(what, "one gigabyte", (peak,), "at most", 1, remark))
+            results.append(Ratio(what, "one gigabyte", (peak,), "at most", 1.5, remark))
     return results
 
 
