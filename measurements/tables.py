@@ -17,8 +17,12 @@ import pandas as pd
 
 from rst_core.axes import model_axes
 from rst_core.curves import METRICS, read_curve
-from rst_core.identity import Model, parse_model
+from rst_core.identity import Model, Ticket, parse_model
+from rst_core.models.files import load_model
+from rst_core.models.masks import draw_scores, top_k_mask
+from rst_core.models.networks import prunable_weights
 from rst_core.records import unpack_outcomes
+from rst_core.vocabulary import Pattern, SearchMethod
 from workflow import measured_page
 from workflow.artifacts.numbers.frame import read_cells
 from workflow.text import table
@@ -40,6 +44,17 @@ def cells(models: str) -> pd.DataFrame:
     return read_cells(sorted(CELLS.glob(f"{models}/**/*.json")))
 
 
+def own_pgd20(models: str, *, structured: bool = False) -> pd.DataFrame:
+    """The models' accuracies without attack and under PGD-20 on themselves.
+
+    Either of structured tickets, or of all other models.
+    """
+    frame = cells(models)
+    patterns = frame["pattern"].isin([Pattern.KERNEL, Pattern.CHANNEL])
+    own = (frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")
+    return frame[own & (patterns == structured)]
+
+
 def _shown(row: pd.Series) -> str:
     error = 100 * sqrt(row["value"] / 100 * (1 - row["value"] / 100) / row["total"])
     return f"{row['value']:.1f} ± {error:.1f} ({row['correct']:.0f})"
@@ -52,10 +67,9 @@ def _minutes(cell: str) -> str:
 
 def accuracies(models: str) -> str:
     """Natural and PGD-20 accuracy of every model, with its standard error over images."""
-    frame = cells(models)
-    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
     rows = []
-    for (model, keep, cell), group in own.groupby(["model", "keep_ratio", "cell"], dropna=False):
+    groups = own_pgd20(models).groupby(["model", "keep_ratio", "cell"], dropna=False)
+    for (model, keep, cell), group in groups:
         shown = {row["measure"]: _shown(row) for _, row in group.iterrows()}
         ratio = "" if str(keep) == "nan" else f"{float(str(keep)):g}"
         numbers = [shown["natural"], shown["robust"], _minutes(str(cell))]
@@ -72,9 +86,16 @@ def _label(model: Model) -> str:
     return str(axes["model"]).replace("_", " ") + ratio
 
 
+def _element(path: Path) -> bool:
+    """Whether the curve in a file is of a model without structure."""
+    model = parse_model(path.parent.relative_to(CELLS).as_posix())
+    return model_axes(model)["pattern"] in (Pattern.ELEMENT, None)
+
+
 def curves(models: str) -> str:
     """Accuracy on the images trained on, and on held-out ones under PGD, after some epochs."""
     found = {path: read_curve(path) for path in sorted(CELLS.glob(f"{models}/**/{METRICS}"))}
+    found = {path: curve for path, curve in found.items() if _element(path)}
     last = max(len(curve) for curve in found.values())
     shown = sorted({1, *range(5, last, 5), last})
     rows = []
@@ -178,9 +199,9 @@ def adaptive(models: str) -> str:
 def tried(runs: str) -> str:
     """What was trained how on all images: accuracies on those, and on all test images."""
     found: list[tuple[float, list[str]]] = []
-    frame = cells(runs)
-    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
-    for (cell, network), group in own.groupby(["cell", "network"]):
+    own = own_pgd20(runs)
+    alike = (own["method"] == SearchMethod.FGSM_RS) & ~own["network"].str.contains("released")
+    for (cell, network), group in own[alike].groupby(["cell", "network"]):
         curve = read_curve((CELLS / str(cell)).parents[1] / METRICS)
         values = group.set_index("measure")["value"]
         label = _label(parse_model("/".join(str(cell).split("/")[:4])))
@@ -190,6 +211,36 @@ def tried(runs: str) -> str:
         found.append((values["robust"], [label, *how, *(f"{n:.1f}" for n in numbers)]))
     heads = ["model", "width", "initial lr", "epochs", "trained on, FGSM-RS", "natural", "PGD-20"]
     return table(heads, [row for _, row in sorted(found)])
+
+
+def score_inits(models: str) -> str:
+    """Structured tickets by how their scores were drawn, and how many groups the search replaced.
+
+    Of the weights that a ticket keeps, ``replaced`` were not kept by its initial scores.
+    """
+    rows = []
+    for cell, group in own_pgd20(models, structured=True).groupby("cell"):
+        folder = CELLS / str(cell).rpartition("/")[0]
+        ticket = parse_model(folder.parent.relative_to(CELLS).as_posix())
+        assert isinstance(ticket, Ticket)
+        by = {str(row["measure"]): _shown(row) for _, row in group.iterrows()}
+        trained_on = f"{read_curve(folder.parent / METRICS)[-1].train_accuracy:.1f}"
+        how = [str(ticket.pattern), str(ticket.score_init)]
+        replaced = f"{100 * _replaced(ticket, folder / 'ticket.pt'):.1f}"
+        rows.append([*how, replaced, trained_on, by["natural"], by["robust"]])
+    heads = ["pattern", "score_init", "replaced, %", "trained on, FGSM-RS", "natural, %"]
+    return table([*heads, "PGD-20, %"], sorted(rows, reverse=True))
+
+
+def _replaced(ticket: Ticket, file: Path) -> float:
+    """The share of kept weights that the scores of the search's beginning did not keep."""
+    kept = replaced = 0
+    for name, weight in prunable_weights(load_model(file)).items():
+        scores = draw_scores(weight, name, ticket.pattern, ticket.network.seed, ticket.score_init)
+        first = top_k_mask(scores, ticket.keep_ratio).expand_as(weight)
+        kept += int((weight != 0).sum())
+        replaced += int(((weight != 0) & ~first.bool()).sum())
+    return replaced / kept
 
 
 def auto_attack(runs: str) -> str:
@@ -213,8 +264,7 @@ def auto_attack(runs: str) -> str:
 def summary(models: str) -> str:
     """What the run on all images has found, in sentences."""
     frame = cells(models)
-    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
-    values = own.pivot_table(
+    values = own_pgd20(models).pivot_table(
         index=["model", "keep_ratio"], columns="measure", values="value", dropna=False
     )
     values = values.dropna().reset_index()
@@ -256,6 +306,7 @@ _TABLES: dict[str, Callable[[str], str]] = {
     "transfer": transfer,
     "adaptive": adaptive,
     "tried": tried,
+    "score_inits": score_inits,
     "auto_attack": auto_attack,
     "summary": summary,
     "features": features,
