@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rst_core.identity import Cell, TrainingCell
 from rst_core.vocabulary import Precision
 from workflow.plan.cost import CostModel
-from workflow.plan.needs import Group, group_of
+from workflow.plan.needs import group_of
 from workflow.plan.project import Project
 
-#: TFLOP/s by device and precision, where nobody stated a rate and nothing is finished: shares that
-#: are assumed, not measured, of the peaks in NVIDIA's data sheets (A100, and H100 SXM without
-#: sparsity). Matrix units wait for memory more often.
-ASSUMED: dict[str, dict[Precision, float]] = {
-    device: {
-        Precision.FLOAT32: 0.5 * float32,
-        Precision.TF32: 0.25 * tf32,
-        Precision.BFLOAT16: 0.25 * bfloat16,
-    }
-    for device, float32, tf32, bfloat16 in (("A100", 19.5, 156, 312), ("H100", 67, 495, 989))
+#: TFLOP/s of an A100, where nobody stated a rate and nothing is finished: shares that are assumed,
+#: not measured, of the peaks in NVIDIA's data sheet. Matrix units wait for memory more often.
+ASSUMED = {
+    Precision.FLOAT32: 0.5 * 19.5,
+    Precision.TF32: 0.25 * 156,
+    Precision.BFLOAT16: 0.25 * 312,
 }
-#: The device of :data:`ASSUMED` that plans are made for.
-ASSUMED_DEVICE = "A100"
-#: Finished cells of a group that are read to know its rate.
-_SAMPLE = 20
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """Floating-point operations a second, and what says so.
 
     Attributes:
@@ -56,7 +45,7 @@ class Rates:
 
     Args:
         project: whose results are read.
-        finished: cells whose files exist; some of each group are read.
+        finished: cells whose files exist.
         tflops: 10^12 operations a second that the user states for all cells; None for those
             measured on finished cells, and :data:`ASSUMED` before there are any.
     """
@@ -70,13 +59,8 @@ class Rates:
         self._rates = {} if self._stated else self._read(finished)
 
     def _read(self, finished: Iterable[Cell]) -> dict[tuple[str, ...], Rate]:
-        read = Counter[Group]()
         work = defaultdict[tuple[str, ...], list[tuple[float, float]]](list)
         for cell in finished:
-            group = group_of(cell)
-            read[group] += 1
-            if read[group] > _SAMPLE:
-                continue
             seconds, device = _seconds_and_device(self._project, cell)
             if seconds:
                 self.devices |= {device} - {""}
@@ -99,7 +83,7 @@ class Rates:
         if isinstance(cell, TrainingCell):
             settings = self._project.matrix.training_settings(cell.model.network.dataset)
             precision = settings.precision
-        return Rate(ASSUMED[ASSUMED_DEVICE][precision] * 1e12, "assumed", "ASSUMED")
+        return Rate(ASSUMED[precision] * 1e12, "assumed", "ASSUMED")
 
     def seconds(self, cell: Cell) -> float:
         """That a cell takes on one device."""
@@ -117,7 +101,7 @@ def _seconds_and_device(project: Project, cell: Cell) -> tuple[float, str]:
 
     A training's seconds are those of its epochs, from its metrics: its model file is torch's.
     """
-    file = Path(project.root, project.matrix.file(cell))
+    file = project.root / project.matrix.file(cell)
     try:
         if isinstance(cell, TrainingCell):
             lines = (file.parents[1] / "metrics.jsonl").read_text("utf-8").splitlines()
