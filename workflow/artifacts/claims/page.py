@@ -134,8 +134,6 @@ def _numbers(row: dict[str, Any]) -> str:
     text += f" {row['unit']}; " + ", ".join(f"{w} {b:+.2f}" for w, b in bounds if b is not None)
     if (paper := _papers_value(row)) is not None:
         text += f"; paper {paper:+.2f}"
-    if row["margin"] is not None:
-        text += f"; comparable within ±{row['margin']:.1f}"
     return text.replace("-", "−")
 
 

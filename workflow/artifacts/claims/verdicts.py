@@ -24,7 +24,6 @@ from workflow.artifacts.claims.statistics import (
     estimates,
     evidence,
     seeds_of,
-    smallest_margin,
 )
 from workflow.artifacts.claims.tree import Leaf, compiled
 from workflow.artifacts.numbers.frame import read_cells
@@ -109,7 +108,6 @@ class Judged:
             "interval_high": place["effect"] + half,
             "p_supported": float(self.evidence.support.p),
             "p_contradicted": float(self.evidence.contradiction.p),
-            "margin": smallest_margin(self.tree, self.found, level),
             "seeds": int(self.found.seeds[self.found.seeds > 0].min()),
         }
 
