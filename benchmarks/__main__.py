@@ -29,7 +29,6 @@ RATIOS: dict[str, Callable[[int], list[Ratio]]] = {
     "dry_run": lambda rounds: resources.dry_run(),
     "status": resources.status,
     "pgd": lambda rounds: [attacking.pgd_evaluation(rounds)],
-    "transfer": lambda rounds: [attacking.transfer_row(rounds)],
     "search": search.search_steps,
 }
 

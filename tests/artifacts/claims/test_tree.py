@@ -110,12 +110,6 @@ def test_a_config_of_two_experiments_can_be_judged(matrix):
     assert rows.loc["r2s_always_gains", "reason"] == "not in this config"
 
 
-def test_an_experiment_with_fewer_keep_ratios_than_the_papers_is_named(matrix, papers_world):
-    few = without(matrix, r2s={"keep_ratios": [0.05, 0.1]})
-    row = verdict("r2s_gain_pgd20", Numbers(papers_world.rows, few))
-    assert "keep ratio 0.05 and 0.1 of 0.05 … 0.3 (6 values)" in row["coverage"]
-
-
 def test_other_epochs_and_the_order_of_rows_change_nothing(matrix, claims):
     names = ("rst_comparable_natural", "transfer_diagonal", "r2s_gain_pgd20", "feature_distances")
     few = tuple(claim for claim in claims.claims if claim.id in names)

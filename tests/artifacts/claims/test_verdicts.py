@@ -85,19 +85,6 @@ def test_models_are_paired_by_seed_and_image(way, word, papers_world):
         assert row["interval_high"] - row["interval_low"] < 1.5
 
 
-def test_r2s_below_the_dense_on_cifar100_contradicts_its_adaptive_gains(trees, papers_world):
-    changes = {
-        key: 17.0
-        for leaf in trees["adaptive_attacks_gain"].leaves
-        for w, a in leaf.terms
-        for key in a.keys
-        if w > 0 and key.dataset == "cifar100"
-    }
-    row = verdict("adaptive_attacks_gain", changed(papers_world, changes))
-    assert row["verdict"] == "contradicted"
-    assert "cifar100" in row["decided_by"]
-
-
 def test_27_of_28_places_contradict_what_holds_for_one_of_two_comparisons(trees, papers_world):
     """Near the inherited ticket everywhere, far from the re-initialised one but at one place."""
     claim = "vanilla_near_finetuned_natural"
