@@ -8,7 +8,6 @@ in every forward pass and computes score gradients in every attack step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -43,13 +42,6 @@ def network(
     return to_device(model, device, precision)
 
 
-def in_other_format(model: Classifier) -> Classifier:
-    """The model in the memory format that was not chosen for it, in place."""
-    formats = {torch.channels_last: torch.contiguous_format}
-    model.memory_format = formats.get(model.memory_format, torch.channels_last)
-    return model.to(memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
-
-
 def batch(size: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Random images in [0, 1], channels last, and random labels."""
     rng = torch.Generator().manual_seed(0)
@@ -68,9 +60,8 @@ def ours(
     keep_ratio: float = 0.2,
     *,
     precision: Precision = Precision.FLOAT32,
-    around: Callable[[Precision, torch.device], AbstractContextManager[None]] = training_step,
 ) -> Step:
-    """The project's own training step on a mask search, inside what is ``around`` steps."""
+    """The project's own training step on a mask search."""
     trainee = MaskTrainee(model, keep_ratio, Pattern.ELEMENT, seed=0)
     optimiser = _sgd(trainee.variables.values())
     inner = training_attack(SearchMethod.PGD7, 8.0)
@@ -80,7 +71,7 @@ def ours(
     model.train()
 
     def run(images: Tensor, labels: Tensor) -> None:
-        with around(precision, device):
+        with training_step(precision, device):
             step(trainee, optimiser, images, labels, inner, rng, overrun)
 
     return run

@@ -122,14 +122,6 @@ def test_a_damaged_curve_of_a_finished_model_is_not_shown(capsys):
     assert "not the curve with which" in capsys.readouterr().err
 
 
-def test_a_last_line_that_is_torn_does_not_keep_the_rest_from_being_shown():
-    begin()
-    save(30, 35, 36)
-    whole = (UNFINISHED / METRICS).read_bytes()
-    (UNFINISHED / METRICS).write_bytes(whole[:-9])
-    assert "epoch 2: " in look(FILE, 80, 24)[0]
-
-
 def test_a_chart_has_its_marks_where_the_values_are():
     assert chart({"*": [0.0, 50.0, 100.0], "o": [None, None, 0.0]}, 5, 9, 3) == [
         "    100 |    *",

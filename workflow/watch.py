@@ -29,11 +29,6 @@ def watch(
 ) -> str:
     """The text of a model's curve; on a terminal it is shown anew until the model is finished.
 
-    Args:
-        path: a file of the model, finished or not.
-        out: where it is shown.
-        pause: waits so many seconds.
-
     Raises:
         ValueError: if the path names no trained model, nothing is known of it, or its curve is
             damaged or another training's.

@@ -113,13 +113,9 @@ class Plan:
 def make_plan(
     project: Project, targets: Sequence[str], tflops: float | None = None, *, anew: bool = False
 ) -> Plan:
-    """Plan targets.
+    """Plan targets, at a rate if the user stated one.
 
-    Args:
-        project: the matrix, and what of it is there.
-        targets: as Snakemake knows them.
-        tflops: as for :class:`workflow.plan.rates.Rates`.
-        anew: count what exists as well: it shows rates, and is planned like the rest.
+    ``anew``: count what exists as well: it shows rates, and is planned like the rest.
 
     Raises:
         PlanError: if a target names nothing, or a dataset's size is not known.

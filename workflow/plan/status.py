@@ -1,4 +1,4 @@
-"""How far targets are: ``rst status``. Reads results, leases and squeue; locks nothing."""
+"""How far targets are: ``rst status``. Reads results and leases; locks nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workflow.failures import KEY, records
 from workflow.plan.needs import Job, whole
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
-from workflow.plan.states import begun, slurm_jobs
+from workflow.plan.states import begun
 from workflow.text import duration, table
 
 #: done: the file is there. running: a job holds the cell's lease. failed: it failed when it
@@ -61,17 +61,12 @@ def look(
     tflops: float | None = None,
     now: float | None = None,
 ) -> Status:
-    """Look at targets once.
+    """Look at targets once; what a plan raises, it raises.
 
     Args:
         project: the matrix and its results.
-        targets: as for a plan.
-        window: seconds over which throughput is measured.
-        tflops: as for a plan.
-        now: seconds since 1970; for tests.
-
-    Raises:
-        PlanError: if a target names nothing, or a dataset's size is not known.
+        targets: as for a plan, with ``tflops``.
+        window: seconds over which throughput is measured, until ``now``.
     """
     now = time.time() if now is None else now
     plan = make_plan(project, targets, tflops)
@@ -118,28 +113,25 @@ def status_text(status: Status, heading: str) -> str:
     blocks = [
         f"Status of {heading}.",
         table(["", *STATES], lines, range(1, 1 + len(STATES))),
-        "\n".join(_pace(status)),
+        _pace(status),
         plan.project.stale(job.cell for job in plan.to_do),
         *(_named(status, state) for state in ("failed", "stopped", "running")),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def _pace(status: Status) -> list[str]:
-    slurm = slurm_jobs()
-    lines = [f"SLURM: {slurm}."] if slurm is not None else []
+def _pace(status: Status) -> str:
+    pace = "nothing was finished within the window (--window)"
     if status.recent:
         rate = status.recent / status.elapsed * 3600
         over = f"{duration(status.elapsed)} ({status.recent:,} cells)"
-        lines.append(f"Throughput: {rate:,.1f} cells an hour, over the last {over}.")
-    else:
-        lines.append("Throughput: nothing was finished within the window (--window).")
+        pace = f"{rate:,.1f} cells an hour, over the last {over}"
     if set(status.states.values()) <= {"done"}:
-        return [*lines, "Left: nothing; all files exist."]
+        return f"Throughput: {pace}.\nLeft: nothing; all files exist."
     work = f"{duration(status.left)} of one device; its rate is {status.basis}"
     if status.speed:
         work = f"{duration(status.left / status.speed)} at this pace ({work})"
-    return [*lines, f"Left: {work}."]
+    return f"Throughput: {pace}.\nLeft: {work}."
 
 
 def _named(status: Status, state: str) -> str:

@@ -13,14 +13,7 @@ _NAMED = 8
 
 
 def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | None) -> str:
-    """The whole plan.
-
-    Args:
-        plan: what to show.
-        heading: its first line.
-        devices: numbers of devices for which to say when everything is finished.
-        tflops: what the user stated.
-    """
+    """The whole plan below a heading: for so many devices, at a rate if the user stated one."""
     blocks = [heading, _basis([plan], tflops), _counts(plan)]
     if plan.seconds:
         blocks += [_additions(plan)] if len(plan.parts) > 1 else []

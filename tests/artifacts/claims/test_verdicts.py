@@ -114,19 +114,6 @@ def test_inits_that_tie_do_not_rank_differently(robust, natural, word, trees, pa
     assert row["verdict"] == word
 
 
-def test_tickets_at_5_percent_under_an_attack_contradict_general_robustness(papers_world):
-    keys = [
-        k
-        for k in papers_world.rows
-        if (k.model, k.attack, k.targets) == ("rst", "auto_attack", None) and k.candidates is None
-    ]
-    assert len(keys) == 24
-    found = verdict(
-        "robust_against_other_attacks", changed(papers_world, dict.fromkeys(keys[:11], 5.0))
-    )
-    assert found["verdict"] == "contradicted"
-
-
 def test_the_strongest_adversary_is_taken_image_by_image(trees, papers_world):
     """Two attacks that leave disjoint halves leave nothing together."""
     leaves = trees["r2s_gain_survives"].leaves
