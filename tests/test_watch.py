@@ -98,6 +98,9 @@ def test_a_training_that_nobody_continues_is_not_running():
     begin(age=3600)
     save(30, 35)
     assert "\nnot running\nsaved after epoch 2 of 5" in look(FILE, 80, 24)[0]
+    whole = (UNFINISHED / METRICS).read_bytes()
+    (UNFINISHED / METRICS).write_bytes(whole[:-9])  # torn while it was written
+    assert "epoch 1: " in look(FILE, 80, 24)[0]
 
 
 @pytest.mark.parametrize(
