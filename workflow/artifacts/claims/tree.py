@@ -242,9 +242,10 @@ class Compiler:
     def _set(self, axes: Axes) -> Address:
         """R2S over a candidate set, against one of its tickets or against the whole set."""
         members = self._ratios(axes.get("switch", axes.get("candidates")))
-        models, measure = _models(axes), NATURAL
-        if axes["measure"] == "robust":
-            measure = Measure(axes["attack"], _eps(axes))
+        if axes["measure"] not in ("robust", "natural"):
+            raise ValueError(f"R2S has no {axes['measure']}; allowed is robust or natural: {axes}")
+        robust = axes["measure"] == "robust"
+        models, measure = _models(axes), Measure(axes["attack"], _eps(axes)) if robust else NATURAL
         if not members:
             return _ABSENT
         if "switch" in axes:
