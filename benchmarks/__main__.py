@@ -27,9 +27,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 #: What gives lines of the table, by the number of rounds.
 RATIOS: dict[str, Callable[[int], list[Ratio]]] = {
     "dry_run": lambda rounds: resources.dry_run(),
-    "status": resources.status,
     "pgd": lambda rounds: [attacking.pgd_evaluation(rounds)],
-    "transfer": lambda rounds: [attacking.transfer_row(rounds)],
     "search": search.search_steps,
 }
 

@@ -1,10 +1,8 @@
-"""PGD-20 and a transfer row of it: ours, against the plain ways."""
+"""PGD-20: ours, against the plain way."""
 
 from __future__ import annotations
 
 import copy
-from collections import ChainMap
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -15,9 +13,8 @@ from benchmarks.ratios import Ratio, quotients, take_turns
 from rst_core.attacks import run_attack
 from rst_core.attacks.budget import project
 from rst_core.attacks.gradient import random_start
-from rst_core.data.images import Images
 from rst_core.device.seeding import generator
-from rst_core.measures.evaluation import attack_and_evaluate, correct
+from rst_core.measures.evaluation import correct
 from rst_core.models.networks import Classifier
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
@@ -68,50 +65,12 @@ def pgd_evaluation(rounds: int, count: int = 200, pixels: int = 32, width: float
     return Ratio("PGD-20 evaluation", against, values, "at least", 1.8, remark)
 
 
-def transfer_row(
-    rounds: int, count: int = 100, pixels: int = 32, width: float = 0.125, targets: int = 8
-) -> Ratio:
-    """One source's row of a transfer matrix: ours attacks once, the plain way for each target.
-
-    The first target is the source, the others are copies of it whose weights moved a little.
-    """
-    model, clean, labels = _random(count, pixels, width)
-    spec, robust_share = _halving(model, clean, labels)
-    images = Images((255 * clean).round().byte(), labels)
-    models = {"0": model} | {str(n): _moved(model, n) for n in range(1, targets)}
-    outcomes: dict[str, Mapping[str, Tensor]] = {}
-
-    def ours() -> None:
-        outcomes["ours"] = attack_and_evaluate(model, models, images, spec).outcomes
-
-    def plain() -> None:
-        each = [
-            attack_and_evaluate(model, {n: m}, images, spec).outcomes for n, m in models.items()
-        ]
-        outcomes["plain"] = dict(ChainMap(*each))
-
-    times = take_turns({"ours": ours, "plain": plain}, rounds)
-    differing = sum(int((outcomes["plain"][n] != o).sum()) for n, o in outcomes["ours"].items())
-    remark = f"{100 * robust_share:.0f} % robust, {count} images, {differing} outcomes differ"
-    values = quotients(times["plain"], times["ours"])
-    what, against = f"transfer row to {targets} targets", "an attack for each target"
-    return Ratio(what, against, values, "at least", 0.6 * targets, remark)
-
-
 def _random(count: int, pixels: int, width: float) -> tuple[Classifier, Tensor, Tensor]:
     """A random network, images, and as labels what it says of them when nobody attacks."""
     model = steps.network(width, torch.device("cpu")).requires_grad_(False)
     images, _ = steps.batch(count, pixels, torch.device("cpu"))
     model.train()(images)  # statistics for its batch norms
     return model, images, model.eval()(images).argmax(1)
-
-
-def _moved(model: Classifier, seed: int) -> Classifier:
-    """A copy whose weights moved a little: another ticket, as far as time goes."""
-    other, rng = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    for weight in other.parameters():
-        weight.add_(0.1 * weight.std() * torch.randn(weight.shape, generator=rng))
-    return other
 
 
 def _halving(model: Classifier, images: Tensor, labels: Tensor) -> tuple[AttackSpec, float]:

@@ -61,17 +61,14 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def take_turns(
-    variants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True
-) -> dict[str, list[float]]:
+def take_turns(variants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of every variant in every round, after one call of each that does not count.
 
     Every second round goes backwards, so that none always follows the same one: a machine that
     warms up, or memory that a large variant leaves behind, would favour somebody.
     """
-    if warm_up:
-        for work in variants.values():
-            work()
+    for work in variants.values():
+        work()
     times: dict[str, list[float]] = {name: [] for name in variants}
     forwards = list(variants.items())
     for number in range(rounds):

@@ -28,7 +28,7 @@ from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMetho
 
 torch.set_num_threads(1)
 
-# An example that takes long on a busy machine is no failure. The examples are the same ones in every
+# An example that takes long on a busy machine is no failure. The examples are the same in every
 # run: what fails in CI is the change's doing. `--hypothesis-profile=default` draws others.
 settings.register_profile("rst", deadline=None, derandomize=True)
 settings.load_profile("rst")

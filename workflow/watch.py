@@ -15,7 +15,7 @@ from rst_core.curves import METRICS, Epoch, curve_of, read_curve
 from rst_core.identity import TrainingCell, split_cell_path
 from rst_core.job.paths import checkpoint_path
 from rst_core.storage import read_header
-from workflow.plan.states import begun, folder_of
+from workflow.plan.states import begun
 from workflow.text import duration
 
 #: Seconds between two looks.
@@ -28,11 +28,6 @@ def watch(
     path: Path, out: TextIO | None = None, pause: Callable[[float], None] = time.sleep
 ) -> str:
     """The text of a model's curve; on a terminal it is shown anew until the model is finished.
-
-    Args:
-        path: a file of the model, finished or not.
-        out: where it is shown.
-        pause: waits so many seconds.
 
     Raises:
         ValueError: if the path names no trained model, nothing is known of it, or its curve is
@@ -55,7 +50,7 @@ def look(path: Path, columns: int, lines: int) -> tuple[str, bool]:
     if not isinstance(cell, TrainingCell):
         raise ValueError(f"{path} is no model; allowed is a file that rst search or train makes")
     checkpoint, model = checkpoint_path(Path(root), cell), Path(root, cell.path)
-    job = begun(Path(), str(Path(root).parent)).get(folder_of(cell))
+    job = begun(Path(root)).get(checkpoint.parent)
     if model.is_file() and not checkpoint.is_file() and not (job and job.running):
         curve = curve_of(model)
         return _text(cell, "finished", curve, len(curve), columns, lines), True

@@ -39,7 +39,8 @@ def test_all_words_must_match_and_roles_are_words(matrix: Matrix) -> None:
         return [axes[name] for name in names] == ["resnet18_narrow", "digits", "rst", 0.2, "pgd20"]
 
     assert set(found) == set(filter(matches, find(matrix, [])))
-    assert found == find(matrix, ["digits", "network=resnet18", "rst", "keep_ratio=0.2", "pgd20"])
+    assert found == find(matrix, ["Digits", "network=ResNet18", "RST", "keep_ratio=0.2", "pgd20"])
+    assert set(find(matrix, ["experiment=rtts"])) == set(matrix.cells("rtts"))
 
 
 def test_an_axis_keeps_a_value_apart_from_the_same_value_of_another(matrix: Matrix) -> None:
@@ -51,25 +52,12 @@ def test_an_axis_keeps_a_value_apart_from_the_same_value_of_another(matrix: Matr
     assert kinds == {TrainingCell}
 
 
-def test_words_are_found_however_their_letters_are(matrix: Matrix) -> None:
-    assert find(matrix, ["ResNet18", "CIFAR10", "RST", "attack=PGD20"]) == find(
-        matrix, ["resnet18", "cifar10", "rst", "attack=pgd20"]
-    )
-
-
-def test_an_experiment_is_an_axis(matrix: Matrix) -> None:
-    assert set(find(matrix, ["experiment=rtts"])) == set(matrix.cells("rtts"))
-
-
 @pytest.mark.parametrize(
     ("word", "told"),
     [
         ("pgd21", "'pgd21' (did you mean pgd20"),
-        ("pgd21", "attack="),
         ("keep=0.21", "allowed are keep_ratio=0.05|"),
-        ("keep=0.20", "did you mean 0.2"),
         ("wrong=1", "'wrong' is no axis; allowed are kind, experiment, dataset, network"),
-        ("=1", "'' is no axis"),
         ("t=1", "'t' may be trained_eps or targets; allowed are"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -31,15 +30,14 @@ def test_before_anything_is_finished_the_rate_is_assumed_and_the_plan_says_so(
     project: Project,
 ) -> None:
     plan = make_plan(project, ["fig7"])
-    rates = {group[0]: row.rate.per_second / 1e12 for group, row in plan.rows.items()}
-    a100 = ASSUMED["A100"]
-    assert rates.pop("search") == a100[Precision.TF32]
-    assert set(rates.values()) == {a100[Precision.FLOAT32]}
+    rates = {kind: plan.rates.of(jobs[0].cell) for (kind, *_), jobs in plan.groups.items()}
+    assert rates.pop("search").per_second == 1e12 * ASSUMED["A100"][Precision.TF32]
+    assert {rate.per_second for rate in rates.values()} == {
+        1e12 * ASSUMED["A100"][Precision.FLOAT32]
+    }
     text = plan_text(plan, "", [1], None)
     assert "ASSUMED, not measured" in text
-    assert text.count("| ASSUMED |") == len(plan.rows)
-    together = hours(plan.total.seconds)
-    assert re.search(rf"A100: hours of all +\| +\S+ \| +{re.escape(together)} \|", text)
+    assert text.count("| ASSUMED |") == len(plan.groups)
 
 
 @pytest.mark.parametrize("precision", list(Precision))
@@ -58,7 +56,8 @@ def test_finished_cells_show_the_rate_of_their_kind(project: Project) -> None:
     finish(project, row, seconds=1234.0, device="a fast card")
     plan = make_plan(project, ["fig7"])
     assert [took(plan)[cell] for cell in others] == pytest.approx([1234.0] * len(others))
-    assert {r.rate.basis for g, r in plan.rows.items() if g[0] == "search"} == {"assumed"}
+    bases = {plan.rates.of(job.cell).basis for job in plan.jobs if job.cell.path.endswith(".pt")}
+    assert bases == {"assumed"}
     text = plan_text(plan, "", [1], None)
     assert "1 finished" in text
     assert "a fast card" in text
@@ -69,17 +68,11 @@ def test_finished_cells_show_the_rate_of_their_kind(project: Project) -> None:
 def test_a_trainings_metrics_show_its_rate_once_they_are_complete(project: Project) -> None:
     first, other, _ = [j.cell for j in jobs_of(project, "fig7") if isinstance(j.cell, TrainingCell)]
     metrics = finish(project, first, seconds=60.0).parents[1] / "metrics.jsonl"
-
-    def of_other() -> float:
-        plan = make_plan(project, ["fig7"])
-        return took(plan)[other]
-
-    assert of_other() == pytest.approx(60.0)
-    whole = metrics.read_text()
-    metrics.write_text(whole.splitlines()[0] + "\n")
-    assert of_other() != pytest.approx(60.0)
-    metrics.write_text("{")  # a damaged record shows nothing and hides nothing
-    assert of_other() != pytest.approx(60.0)
+    assert took(make_plan(project, ["fig7"]))[other] == pytest.approx(60.0)
+    # A damaged record shows nothing and hides nothing.
+    for incomplete in (metrics.read_text().splitlines()[0] + "\n", "{"):
+        metrics.write_text(incomplete)
+        assert took(make_plan(project, ["fig7"]))[other] != pytest.approx(60.0)
 
 
 def test_cells_of_another_network_show_the_rate_until_there_are_closer_ones(
@@ -87,20 +80,10 @@ def test_cells_of_another_network_show_the_rate_until_there_are_closer_ones(
 ) -> None:
     project = project_in(tmp_path, deltas=())
     attacks = [j.cell for j in jobs_of(project, "table3") if isinstance(j.cell, Evaluation)]
-    narrow, *more = [c for c in attacks if c.model.network.name == "resnet18"]
-    wide = next(
-        c
-        for c in attacks
-        if c.model.network.name == "wideresnet32"
-        and c.model.network.dataset == narrow.model.network.dataset
-    )
-    finish(project, wide, seconds=100.0)
-
-    def of(cell: Evaluation) -> float:
-        plan = make_plan(project, ["table3"])
-        return took(plan)[cell]
-
-    assert of(narrow) == pytest.approx(100.0)  # the made-up networks have the same operations
-    same = next(c for c in more if c.model.network.dataset == narrow.model.network.dataset)
-    finish(project, same, seconds=7.0)
-    assert of(narrow) == pytest.approx(7.0)
+    on_cifar10 = [cell for cell in attacks if cell.model.network.dataset == "cifar10"]
+    narrow, same, *_ = [c for c in on_cifar10 if c.model.network.name == "resnet18"]
+    wide = next(c for c in on_cifar10 if c.model.network.name == "wideresnet32")
+    # The made-up networks have the same operations.
+    for finished, seconds in ((wide, 100.0), (same, 7.0)):
+        finish(project, finished, seconds=seconds)
+        assert took(make_plan(project, ["table3"]))[narrow] == pytest.approx(seconds)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks import attacking, gpu, resources, search, steps
+from benchmarks import attacking, gpu, search, steps
 from benchmarks.ratios import Ratio, quotients, ratio_table, ratios_csv, take_turns
-from rst_core.measures.evaluation import attack_and_evaluate
-from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
 WIDTH = 1 / 16
@@ -46,31 +44,11 @@ def test_the_table_shows_median_range_rounds_and_verdict():
     assert rows[-1] == "rows,each,0,3,at least,2,"
 
 
-def test_the_page_has_a_place_for_every_part():
-    text = (ROOT / "docs" / "performance.md").read_text()
-    for name in ("machine", "ratios", "gpu"):
-        assert f"<!-- measured: {name} -->" in text
-
-
 def test_the_plain_evaluation_has_the_outcomes_of_ours():
     ratio = attacking.pgd_evaluation(1, count=24, pixels=16, width=WIDTH)
     assert "0 outcomes differ" in ratio.remark
     share = int(ratio.remark.split(" % robust")[0])
     assert 25 < share < 75
-
-
-def test_a_transfer_row_has_the_outcomes_of_an_attack_for_each_target(monkeypatch):
-    attacks = []
-
-    def noted(source, targets, *rest):
-        attacks.append(len(targets))
-        return attack_and_evaluate(source, targets, *rest)
-
-    monkeypatch.setattr(attacking, "attack_and_evaluate", noted)
-    ratio = attacking.transfer_row(1, count=24, pixels=16, width=WIDTH, targets=3)
-    assert "0 outcomes differ" in ratio.remark
-    # Each way once before it counts.
-    assert sorted(attacks) == [*[1] * 6, 3, 3]
 
 
 def test_the_limit_and_ours_attack_the_same_way():
@@ -89,14 +67,7 @@ def test_search_steps_give_a_line_for_each_comparison(monkeypatch):
     monkeypatch.setattr(search, "FASTER", {8: 2.9})
     found = search.search_steps(1, WIDTH)
     assert [r.target for r in found] == [1.05, 2.9, 1.05, 4.0]
-    # The bounds that rounds differ by have more of them.
-    assert [len(r.values) for r in found] == [5, 1, 5, 1]
-
-
-def test_plan_and_status_of_many_cells_are_timed():
-    plan, status = resources.status(1, seeds=1)
-    assert plan.what.startswith("rst plan of 1,")
-    assert status.target == 10
+    assert {len(r.values) for r in found} == {3}
 
 
 def test_the_gpus_functions_run_on_the_cpu(monkeypatch):

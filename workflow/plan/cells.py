@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 
 from rst_core.axes import cell_axes
 from rst_core.forms import format_number
@@ -15,10 +14,11 @@ from workflow.machine import kind_of
 from workflow.matrix import Matrix
 from workflow.plan.needs import Graph, whole
 from workflow.plan.project import PlanError, Project
+from workflow.plan.targets import meant
 from workflow.text import accuracies, table
 
-#: The values of a cell by its axes, as they are typed; some have several names.
-Axes = Mapping[str, frozenset[str]]
+#: The values of a cell, or of all, by axis, as they are typed; some have several names.
+Axes = Mapping[str, set[str]]
 
 
 def find(matrix: Matrix, words: Sequence[str]) -> list[Cell]:
@@ -34,11 +34,11 @@ def find(matrix: Matrix, words: Sequence[str]) -> list[Cell]:
             and if no cell matches all of them.
     """
     axes = _axes_of_all(matrix)
-    known: dict[str, set[str]] = defaultdict(set)
+    known = defaultdict[str, set[str]](set)
     for one in axes.values():
         for axis, values in one.items():
             known[axis] |= values
-    wanted = [_read(word, known) for word in dict.fromkeys(words)]
+    wanted = [_read(word, known) for word in words]
     found = [
         cell
         for cell, one in axes.items()
@@ -53,30 +53,22 @@ def find(matrix: Matrix, words: Sequence[str]) -> list[Cell]:
 
 
 def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
-    experiments: dict[Cell, set[str]] = defaultdict(set)
+    experiments = defaultdict[Cell, set[str]](set)
     for name in matrix.config.experiments:
         for cell in matrix.cells(name):
             experiments[cell].add(name)
-    jobs = whole(Graph(matrix).jobs(experiments))
-    roles: dict[tuple[str, str], set[str]] = defaultdict(set)
-    names_in_roles = {
-        "dataset": matrix.config.roles.datasets,
-        "network": matrix.config.roles.networks,
-    }
-    for axis, names in names_in_roles.items():
+    roles = defaultdict[tuple[str, str], set[str]](set)
+    played = {"dataset": matrix.config.roles.datasets, "network": matrix.config.roles.networks}
+    for axis, names in played.items():
         for role, name in names.items():
             roles[axis, name].add(role)
     found: dict[Cell, Axes] = {}
-    for job in jobs:
-        own = {
-            "kind": frozenset({kind_of(job.cell)}),
-            "experiment": frozenset(experiments.get(job.cell, ())),
-        }
-        for axis, value in cell_axes(job.cell).items():
-            if value is not None:
-                text = _text(value)
-                own[axis] = frozenset({text} | roles.get((axis, text), set()))
-        found[job.cell] = own
+    for job in whole(Graph(matrix).jobs(experiments)):
+        cell = job.cell
+        texts = {axis: _text(v) for axis, v in cell_axes(cell).items() if v is not None}
+        own = {axis: {text} | roles.get((axis, text), set()) for axis, text in texts.items()}
+        kinds = {"kind": {kind_of(cell)}, "experiment": experiments.get(cell, set())}
+        found[cell] = kinds | own
     return found
 
 
@@ -87,7 +79,7 @@ def _text(value: object) -> str:
     return format_number(value) if isinstance(value, float) else str(value)
 
 
-def _read(word: str, known: Mapping[str, set[str]]) -> tuple[list[str], str]:
+def _read(word: str, known: Axes) -> tuple[list[str], str]:
     """The axes on which a word may match, and the value that it must find there."""
     name, equals, value = word.rpartition("=")
     axes = [_axis(name, known)] if equals else list(known)
@@ -95,16 +87,13 @@ def _read(word: str, known: Mapping[str, set[str]]) -> tuple[list[str], str]:
     value = spelt.get(value.casefold(), value)  # RST and CIFAR10 as in a sentence
     if not any(value in known[axis] for axis in axes):
         allowed = "; ".join(f"{axis}={'|'.join(sorted(known[axis]))}" for axis in axes)
-        near = get_close_matches(value, sorted(set().union(*(known[axis] for axis in axes))), n=3)
-        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-        raise PlanError(f"no cell of the matrix has {word!r}{meant}; allowed are {allowed}")
+        near = meant(value, sorted(set().union(*(known[axis] for axis in axes))))
+        raise PlanError(f"no cell of the matrix has {word!r}{near}; allowed are {allowed}")
     return axes, value
 
 
-def _axis(name: str, known: Iterable[str]) -> str:
-    found = [axis for axis in known if axis == name] or [
-        axis for axis in known if name and axis.startswith(name)
-    ]
+def _axis(name: str, known: Axes) -> str:
+    found = [name] if name in known else [axis for axis in known if axis.startswith(name or "=")]
     if len(found) != 1:
         several = f"may be {' or '.join(found)}" if found else "is no axis"
         raise PlanError(f"{name!r} {several}; allowed are {', '.join(known)}")

@@ -44,7 +44,7 @@ class Job:
 
     cell: Cell
     written_at: float | None
-    inputs: tuple[Job, ...]
+    inputs: list[Job]
 
     @property
     def exists(self) -> bool:
@@ -68,7 +68,7 @@ class Graph:
         self._jobs: dict[Cell, Job] = {}
 
     def jobs(self, cells: Iterable[Cell]) -> list[Job]:
-        """The jobs that make these cells.
+        """The jobs that make these cells: one run makes all selections of a model.
 
         Raises:
             PlanError: for a selection that the config does not keep.
@@ -77,25 +77,18 @@ class Graph:
 
     def _job(self, cell: Cell) -> Job:
         if cell not in self._jobs:
-            made = self._made_with(cell)
-            if made != cell:
-                self._jobs[cell] = self._job(made)
+            config = self._matrix.config
+            if isinstance(cell, TrainingCell) and cell.selection not in config.keep_selections:
+                raise PlanError(
+                    f"{cell.path} is of selection {cell.selection}; allowed is one of "
+                    f"keep_selections, {', '.join(config.keep_selections)}"
+                )
+            if isinstance(cell, TrainingCell) and cell.selection != config.selection:
+                self._jobs[cell] = self._job(TrainingCell(cell.model, config.selection))
             else:
                 under = self.jobs(self._matrix.loaded(self._matrix.input_models(cell)))
-                self._jobs[cell] = Job(cell, self._written_at(cell), tuple(under))
+                self._jobs[cell] = Job(cell, self._written_at(cell), under)
         return self._jobs[cell]
-
-    def _made_with(self, cell: Cell) -> Cell:
-        """The cell that stands for the job which makes a cell: one run makes all selections."""
-        config = self._matrix.config
-        if not isinstance(cell, TrainingCell):
-            return cell
-        if cell.selection not in config.keep_selections:
-            raise PlanError(
-                f"{cell.path} is of selection {cell.selection}; allowed is one of "
-                f"keep_selections, {', '.join(config.keep_selections)}"
-            )
-        return TrainingCell(cell.model, config.selection)
 
 
 def whole(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) -> list[Job]:
@@ -103,11 +96,10 @@ def whole(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) 
     found: dict[Job, None] = {}
 
     def visit(job: Job) -> None:
-        if job in found or stop(job):
-            return
-        for other in job.inputs:
-            visit(other)
-        found[job] = None
+        if job not in found and not stop(job):
+            for other in job.inputs:
+                visit(other)
+            found[job] = None
 
     for job in jobs:
         visit(job)

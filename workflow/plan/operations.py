@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import rst_core
 from rst_core.settings import NetworkSettings
 from rst_core.storage import write_json
 
 
-@dataclass(frozen=True)
-class Operations:
+class Operations(NamedTuple):
     """Of one network.
 
     Attributes:
@@ -35,35 +34,24 @@ class Operations:
 
 
 class Counter:
-    """Counts of networks, from a file where it has them.
-
-    Args:
-        cache: the file; it is written anew whenever a network is counted.
-    """
+    """Counts of networks, from the file ``cache`` where it has them, else added to it."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._source = _digest_of_source()
-        self._counts = self._read()
+        try:
+            found = json.loads(cache.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = {}  # counted anew
+        self._counts = {key: n for key, n in found.items() if key.startswith(self._source)}
 
     def __call__(self, settings: NetworkSettings, classes: int, image_size: int) -> Operations:
         """Operations of a network with so many classes on images of so many pixels a side."""
-        width = f"width {settings.width:g}"
-        key = f"{settings.architecture}, {width}, {classes} classes, {image_size} pixels"
+        key = f"{self._source} {settings}, {classes} classes, {image_size} pixels"
         if key not in self._counts:
             self._counts[key] = count(settings, classes, image_size)
-            known = {name: asdict(found) for name, found in self._counts.items()}
-            write_json(self._cache, {"source": self._source, "counts": known})
-        return self._counts[key]
-
-    def _read(self) -> dict[str, Operations]:
-        try:
-            found = json.loads(self._cache.read_text(encoding="utf-8"))
-            if found["source"] == self._source:
-                return {name: Operations(**one) for name, one in found["counts"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            pass  # counted anew
-        return {}
+            write_json(self._cache, self._counts)
+        return Operations(*self._counts[key])
 
 
 def _digest_of_source() -> str:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from rst_core.identity import TrainingCell
 from workflow.plan.needs import Graph, Group, Job, group_of, missing, whole
 from workflow.plan.project import Project
-from workflow.plan.rates import Rate, Rates
+from workflow.plan.rates import Rates
 from workflow.plan.targets import parts_of
 
 
-@dataclass
-class Row:
-    """Cells of one kind, network and dataset.
+class Row(NamedTuple):
+    """Some cells: how many there are, whose files exist, and that must be made.
 
-    Attributes:
-        rate: operations a second of all of them; None of a sum over rows.
-        cells: number in all.
-        there: whose files exist.
-        to_do: that must be made.
-        seconds: that those take on one device.
+    ``seconds`` is what those to make take on one device.
     """
 
-    rate: Rate | None = None
-    cells: int = 0
-    there: int = 0
-    to_do: int = 0
-    seconds: float = 0.0
+    cells: int
+    there: int
+    to_do: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -56,29 +51,22 @@ class Plan:
         return {job: self.rates.seconds(job.cell) for job in self.to_do}
 
     @cached_property
-    def rows(self) -> dict[Group, Row]:
-        """Cells by kind, network and dataset."""
-        rows: dict[Group, Row] = {}
+    def groups(self) -> dict[Group, list[Job]]:
+        """Jobs by kind, network and dataset."""
+        groups = defaultdict[Group, list[Job]](list)
         for job in self.jobs:
-            group = group_of(job.cell)
-            if group not in rows:
-                rows[group] = Row(self.rates.of(job.cell))
-            self._count(job, rows[group])
-        return dict(sorted(rows.items()))
+            groups[group_of(job.cell)].append(job)
+        return dict(sorted(groups.items()))
+
+    def row(self, jobs: Sequence[Job]) -> Row:
+        """Some of its jobs in numbers."""
+        to_do = [self.seconds[job] for job in jobs if job in self.seconds]
+        return Row(len(jobs), sum(job.exists for job in jobs), len(to_do), sum(to_do))
 
     @cached_property
     def total(self) -> Row:
         """All cells."""
-        total = Row()
-        for job in self.jobs:
-            self._count(job, total)
-        return total
-
-    def _count(self, job: Job, row: Row) -> None:
-        row.cells += 1
-        row.there += job.exists
-        row.to_do += job in self.seconds
-        row.seconds += self.seconds.get(job, 0.0)
+        return self.row(self.jobs)
 
     @property
     def bases(self) -> set[str]:
@@ -101,14 +89,17 @@ class Plan:
             if isinstance(job.cell, TrainingCell) == trainings
         )
 
+    @property
     def bytes(self) -> float:
         """Of all files that must be made, at most."""
         return sum(self.rates.cost(job.cell).bytes for job in self.to_do)
 
     def wall_seconds(self, devices: int) -> float:
-        """Seconds that so many devices take at least."""
-        chain = sum(self.seconds[job] for job in longest_chain(self.seconds))
-        return max(self.total.seconds / devices, chain)
+        """Seconds that so many devices take at least: cells wait for those that they need."""
+        until: dict[Job, float] = {}
+        for job, own in self.seconds.items():
+            until[job] = own + max((until.get(other, 0.0) for other in job.inputs), default=0.0)
+        return max(self.total.seconds / devices, *until.values())
 
     def remarks(self) -> list[str]:
         """What a reader must know."""
@@ -120,40 +111,20 @@ class Plan:
             for name in datasets
             if entries[name].stand_in_for
         ]
-        unasked = sum(not job.exists and job not in self.seconds for job in self.jobs)
-        if unasked:
+        unasked = self.total.cells - self.total.there - self.total.to_do
+        if unasked > 0:
             remarks.append(
                 f"{unasked:,} cells are missing, but are not needed: the files made from them exist"
             )
         return remarks
 
 
-def longest_chain(seconds: Mapping[Job, float]) -> list[Job]:
-    """The jobs, first to last, that no number of devices makes shorter; inputs come first."""
-    until: dict[Job, float] = {}
-    before: dict[Job, Job | None] = {}
-    for job, own in seconds.items():
-        under = [other for other in job.inputs if other in until]
-        before[job] = max(under, key=until.__getitem__, default=None)
-        until[job] = own + max((until[other] for other in under), default=0.0)
-    chain: list[Job] = []
-    at: Job | None = max(until, key=until.__getitem__, default=None)
-    while at is not None:
-        chain.append(at)
-        at = before[at]
-    return chain[::-1]
-
-
 def make_plan(
     project: Project, targets: Sequence[str], tflops: float | None = None, *, anew: bool = False
 ) -> Plan:
-    """Plan targets.
+    """Plan targets, at a rate if the user stated one.
 
-    Args:
-        project: the matrix, and what of it is there.
-        targets: as Snakemake knows them.
-        tflops: as for :class:`workflow.plan.rates.Rates`.
-        anew: count what exists as well: it shows rates, and is planned like the rest.
+    ``anew``: count what exists as well: it shows rates, and is planned like the rest.
 
     Raises:
         PlanError: if a target names nothing, or a dataset's size is not known.

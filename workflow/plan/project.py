@@ -50,14 +50,10 @@ class Project:
 
     Attributes:
         root: folder that holds ``config.yaml`` and ``results``.
-        matrix: of the config files.
+        matrix: of ``config.yaml`` and what differs from it, as in ``snakemake --configfile``.
         count: operations of a network.
         images: counts of a dataset's images, by its name.
         keys: states of cells.
-
-    Args:
-        root: see above.
-        configfiles: what differs from ``config.yaml``, as in ``snakemake --configfile``.
 
     Raises:
         PlanError: if there is no config, or it cannot be used.

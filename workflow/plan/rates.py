@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rst_core.identity import Cell, TrainingCell
 from rst_core.vocabulary import Precision
 from workflow.plan.cost import CostModel
-from workflow.plan.needs import Group, group_of
+from workflow.plan.needs import group_of
 from workflow.plan.project import Project
 
 #: TFLOP/s by device and precision, where nobody stated a rate and nothing is finished: shares that
@@ -28,12 +26,9 @@ ASSUMED: dict[str, dict[Precision, float]] = {
 }
 #: The device of :data:`ASSUMED` that plans are made for.
 ASSUMED_DEVICE = "A100"
-#: Finished cells of a group that are read to know its rate.
-_SAMPLE = 20
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """Floating-point operations a second, and what says so.
 
     Attributes:
@@ -56,7 +51,7 @@ class Rates:
 
     Args:
         project: whose results are read.
-        finished: cells whose files exist; some of each group are read.
+        finished: cells whose files exist.
         tflops: 10^12 operations a second that the user states for all cells; None for those
             measured on finished cells, and :data:`ASSUMED` before there are any.
     """
@@ -70,13 +65,8 @@ class Rates:
         self._rates = {} if self._stated else self._read(finished)
 
     def _read(self, finished: Iterable[Cell]) -> dict[tuple[str, ...], Rate]:
-        read = Counter[Group]()
         work = defaultdict[tuple[str, ...], list[tuple[float, float]]](list)
         for cell in finished:
-            group = group_of(cell)
-            read[group] += 1
-            if read[group] > _SAMPLE:
-                continue
             seconds, device = _seconds_and_device(self._project, cell)
             if seconds:
                 self.devices |= {device} - {""}
@@ -117,7 +107,7 @@ def _seconds_and_device(project: Project, cell: Cell) -> tuple[float, str]:
 
     A training's seconds are those of its epochs, from its metrics: its model file is torch's.
     """
-    file = Path(project.root, project.matrix.file(cell))
+    file = project.root / project.matrix.file(cell)
     try:
         if isinstance(cell, TrainingCell):
             lines = (file.parents[1] / "metrics.jsonl").read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""How far targets are: ``rst status``. Reads results, leases and squeue; locks nothing."""
+"""How far targets are: ``rst status``. Reads results and leases; locks nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rst_core.job.paths import checkpoint_path
 from workflow.failures import KEY, records
 from workflow.plan.needs import Job, whole
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
-from workflow.plan.states import begun, folder_of, slurm_jobs
+from workflow.plan.states import begun
 from workflow.text import duration, table
 
 #: done: the file is there. running: a job holds the cell's lease. failed: it failed when it
@@ -32,7 +33,6 @@ class Status:
         recent: number of cells that were finished within the window.
         elapsed: seconds in which those were made.
         speed: seconds of the plan that were finished in a second of them.
-        slurm: what squeue says.
     """
 
     plan: Plan
@@ -41,7 +41,6 @@ class Status:
     recent: int
     elapsed: float
     speed: float
-    slurm: str | None
 
     @property
     def left(self) -> float:
@@ -62,17 +61,12 @@ def look(
     tflops: float | None = None,
     now: float | None = None,
 ) -> Status:
-    """Look at targets once.
+    """Look at targets once; what a plan raises, it raises.
 
     Args:
         project: the matrix and its results.
-        targets: as for a plan.
-        window: seconds over which throughput is measured.
-        tflops: as for a plan.
-        now: seconds since 1970; for tests.
-
-    Raises:
-        PlanError: if a target names nothing, or a dataset's size is not known.
+        targets: as for a plan, with ``tflops``.
+        window: seconds over which throughput is measured, until ``now``.
     """
     now = time.time() if now is None else now
     plan = make_plan(project, targets, tflops)
@@ -81,37 +75,25 @@ def look(
     began = min((ends[job] - took for job, took in recent.items()), default=now)
     elapsed = max(1.0, min(window, now - began))
     states, remarks = _states(plan.jobs, project, now)
-    return Status(
-        plan=plan,
-        states=states,
-        remarks=remarks,
-        recent=len(recent),
-        elapsed=elapsed,
-        speed=sum(recent.values()) / elapsed,
-        slurm=slurm_jobs(),
-    )
+    return Status(plan, states, remarks, len(recent), elapsed, sum(recent.values()) / elapsed)
 
 
 def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, str], dict[Job, str]]:
     """State of every job, and remarks on some; jobs come after those that they need."""
-    seen = begun(project.root, project.matrix.results, now)
-    cells = f"{project.matrix.results}/cells"
-    reasons = {
-        file.relative_to(cells).as_posix(): record[KEY]
-        for file, record in records(project.root, project.matrix.results).items()
-        if file.is_relative_to(cells)  # what failed may be a table
-    }
+    results, file = project.matrix.results, project.matrix.file
+    cells = project.root / results / "cells"
+    seen = begun(cells, now)
+    failed = {str(path): record[KEY] for path, record in records(project.root, results).items()}
     states: dict[Job, str] = {}
     remarks: dict[Job, str] = {}
     for job in jobs:
-        known = seen.get(folder_of(job.cell))
+        known = seen.get(checkpoint_path(cells, job.cell).parent)
         if job.exists:
             states[job] = "done"
         elif known and known.running:
             states[job], remarks[job] = "running", known.text
-        elif job.cell.path in reasons:
-            reason = reasons[job.cell.path]
-            states[job], remarks[job] = "failed", f"\n    {reason}" if reason else ""
+        elif (reason := failed.get(file(job.cell))) is not None:
+            states[job], remarks[job] = "failed", f"\n    {reason}"
         elif known:
             states[job], remarks[job] = "stopped", known.text
         elif any(states[other] in ("failed", "blocked") for other in job.inputs):
@@ -131,27 +113,25 @@ def status_text(status: Status, heading: str) -> str:
     blocks = [
         f"Status of {heading}.",
         table(["", *STATES], lines, range(1, 1 + len(STATES))),
-        "\n".join(_pace(status)),
+        _pace(status),
         plan.project.stale(job.cell for job in plan.to_do),
         *(_named(status, state) for state in ("failed", "stopped", "running")),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def _pace(status: Status) -> list[str]:
-    lines = [f"SLURM: {status.slurm}."] if status.slurm is not None else []
+def _pace(status: Status) -> str:
+    pace = "nothing was finished within the window (--window)"
     if status.recent:
         rate = status.recent / status.elapsed * 3600
         over = f"{duration(status.elapsed)} ({status.recent:,} cells)"
-        lines.append(f"Throughput: {rate:,.1f} cells an hour, over the last {over}.")
-    else:
-        lines.append("Throughput: nothing was finished within the window (--window).")
+        pace = f"{rate:,.1f} cells an hour, over the last {over}"
     if set(status.states.values()) <= {"done"}:
-        return [*lines, "Left: nothing; all files exist."]
+        return f"Throughput: {pace}.\nLeft: nothing; all files exist."
     work = f"{duration(status.left)} of one device; its rate is {status.basis}"
     if status.speed:
         work = f"{duration(status.left / status.speed)} at this pace ({work})"
-    return [*lines, f"Left: {work}."]
+    return f"Throughput: {pace}.\nLeft: {work}."
 
 
 def _named(status: Status, state: str) -> str:

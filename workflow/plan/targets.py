@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from rst_core.identity import Cell, split_cell_path
@@ -43,16 +43,28 @@ def _parts(target: str, matrix: Matrix) -> dict[str, Sequence[Cell]]:
         return {
             part: cells for name in groups[target] for part, cells in _parts(name, matrix).items()
         }
-    if (name := _artifact_name(target, matrix)) is not None:
-        return {name: ARTIFACTS[name].cells(matrix)}
-    folder, _, name = target.rpartition("/")
-    if folder == f"{matrix.results}/training" and name in (ALL, *matrix.config.experiments):
-        return {target: trained_cells(matrix, name)}
+    folder, _, file = target.rpartition("/")
+    known: dict[str, Mapping[str, Artifact]] = {
+        "": ARTIFACTS,
+        f"{matrix.results}/tables": registry.TABLES,
+        f"{matrix.results}/figures": registry.FIGURES,
+    }
+    artifact = file.partition(".")[0] if folder else file
+    if artifact in known.get(folder, ()):
+        return {artifact: ARTIFACTS[artifact].cells(matrix)}
+    if folder == f"{matrix.results}/training" and file in (ALL, *matrix.config.experiments):
+        return {target: trained_cells(matrix, file)}
     experiment = target.removeprefix("cells_")
     if experiment in matrix.config.experiments:
         return {f"cells_{experiment}": matrix.cells(experiment)}
-    if "/" not in target:
-        raise PlanError(_unknown(target, list(groups), matrix))
+    if not folder:
+        experiments = groups["all_cells"]
+        raise PlanError(
+            f"{target!r} is no target{meant(target, [*groups, *ARTIFACTS, *experiments])}; "
+            f"allowed are {', '.join(groups)}, an artifact ({', '.join(ARTIFACTS)}), an "
+            f"experiment's cells ({', '.join(experiments)}) or the path of a cell below "
+            f"{matrix.results}/cells"
+        )
     try:
         _, cell = split_cell_path(target)
     except ValueError as error:
@@ -61,24 +73,7 @@ def _parts(target: str, matrix: Matrix) -> dict[str, Sequence[Cell]]:
     return {matrix.file(cell): [cell]}
 
 
-def _artifact_name(target: str, matrix: Matrix) -> str | None:
-    """The artifact that a name (table3) or a file (results/tables/table3.png) is about."""
-    folder, _, file = target.rpartition("/")
-    known: dict[str, Mapping[str, Artifact]] = {
-        "": ARTIFACTS,
-        f"{matrix.results}/tables": registry.TABLES,
-        f"{matrix.results}/figures": registry.FIGURES,
-    }
-    name = file.partition(".")[0] if folder else file
-    return name if name in known.get(folder, ()) else None
-
-
-def _unknown(target: str, groups: list[str], matrix: Matrix) -> str:
-    experiments = [f"cells_{name}" for name in matrix.config.experiments]
-    near = get_close_matches(target, [*groups, *ARTIFACTS, *experiments], n=3)
-    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-    return (
-        f"{target!r} is no target{meant}; allowed are {', '.join(groups)}, an artifact "
-        f"({', '.join(ARTIFACTS)}), an experiment's cells ({', '.join(experiments)}) or the path "
-        f"of a cell below {matrix.results}/cells"
-    )
+def meant(word: str, known: Iterable[str]) -> str:
+    """The words that an unknown one is close to, as a question; empty if there are none."""
+    near = get_close_matches(word, list(known), n=3)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

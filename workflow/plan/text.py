@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from rst_core.identity import TrainingCell
 from rst_core.vocabulary import Precision
-from workflow.plan.needs import kind_label
-from workflow.plan.planner import Plan, longest_chain
+from workflow.plan.planner import Plan
 from workflow.plan.rates import ASSUMED, ASSUMED_DEVICE
 from workflow.text import duration, hours, table
 
@@ -16,19 +15,15 @@ _NAMED = 8
 
 
 def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | None) -> str:
-    """The whole plan.
-
-    Args:
-        plan: what to show.
-        heading: its first line.
-        devices: numbers of devices for which to say when everything is finished.
-        tflops: what the user stated.
-    """
+    """The whole plan below a heading: for so many devices, at a rate if the user stated one."""
     blocks = [heading, _basis([plan], tflops), _counts(plan)]
     if plan.seconds:
         blocks += [_additions(plan)] if len(plan.parts) > 1 else []
         blocks += [_by_precision(plan)] if plan.bases == {"assumed"} else []
-        walls = [_wall(plan, n) for n in devices]
+        walls = [
+            f"With {n} device{'s' if n > 1 else ''}: at least {duration(plan.wall_seconds(n))}."
+            for n in devices
+        ]
         blocks.append("\n".join([*walls, f"Disk: at most {_disk(plan)} of results."]))
     else:
         blocks.append("Nothing to do: all files exist.")
@@ -59,10 +54,8 @@ def sizes_text(plans: Sequence[Plan], tflops: float | None) -> str:
 
 
 def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
-    bases, devices = set[str](), set[str]()
-    for plan in plans:
-        bases |= plan.bases
-        devices |= plan.rates.devices
+    bases = set[str]().union(*(plan.bases for plan in plans))
+    devices = set[str]().union(*(plan.rates.devices for plan in plans))
     text = "Hours are floating-point operations over a rate; a cell has one device. "
     if tflops is not None:
         return f"{text}The rate of {tflops:g} TFLOP/s is stated (--tflops)."
@@ -75,15 +68,14 @@ def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
 
 
 def _counts(plan: Plan) -> str:
-    lines = [
-        [
-            *group,
-            *(f"{count:,}" for count in (row.cells, row.there, row.to_do)),
-            *([f"{row.rate.per_second / 1e12:.3g}", row.rate.origin] if row.rate else ["", ""]),
-            hours(row.seconds),
-        ]
-        for group, row in {**plan.rows, ("total", "", ""): plan.total}.items()
-    ]
+    lines = []
+    for group, jobs in plan.groups.items():
+        rate, row = plan.rates.of(jobs[0].cell), plan.row(jobs)
+        shown = (f"{rate.per_second / 1e12:.3g}", rate.origin, hours(row.seconds))
+        lines.append([*group, *(f"{count:,}" for count in row[:3]), *shown])
+    total = plan.total
+    numbers = (f"{count:,}" for count in total[:3])
+    lines.append(["total", "", "", *numbers, "", "", hours(total.seconds)])
     header = ["kind", "network", "dataset", "cells", "exist", "to do", "TFLOP/s", "rate", "hours"]
     return table(header, lines, numbers=(3, 4, 5, 6, 8))
 
@@ -119,15 +111,5 @@ def _by_precision(plan: Plan) -> str:
     )
 
 
-def _wall(plan: Plan, devices: int) -> str:
-    chain, wall = longest_chain(plan.seconds), plan.wall_seconds(devices)
-    text = f"With {devices} device{'s' if devices > 1 else ''}: at least {duration(wall)}"
-    if len(chain) > 1 and wall == sum(plan.seconds[job] for job in chain):
-        kinds = " -> ".join(kind_label(job.cell) for job in chain)
-        text += f", which is the longest chain ({kinds}); more would not help"
-    return text + "."
-
-
 def _disk(plan: Plan) -> str:
-    size = plan.bytes()
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+    return f"{plan.bytes / 1e9:.1f} GB" if plan.bytes >= 1e9 else f"{plan.bytes / 1e6:.1f} MB"

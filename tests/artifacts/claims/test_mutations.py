@@ -73,7 +73,8 @@ def inverted(tree, world):
 
 def above(tree, world):
     """What must be equal, far on the other side."""
-    return moved(world, tree.leaves, FAR) if any(f.equivalence for f in tree.leaves) else None
+    margins = any(leaf.at_least == -leaf.at_most for leaf in tree.leaves)
+    return moved(world, tree.leaves, FAR) if margins else None
 
 
 def opposed(tree, world):

@@ -6,18 +6,21 @@ import pytest
 from tests.artifacts.claims.judging import holds, mean
 from tests.artifacts.claims.world import papers_values
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.paper import ROUNDING, System, facts, papers_plan, system, weights
-from workflow.artifacts.claims.tree import Compiler
+from workflow.artifacts.claims.numbers import Address
+from workflow.artifacts.claims.paper import ROUNDING, System, facts, system, weights
 from workflow.artifacts.numbers.keyed import COUNTS
+from workflow.artifacts.numbers.models import Models
 from workflow.artifacts.numbers.summary import paper_values
 
 #: Where the paper contradicts itself, by the definitions of claims.yaml.
 CONTRADICTED = {"rst_comparable_natural", "large_ratios_random", "rtt_switch_natural"}
 
 
-@pytest.fixture(scope="module")
-def address():
-    return Compiler(read_claims(), papers_plan()).address
+def number(model, keep_ratio=None, network="resnet18", dataset="cifar10", axes=None, **how):
+    """One number of the paper's matrix as a term."""
+    models = Models(network, dataset, model, keep_ratio, axes or {})
+    how = {"measure": "robust", "attack": "pgd20", "attack_eps": 8.0} | how
+    return 1.0, Address(((models.key(**how),),))
 
 
 @pytest.mark.parametrize(
@@ -29,34 +32,24 @@ def address():
         ("wideresnet32", "cifar100", 7.27),
     ],
 )
-def test_two_candidate_sets_imply_the_ticket_that_they_differ_by(address, network, dataset, below):
+def test_two_candidate_sets_imply_the_ticket_that_they_differ_by(network, dataset, below):
     """Natural accuracy at 5 % is 6 times Table 3 less 5 times the last row of Table 8."""
     at = {"network": network, "dataset": dataset, "measure": "natural"}
-    ticket = address(**at, model="rst", keep_ratio=0.05)
-    dense = address(**at, model="dense_adversarial")
-    low, high = system().bounds(((1.0, dense), (-1.0, ticket)))
+    (_, ticket), dense = number("rst", 0.05, **at), number("dense_adversarial", **at)
+    low, high = system().bounds((dense, (-1.0, ticket)))
     assert low <= below <= high
     assert high - low < 0.13  # 11 half units of the last digit, and the dense's
 
 
-def test_what_is_printed_is_known_up_to_its_rounding(address):
-    at = {"targets": "tickets", "model": "rst", "keep_ratio": 0.2}
-    low, high = system().bounds(((1.0, address(**at, source_keep_ratio=0.03)),))
+def test_what_is_printed_is_known_up_to_its_rounding_and_what_no_fact_is_about_is_not():
+    source = {"source_model": "rst", "source_keep_ratio": 0.03, "source_seed": "own"}
+    low, high = system().bounds((number("rst", 0.2, targets="tickets", **source),))
     assert (low, high) == pytest.approx((74.15, 74.25))
+    assert system().bounds((number("rst", 0.2, axes={"pattern": "row"}),)) is None
 
 
-def test_what_no_fact_is_about_is_not_known(address):
-    assert system().bounds(((1.0, address(model="rst", pattern="row", keep_ratio=0.2)),)) is None
-
-
-def test_facts_and_what_bounds_them_have_one_order_in_every_run():
-    columns = list(system().columns)
-    robust = [i for i, key in enumerate(columns) if key.measure == "robust"]
-    assert system().matrix[-len(robust) :].toarray().argmin(axis=1).tolist() == robust
-
-
-def test_facts_that_contradict_each_other_are_an_error(address):
-    one = ((1.0, address(model="rst", keep_ratio=0.2)),)
+def test_facts_that_contradict_each_other_are_an_error():
+    one = (number("rst", 0.2),)
     broken = System([(one, 48.1, 48.2), (one, 47.7, 47.9)])
     with pytest.raises(ValueError, match="contradict each other"):
         broken.bounds(one)

@@ -1,7 +1,5 @@
 """Error rates and power of verdicts, on simulations whose truth is known."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,7 +15,6 @@ from workflow.artifacts.claims.statistics import (
     evidence,
     loads_of,
     moderated,
-    smallest_margin,
 )
 from workflow.artifacts.claims.tree import Compiled, Group, Leaf
 
@@ -212,13 +209,3 @@ def test_wrong_verdicts_among_those_that_decide_stay_below_the_rate():
     print(f"{sum(wrong)} of {sum(made)} verdicts wrong, {shares.mean():.3f}, at most {RATE}")
     assert sum(made) > 600
     assert shares.mean() <= RATE
-
-
-def test_the_smallest_margin_is_one_that_would_be_supported():
-    found = drawn(np.random.default_rng(4), [0.9, 0.0, -0.5], of_pairs(3), 1)
-    found = replace(found, value=found.value[0], variance=found.variance[0])
-    margin = smallest_margin(claim_of([leaf(i, -1, 1) for i in range(3)]), found, RATE)
-    for slack, below in ((0.01, True), (-0.02, False)):
-        at = claim_of([leaf(i, -margin - slack, margin + slack) for i in range(3)])
-        assert (weighed(at, found).support.p <= RATE) == below
-    assert margin > np.abs(found.value).max()

@@ -21,11 +21,6 @@ FORMS = get_args(Form)
 _OF_TICKETS = {axis.name for axis in AXES if axis.of is Ticket} | {"switch", "candidates"}
 
 
-def is_ticket(model: str) -> bool:
-    """Whether a model has a mask."""
-    return model in TICKETS
-
-
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +70,7 @@ class Axes(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
 
     @model_validator(mode="after")
     def _possible(self) -> Axes:
-        if self.model and not is_ticket(self.model) and self.model_fields_set & _OF_TICKETS:
+        if self.model and self.model not in TICKETS and self.model_fields_set & _OF_TICKETS:
             raise ValueError(f"{self.model} has none of {', '.join(sorted(_OF_TICKETS))}")
         return self
 

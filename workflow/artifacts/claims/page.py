@@ -47,15 +47,9 @@ def html(
     base: str = "",
     remark: str = "",
 ) -> str:
-    """The page; quotations and details fold out.
+    """The page of verdicts and the comparisons behind them; quotations and details fold out.
 
-    Args:
-        rows: one row a statement, as in the file of verdicts.
-        places: one row a comparison.
-        claims: with the words that they use.
-        matrix: the config's.
-        base: where the folders of figures and tables lie, from the page.
-        remark: what else it says at its head.
+    ``base`` is where the folders of figures and tables lie; ``remark`` goes to the page's head.
     """
     counts = rows["verdict"].value_counts()
     known = rows.astype(object).where(rows.notna(), None).to_dict("records")
@@ -134,8 +128,6 @@ def _numbers(row: dict[str, Any]) -> str:
     text += f" {row['unit']}; " + ", ".join(f"{w} {b:+.2f}" for w, b in bounds if b is not None)
     if (paper := _papers_value(row)) is not None:
         text += f"; paper {paper:+.2f}"
-    if row["margin"] is not None:
-        text += f"; comparable within ±{row['margin']:.1f}"
     return text.replace("-", "−")
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Container, Iterator
+from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,15 @@ import yaml
 from scipy import optimize, sparse
 
 from workflow.artifacts.claims.definitions import read_claims
-from workflow.artifacts.claims.numbers import Numbers, planned
+from workflow.artifacts.claims.numbers import Address, Numbers, planned
 from workflow.artifacts.claims.statistics import conjunction
-from workflow.artifacts.claims.tree import Compiled, Compiler, Leaf, Terms, Tree, compiled, group
+from workflow.artifacts.claims.tree import Compiled, Leaf, Terms, Tree, compiled, group
 from workflow.artifacts.numbers.keyed import Key
+from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.numbers.selection import Measure, transferred
 from workflow.artifacts.numbers.summary import PAPER, printed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
+from workflow.artifacts.tables.tabulation import PAPER_CANDIDATES, selector
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
@@ -48,15 +52,15 @@ def papers_plan() -> Numbers:
 
 def facts() -> Iterator[Fact]:
     """What the paper prints about accuracies: a sum of numbers between two values."""
-    address = Compiler(read_claims(), papers_plan()).address
     for name in _TABLES:
         for row, column, low, high in _printed(name):
-            yield ((1.0, address(**_axes(row, column))),), low, high
+            yield ((1.0, _address(row, column)),), low, high
     for row, column, low, high in itertools.chain(_printed("fig7"), _printed("table7")):
-        axes = _transfer_axes(row, column)
-        yield ((1.0, address(**axes)),), low, high
+        made_on = _made_on(row, column)
+        yield ((1.0, Address((made_on,))),), low, high
         if row == column:  # the same, in a row of other seeds
-            yield ((1.0, address(**axes | {"targets": "other_seeds"})),), low, high
+            beside = tuple(key._replace(targets="other_seeds") for key in made_on)
+            yield ((1.0, Address((beside,))),), low, high
     ends = []
     for row, column, low, high in _printed("text"):
         difference = re.fullmatch(r"([\w/.-]+)/(above|below)/([\w/.@+-]+)", column)
@@ -65,8 +69,7 @@ def facts() -> Iterator[Fact]:
         elif difference and "/" in row and column not in _MISPRINTED and "most" not in column:
             measure, way, other = difference.groups()
             sign = 1.0 if way == "above" else -1.0
-            first, second = (address(**_axes(r, measure)) for r in (row, other))
-            yield ((sign, first), (-sign, second)), low, high
+            yield ((sign, _address(row, measure)), (-sign, _address(other, measure))), low, high
     (gaps,) = (c for c in read_claims().claims if c.id == "finetuning_gap")
     for leaf in compiled(read_claims(), gaps.test, papers_plan()).leaves:
         yield leaf.terms, min(ends), max(ends)
@@ -80,35 +83,33 @@ def _printed(name: str) -> Iterator[tuple[str, str, float, float]]:
             yield row, column, value - half, value + half
 
 
-def _axes(row_text: str, column_text: str) -> dict[str, Any]:
-    row, column = RowKey.parse(row_text), ColumnKey.parse(column_text)
-    axes: dict[str, Any] = {"network": row.network, "model": row.kind, "dataset": column.dataset}
-    adaptive = column.measure in ("eot_pgd20", "ensemble_pgd20")
-    if row.switches:
-        members = row.keep_ratios or papers_plan().matrix.config.experiments["r2s"].keep_ratios
-        axes["candidates" if adaptive else "switch"] = members
-    elif row.keep_ratios:
-        axes["keep_ratio"] = row.keep_ratios[0]
-    if row.kind == "rtt_transferred":
-        axes["pretrained_on"] = "cifar10"
-    for variant in row.variants:
-        axes |= {"trained_eps": float(variant.removeprefix("eps")), "method": "fgsm_rs"}
-    if column.measure == "natural":
-        return axes | {"measure": "natural"}
-    if column.measure == "robust":
-        return axes
-    return axes | {"attack": column.measure, "attack_eps": column.eps or "none"}
+def _address(row_text: str, column_text: str) -> Address:
+    """What a table shows in such a row and column, of the first experiment with such models."""
+    row, column, matrix = RowKey.parse(row_text), ColumnKey.parse(column_text), papers_plan().matrix
+    if row.switches and not row.keep_ratios:
+        row = replace(row, keep_ratios=PAPER_CANDIDATES)
+    axes = {"models": row.kind, "networks": row.network, "datasets": column.dataset}
+    experiment = next(
+        experiment
+        for experiment in matrix.config.experiments.values()
+        if all(value in getattr(experiment, axis) for axis, value in axes.items())
+    )
+    found = selector(row, column, experiment, matrix)
+    assert found is not None
+    return Address((found.keys,))
 
 
-def _transfer_axes(source: str, column: str) -> dict[str, Any]:
-    axes: dict[str, Any] = {"model": column}
-    if not column.startswith("dense"):
-        axes = {"model": "rst", "keep_ratio": float(column)}
-    if source.startswith("dense"):
-        return axes | {"targets": "tickets_and_dense", "source_model": source}
+def _made_on(source: str, column: str) -> tuple[Key, ...]:
+    """Of a model the accuracy on images made on another: Figure 7, and Table 7 beside it."""
+
+    def models(word: str) -> Models:
+        kind, ratio = (word, None) if word.startswith("dense") else ("rst", float(word))
+        return Models("resnet18", "cifar10", kind, ratio)
+
+    targets = "tickets_and_dense" if source.startswith("dense") else "tickets"
     if source == "same_ratio_other_seed":
-        return axes | {"targets": "other_seeds", "source_seed": "other"}
-    return axes | {"targets": "tickets", "source_keep_ratio": float(source)}
+        source, targets = column, "other_seeds"
+    return transferred(models(source), models(column), Measure("pgd20", 8.0), targets).keys
 
 
 # -- what the facts imply ---------------------------------------------------------------------

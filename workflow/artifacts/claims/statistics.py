@@ -19,7 +19,7 @@ share of wrong verdicts among those that decide at the error rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
@@ -180,9 +180,7 @@ def bounds_of(leaves: Sequence[Leaf]) -> Vector:
     return np.array([(f.at_least, f.at_most) for f in leaves]).reshape(-1, 2).T
 
 
-def evidence(
-    claim: Compiled, value: Vector, errors: tuple[Vector, Vector], bounds: Vector | None = None
-) -> Evidence:
+def evidence(claim: Compiled, value: Vector, errors: tuple[Vector, Vector]) -> Evidence:
     """The p-values of a claim; comparisons without an error speak for nothing.
 
     A claim of which a whole part has no place cannot be supported.
@@ -190,10 +188,9 @@ def evidence(
     Args:
         value: of each comparison, of one run or of runs by comparisons.
         errors: their standard errors and degrees of freedom.
-        bounds: instead of the claim's own.
     """
     assert claim.tree is not None
-    low, high = bounds_of(claim.leaves) if bounds is None else bounds
+    low, high = bounds_of(claim.leaves)
     inside = _inside(value, errors, low, high)
     outside = np.minimum(_tail(low - value, *errors), _tail(value - high, *errors))
     outside *= np.where(np.isfinite(low) & np.isfinite(high), 2.0, 1.0)
@@ -251,11 +248,14 @@ def aimed(leaves: Sequence[Leaf], effect: float) -> Vector:
     return np.asarray(np.where(np.isfinite(low), low + inside, high - inside))
 
 
-def detectable(claim: Compiled, found: Estimates, level: float) -> float | None:
+def detectable(
+    claim: Compiled, found: Estimates, level: float, most: float = 100.0
+) -> float | None:
     """By how much all comparisons must lie inside their bounds to be supported with 80 % power.
 
     Measured on made-up runs, in which comparisons that share a model share its luck, and
-    variances are estimated anew. None if the middle of two bounds is not inside enough.
+    variances are estimated anew. To a hundredth; None if the middle of two bounds, or ``most``,
+    is not inside enough.
     """
     tree = claim.tree
     assert tree is not None
@@ -272,22 +272,6 @@ def detectable(claim: Compiled, found: Estimates, level: float) -> float | None:
         p = _inside(aimed(claim.leaves, effect) + off, errors, *bounds_of(claim.leaves))
         return bool(np.mean(conjunction(tree, p, support=True).p <= level) >= POWER)
 
-    return _smallest(enough)
-
-
-def smallest_margin(claim: Compiled, found: Estimates, level: float) -> float | None:
-    """The margin at which what is tested as equivalence would be supported; None without any."""
-
-    def enough(margin: float) -> bool:
-        bounds = [(-margin, margin) if f.equivalence else f[3:5] for f in claim.leaves]
-        weighed = evidence(claim, found.value, found.errors(), np.array(bounds).T)
-        return bool(weighed.support.p <= level)
-
-    return _smallest(enough) if any(f.equivalence for f in claim.leaves) else None
-
-
-def _smallest(enough: Callable[[float], bool], most: float = 100.0) -> float | None:
-    """The smallest value, to a hundredth, that is enough; None if ``most`` is not."""
     if not enough(most) or enough(0.0):
         return 0.0 if enough(most) else None
     return float(optimize.bisect(lambda x: 0.5 - enough(x), 0.0, most, xtol=0.005)) + 0.005

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, inf
 from typing import Any, NamedTuple
 
-from rst_core.axes import DEFAULTS
-from workflow.artifacts.claims.definitions import Claims, OfExperiment, Test, is_ticket
+from rst_core.axes import DEFAULTS, TICKETS
+from workflow.artifacts.claims.definitions import Claims, OfExperiment, Test
 from workflow.artifacts.claims.numbers import Address, Numbers
-from workflow.artifacts.numbers.keyed import Key
+from workflow.artifacts.figures import r2s_stress_parts as stress_test
+from workflow.artifacts.numbers.keyed import HOW, Key
+from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.numbers.selection import NATURAL, Measure, adaptive, switched, transferred
 
 Terms = tuple[tuple[float, Address], ...]
 Bounds = tuple[float, float]
@@ -27,9 +30,6 @@ USUAL: Axes = {
     "attack": "pgd20",
     "source_seed": "own",
 }
-#: Experiments of the strongest adversary's attacks: on the own set, on other seeds' sets, and on
-#: a dense.
-STRESS, OTHER_SETS, ON_DENSE = "r2s_stress", "r2s_stress_seeds", "r2s_stress_dense"
 _ABSENT = Address(((Key("", "", "", "", "absent"),),))
 
 
@@ -51,11 +51,6 @@ class Leaf(NamedTuple):
     def measured(self) -> Terms:
         """Its terms without constants."""
         return tuple((weight, address) for weight, address in self.terms if address.keys)
-
-    @property
-    def equivalence(self) -> bool:
-        """Whether the bounds are a margin around zero."""
-        return self.at_least == -self.at_most
 
     @property
     def keys(self) -> dict[Key, None]:
@@ -217,11 +212,6 @@ class Compiler:
             terms += tuple((weight / len(kept), several[k]) for k in kept)
         return terms
 
-    def address(self, **axes: Any) -> Address:
-        """The one number that these axes name."""
-        (found,) = self._addresses(USUAL | axes).values()
-        return found
-
     def _addresses(self, axes: Axes) -> dict[Any, Address]:
         """The numbers whose mean a side is, by keep ratio."""
         config, model = self.plan.matrix.config, axes.get("model")
@@ -232,8 +222,8 @@ class Compiler:
         if model == "chance":
             dataset = config.datasets.get(config.roles.datasets.get(axes["dataset"], ""))
             return {None: Address(constant=100 / dataset.images.classes) if dataset else _ABSENT}
-        if not is_ticket(model):
-            return {None: self._single(axes)}
+        if model not in TICKETS:
+            return {None: _strongest((_key(attacked),) for attacked in self._on_dense(axes))}
         if "switch" in axes or "candidates" in axes:
             return {None: self._set(axes)}
         if "keep_ratio" not in axes:
@@ -241,45 +231,53 @@ class Compiler:
         ratios = map(float, self._ratios(axes["keep_ratio"]))
         return {k: Address(((_key(axes, k),),)) for k in ratios} or {None: _ABSENT}
 
-    def _single(self, axes: Axes) -> Address:
-        """A model that is no ticket; the strongest adversary of a dense has its own attacks."""
+    def _on_dense(self, axes: Axes) -> list[Axes]:
+        """The axes under each attack: the strongest adversary of a dense has its own."""
         if axes["measure"] != "robust" or axes["attack"] != "strongest":
-            return Address(((_key(axes),),))
-        stress = self.plan.matrix.config.experiments.get(ON_DENSE)
+            return [axes]
+        stress = self.plan.matrix.config.experiments.get(stress_test.DENSE)
         entries = stress.evaluate if stress and stress.models else []
-        groups = tuple((_key(axes | {"attack": entry.attack}),) for entry in entries)
-        return Address(groups) if groups else _ABSENT
+        return [axes | {"attack": entry.attack} for entry in entries]
 
     def _set(self, axes: Axes) -> Address:
         """R2S over a candidate set, against one of its tickets or against the whole set."""
         members = self._ratios(axes.get("switch", axes.get("candidates")))
-        if axes["measure"] != "robust":
-            attacks = [axes]
-        elif "switch" in axes:
-            sources = [axes | {"targets": "tickets", "source_keep_ratio": s} for s in members]
-            keys = tuple(_key(row, k) for row in sources for k in members)
-            return Address((keys,)) if keys else _ABSENT
-        else:
-            whole = axes | {"candidates": "+".join(f"{k:g}" for k in members)}
-            strongest = axes["attack"] == "strongest"
-            attacks = list(self._stress(members, whole)) if strongest else [whole]
-        groups = (tuple(_key(attack, k) for k in members) for attack in attacks if members)
+        if axes["measure"] not in ("robust", "natural"):
+            raise ValueError(f"R2S has no {axes['measure']}; allowed is robust or natural: {axes}")
+        robust = axes["measure"] == "robust"
+        models, measure = _models(axes), Measure(axes["attack"], _eps(axes)) if robust else NATURAL
+        if not members:
+            return _ABSENT
+        if "switch" in axes:
+            return Address((switched(models, members, measure).keys,))
+        if measure.attack != "strongest":
+            return Address((adaptive(models, members, measure).keys,))
+        attacks = self._stress(models, members, measure.eps)
         # A config of one seed attacks no other seed's sets; the verdict names what it lacks.
-        found = [g for g in groups if g[0].source_seed != "other" or self.plan.has(g)]
-        return Address(tuple(found)) if found else _ABSENT
+        return _strongest(g for g in attacks if g[0].source_seed != "other" or self.plan.has(g))
 
-    def _stress(self, members: tuple[Any, ...], whole: Axes) -> Iterator[Axes]:
-        """The axes of every attack that the strongest adversary chooses from."""
+    def _stress(
+        self, models: Models, members: tuple[float, ...], eps: float | None
+    ) -> Iterator[tuple[Key, ...]]:
+        """The keys under every attack that the strongest adversary chooses from."""
         experiments = self.plan.matrix.config.experiments
-        if stress := experiments.get(STRESS):
-            yield from (whole | {"attack": entry.attack} for entry in stress.adaptive)
-            for entry, source in itertools.product(stress.transfer, members):
-                ticket = {"targets": entry.to, "source_keep_ratio": source, "candidates": None}
-                yield whole | ticket | {"attack": entry.attack}
-        if others := experiments.get(OTHER_SETS):
-            for entry in others.adaptive_transfer:
-                other = {"targets": entry.to, "source_seed": "other", "source_keep_ratio": None}
-                yield whole | other | {"attack": entry.attack}
+        if stress := experiments.get(stress_test.EXPERIMENT):
+            for attack in stress.adaptive:
+                yield adaptive(models, members, Measure(attack.attack, eps)).keys
+            tickets = [replace(models, keep_ratio=k) for k in members]
+            for row, source in itertools.product(stress.transfer, tickets):
+                measure = Measure(row.attack, eps)
+                rows = (transferred(source, ticket, measure, row.to) for ticket in tickets)
+                yield tuple(key for one in rows for key in one.keys)
+        if others := experiments.get(stress_test.SEEDS):
+            for row in others.adaptive_transfer:
+                yield adaptive(models, members, Measure(row.attack, eps), row.to).keys
+
+
+def _strongest(attacks: Iterable[tuple[Key, ...]]) -> Address:
+    """What the attacks leave together."""
+    found = tuple(attacks)
+    return Address(found) if found else _ABSENT
 
 
 def group(share: float, nodes: list[Tree | None]) -> Tree | None:
@@ -288,17 +286,25 @@ def group(share: float, nodes: list[Tree | None]) -> Tree | None:
     return Group(share, here) if here else None
 
 
-def _key(axes: Axes, keep_ratio: float | None = None) -> Key:
-    """The key of a number, in the config's roles: the axes that model and measure have."""
-    model = axes["model"]
-    source, ratio = str(axes.get("source_model", model)), axes.get("source_keep_ratio", "own")
+def _models(axes: Axes, keep_ratio: float | None = None) -> Models:
+    """The models that are meant, in the config's roles."""
+    own = {name: axes[name] for name in DEFAULTS}
+    where = (axes["network"], axes["dataset"], axes["model"], keep_ratio)
+    return Models(*where, own, axes.get("pretrained_on"))
+
+
+def _eps(axes: Axes) -> float | None:
     eps = axes.get("attack_eps", axes["trained_eps"])
-    lacking = set() if is_ticket(model) and "switch" not in axes else {"candidates"}
-    lacking |= {"attack_eps"} if eps == "none" else set()
-    lacking |= {"source_keep_ratio"} if not is_ticket(source) else set()
-    how = {"attack_eps": eps, "source_model": source}
-    how |= {"source_keep_ratio": keep_ratio if ratio == "own" else ratio}
-    return Key.asked(axes | how | {"keep_ratio": keep_ratio} | dict.fromkeys(lacking))
+    return None if eps == "none" else eps
+
+
+def _key(axes: Axes, keep_ratio: float | None = None) -> Key:
+    """The key of a number of single models; an attack is made on them unless a source is named."""
+    source, ratio = axes.get("source_model", axes["model"]), axes.get("source_keep_ratio", "own")
+    how = {name: axes.get(name) for name in HOW} | {"attack_eps": _eps(axes)}
+    how |= {"source_model": source, "source_keep_ratio": keep_ratio if ratio == "own" else ratio}
+    how |= {} if source in TICKETS else {"source_keep_ratio": None}
+    return _models(axes, keep_ratio).key(**how)
 
 
 def listed(values: Iterable[Any]) -> str:

@@ -24,7 +24,6 @@ from workflow.artifacts.claims.statistics import (
     estimates,
     evidence,
     seeds_of,
-    smallest_margin,
 )
 from workflow.artifacts.claims.tree import Leaf, compiled
 from workflow.artifacts.numbers.frame import read_cells
@@ -109,7 +108,6 @@ class Judged:
             "interval_high": place["effect"] + half,
             "p_supported": float(self.evidence.support.p),
             "p_contradicted": float(self.evidence.contradiction.p),
-            "margin": smallest_margin(self.tree, self.found, level),
             "seeds": int(self.found.seeds[self.found.seeds > 0].min()),
         }
 
@@ -148,13 +146,7 @@ class Verdicts(NamedTuple):
 
 
 def judge(numbers: Numbers, plan: Numbers, claims: Claims | None = None) -> Verdicts:
-    """Judge all claims, in the order of claims.yaml.
-
-    Args:
-        numbers: whatever was measured.
-        plan: what the config's cells will have.
-        claims: claims.yaml, unless others are given.
-    """
+    """Judge claims, those of claims.yaml unless others are given, on whatever was measured."""
     claims = claims or read_claims()
     judged = [Judged(claim, claims, numbers, plan) for claim in claims.claims]
     # What is counted cannot be wrong: it must not make room for the errors of others.
@@ -191,13 +183,7 @@ def make_claims(
 ) -> None:
     """Write ``<stem>.csv``, ``<stem>_places.csv`` and ``<stem>.html``, and the page of a report.
 
-    Args:
-        cells: files of the claims' cells.
-        matrix: the config's.
-        stem: path without a suffix.
-        target: the report's page, from which figures and tables cannot be reached.
-        base: where the folders of figures and tables lie, from ``<stem>.html``.
-        remark: what else the pages say at their head.
+    From the report's page, ``target``, figures and tables cannot be reached; see :func:`page.html`.
     """
     claims = read_claims()
     verdicts = judge(Numbers.measured(read_cells(cells), matrix), planned(matrix), claims)
