@@ -114,17 +114,14 @@ class Labels:
 
     def variant(self) -> Label:
         """A model with what differs from the paper's defaults."""
-        shown = [self._model]
-        rank: list[tuple[float, float]] = []
         order = [word for axis in METHOD_AXES for word in axis.words]
+        shown: list[str] = [self._model]
+        rank: list[tuple[float, float]] = []
         for variant in self.row.variants:
             eps = variant.removeprefix("eps")
-            if eps != variant:
-                shown.append(f"ε = {eps}/255")
-                rank.append((1.0, float(eps)))
-            else:
-                shown.append(style.look(variant).label)
-                rank.append((0.0, float(_position(variant, order))))
+            named = eps == variant
+            shown.append(style.look(variant).label if named else f"ε = {eps}/255")
+            rank.append((0.0, float(_position(variant, order))) if named else (1.0, float(eps)))
         return ", ".join(shown), (self._model_rank, tuple(rank))
 
     def trained_eps(self) -> Label:
