@@ -19,36 +19,27 @@ def test_a_picture_has_every_number_under_its_header_and_beside_its_labels(name,
     grid = shown(name, paper, data)
     figure = picture(grid, "T", "N")
     plt.close(figure)
-    at: dict[str, list] = {}
-    for text in figure.texts:
-        at.setdefault(text.get_text(), []).append(text.get_position())
-    columns: list[set[float]] = [set() for _ in grid.columns]
-    lines = []
-    for entries in grid.entries:
-        heights = set()
-        for column, entry in enumerate(entries):
-            if entry is not None:
-                ((x, y),) = at[entry.ours]
-                ((below, lower),) = at[f"({entry.paper})"]
-                assert (below, lower < y) == (x, True)
-                columns[column].add(x)
-                heights.add(y)
-                lowest = lower
-        (height,) = heights
-        lines.append((height, lowest))
+    texts = [(text.get_text(), *text.get_position()) for text in figure.texts]
+    at = {text: (x, y) for text, x, y in texts}  # each number stands once
+    columns = [{at[one.ours][0] for one in line if one} for line in zip(*grid.entries, strict=True)]
     across = [x for (x,) in columns]
-    assert across == sorted(across)
-    assert len(set(across)) == len(across)
-    for above, under in itertools.pairwise(lines):
-        assert above[1] > under[0], "each row is below the one before it"
+    assert across == sorted(set(across)), "each column is right of the one before it"
+    rows = [{at[one.ours][1] for one in line if one} for line in grid.entries]
+    down = [y for (y,) in rows]
+    assert down == sorted(set(down), reverse=True), "each row is below the one before it"
+    places = zip(grid.rows, grid.entries, down, [*down[1:], 0], strict=True)
+    for labels, entries, top, bottom in places:
+        for entry in filter(None, entries):
+            x, y = at[f"({entry.paper})"]
+            assert x == at[entry.ours][0]
+            assert bottom < y < top
+        assert any(text == labels[-1] and x < across[0] and bottom < y <= top
+                   for text, x, y in texts)  # fmt: skip
     for level in range(len(grid.columns[0])):
         for label, first, last in grid.spans(level):
-            if label:
-                xs = [x for x, y in at[label] if across[first] - 1e-9 <= x <= across[last] + 1e-9]
-                assert xs
-                assert first != last or min(abs(x - across[first]) for x in xs) < 1e-9
-    for labels, (top, bottom) in zip(grid.rows, lines, strict=True):
-        assert any(x < across[0] and bottom <= y <= top for x, y in at[labels[-1]])
+            middle = (across[first] + across[last]) / 2
+            heads = [x for text, x, y in texts if text == label and y > down[0]]
+            assert not label or min(abs(x - middle) for x in heads) < 0.02
 
 
 @pytest.mark.parametrize("name", TABLES)
