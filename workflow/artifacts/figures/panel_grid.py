@@ -42,20 +42,9 @@ class Strip:
 
     start: int
     stop: int
-    handles: tuple[Line2D, ...]
-    width: float
-
-    @property
-    def columns(self) -> int:
-        """As many entries side by side as fit."""
-        letters = max(len(str(h.get_label())) for h in self.handles)
-        entry = 0.38 + 0.5 * style.SMALL / 72 * letters
-        return max(1, min(len(self.handles), int(self.width / entry)))
-
-    @property
-    def height(self) -> float:
-        """In inches."""
-        return (-(-len(self.handles) // self.columns) + 0.3) * _LINE
+    entries: dict[str, Line2D]  # by their labels
+    across: int  # as many entries side by side as fit
+    height: float  # in inches
 
 
 def lay_out(
@@ -70,7 +59,7 @@ def lay_out(
     rows = [slots[i : i + across] for i in range(0, len(slots), across)]
     strips = [_strips(row, handles, width) for row in rows]
     for i in range(len(rows) - 1):
-        if _labels(strips[i]) == _labels(strips[i + 1]):
+        if [[*one.entries] for one in strips[i]] == [[*one.entries] for one in strips[i + 1]]:
             strips[i] = []
     title_lines = max(title.count("\n") + 1 for title in titles.values())
     heights = []
@@ -89,7 +78,7 @@ def lay_out(
             below = picture.add_subplot(grid[2 * i + 1, strip.start : strip.stop])
             below.axis("off")
             legend = below.legend(
-                handles=list(strip.handles), loc="upper center", ncols=strip.columns,
+                handles=[*strip.entries.values()], loc="upper center", ncols=strip.across,
                 frameon=False, borderpad=0, borderaxespad=0, labelspacing=0.25,
                 columnspacing=1.0, handlelength=1.6, handletextpad=0.5,
             )  # fmt: skip
@@ -108,14 +97,13 @@ def _strips(row: list[Slot], handles: Mapping[Panel, list[Line2D]], width: float
     for _, group in groupby(row, key=series):
         members = list(group)
         entries = {str(h.get_label()): h for slot in members for h in handles[slot.panel]}
+        wide = 0.38 + 0.5 * style.SMALL / 72 * max(map(len, entries))
+        across = max(1, min(len(entries), int(width * len(members) / wide)))
+        height = (-(-len(entries) // across) + 0.3) * _LINE
         stop = start + len(members)
-        found.append(Strip(start, stop, tuple(entries.values()), width * len(members)))
+        found.append(Strip(start, stop, entries, across, height))
         start = stop
     return found
-
-
-def _labels(strips: list[Strip]) -> list[list[str]]:
-    return [[str(h.get_label()) for h in strip.handles] for strip in strips]
 
 
 def letter_title(panel: Panel, matrix: Matrix, letters: int = 100) -> str:
