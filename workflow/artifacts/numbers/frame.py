@@ -137,12 +137,7 @@ def read_cells(paths: Iterable[Path]) -> pd.DataFrame:
     Raises:
         ValueError: naming a file that cannot be read.
     """
-    rows: list[dict[str, Any]] = []
-    failed = 0
-    for path in paths:
-        found = read_rows(path)
-        failed += not found
-        rows += found
-    frame = as_frame(rows)
-    frame.attrs["failed"] = failed
+    cells = [read_rows(path) for path in paths]
+    frame = as_frame(row for rows in cells for row in rows)
+    frame.attrs["failed"] = cells.count([])
     return frame
