@@ -62,7 +62,7 @@ def notes() -> Iterator[str]:
     answer = ask("sacct", "-X", "--noheader", "--format=JobID", f"--user={getpass.getuser()}")
     if answer.status and not answer.unreachable:
         yield (
-            f"accounting does not work here (sacct: {answer.message or 'no answer'}); how "
+            f"accounting does not work here (sacct: {answer.problem}); how "
             "jobs end is read from squeue and from the exit status that each job writes"
         )
 
@@ -171,6 +171,6 @@ def _refusal(machine: Machine, file: str) -> Iterator[str]:
     answer = ask(*call, script="#!/bin/sh\nexit 0\n")
     if answer.status and not answer.unreachable and not answer.job_limit:
         yield (
-            f"sbatch refuses a job as {file} describes it: {answer.message}; it was asked with: "
+            f"sbatch refuses a job as {file} describes it: {answer.problem}; it was asked with: "
             f"{' '.join(call[1:-1])}"
         )

@@ -13,15 +13,14 @@ POLICY = (
 @pytest.mark.parametrize(
     ("error", "away", "full"),
     [
-        ("Batch job submission failed: Unable to contact slurm controller", True, ""),
-        (f"QOSMaxSubmitJobPerUserLimit\nsbatch: error: {POLICY}", False,
-         "QOSMaxSubmitJobPerUserLimit"),
-        ("AssocGrpSubmitJobsLimit", False, "AssocGrpSubmitJobsLimit"),
+        ("Batch job submission failed: Unable to contact slurm controller", True, False),
+        (f"QOSMaxSubmitJobPerUserLimit\nsbatch: error: {POLICY}", False, True),
+        ("AssocGrpSubmitJobsLimit", False, True),
         # A limit on one job is met again, however long one waits.
-        (f"QOSMaxWallDurationPerJobLimit\nsbatch: error: {POLICY}", False, ""),
-        ("invalid partition specified: x", False, ""),
+        (f"QOSMaxWallDurationPerJobLimit\nsbatch: error: {POLICY}", False, False),
+        ("invalid partition specified: x", False, False),
     ],
-)  # fmt: skip
+)
 def test_an_error_says_whether_to_wait(error, away, full):
     answer = Answer(1, [], f"sbatch: error: {error}")
     assert (answer.unreachable, answer.job_limit) == (away, full)

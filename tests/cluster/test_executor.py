@@ -163,19 +163,11 @@ def test_submissions_wait_for_limits_and_daemons(pretended, caplog, error):
     refused = Answer(1, [], error)
     pretended.answers = {
         "sbatch": [refused, refused, Answer(0, ["17"], "")],
-        "squeue": [Answer(0, ["16"], "")],
     }
     pretended.submit(Group())
     assert pretended.reported == ["submitted"]
     assert len(pretended.submissions()) == 3
     assert len([r for r in caplog.records if "submissions wait" in r.message]) == 1
-
-
-@pytest.mark.parametrize("error", ["AssocGrpSubmitJobsLimit", "MaxSubmitJobsPerAccount"])
-def test_a_limit_that_others_jobs_use_up_is_waited_for(pretended, error):
-    pretended.answers["sbatch"] = [Answer(1, [], f"sbatch: error: {error}"), Answer(0, ["17"], "")]
-    pretended.submit(Group())
-    assert pretended.reported == ["submitted"]
 
 
 def test_a_submission_that_slurm_took_without_an_answer_is_not_repeated(pretended):
@@ -194,20 +186,6 @@ def test_a_submission_that_slurm_took_without_an_answer_is_not_repeated(pretende
     assert pretended.reported == ["submitted"]
     assert len(pretended.submissions()) == 1
     assert [record.job_id for record in Executor._records.values()] == ["14", "17"]
-
-
-def test_a_limit_that_no_job_of_this_user_uses_up_is_a_refusal(pretended):
-    pretended.answers["sbatch"] = [Answer(1, [], "sbatch: error: QOSMaxSubmitJobPerUserLimit")]
-    pretended.submit(Group())
-    assert pretended.reported == ["error"]
-    assert len(pretended.submissions()) == 2
-
-
-def test_a_limit_that_the_last_job_used_up_before_it_ended_is_none(pretended):
-    refused = Answer(1, [], "sbatch: error: QOSMaxSubmitJobPerUserLimit")
-    pretended.answers["sbatch"] = [refused, Answer(0, ["17"], "")]
-    pretended.submit(Group())
-    assert pretended.reported == ["submitted"]
 
 
 def test_without_accounting_the_jobs_script_says_how_it_ended(pretended, tmp_path):
@@ -296,22 +274,6 @@ def test_jobs_of_which_nobody_knows_are_named_with_what_was_tried(tmp_path, monk
     assert "its script left no exit status" in Executor.reasons[OUTPUT]
 
 
-def test_a_job_that_ran_and_is_pending_again_is_named_with_the_reason(
-    tmp_path, monkeypatch, caplog
-):
-    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"silence": 0}), monkeypatch)
-    info = pretended.submit(Group())
-    for state, reason in (("PENDING", "Resources"), ("RUNNING", "None")):
-        pretended.answers["squeue"] = squeue(state, reason)
-        assert pretended.look(info) == [info]
-    assert not [r for r in caplog.records if r.levelname == "WARNING"]
-    pretended.answers["squeue"] = squeue("PENDING", "Resources")
-    assert pretended.look(info) == [info]
-    (warning,) = [r.message for r in caplog.records if r.levelname == "WARNING"]
-    assert f"{NAME} (SLURM job 17): PENDING (Resources) for 0 minutes or more" in warning
-    assert "though it ran before" in warning
-
-
 def test_a_stopped_executor_submits_nothing_and_cancels_all_it_has(pretended, monkeypatch):
     info = pretended.submit(Group())
     monkeypatch.setattr("snakemake_executor_plugin_slurm.Executor.shutdown", lambda _: None)
@@ -322,13 +284,3 @@ def test_a_stopped_executor_submits_nothing_and_cancels_all_it_has(pretended, mo
     pretended.submit(Group())
     assert len(pretended.submissions()) == 1
     assert info.external_jobid == "17"
-
-
-@pytest.mark.parametrize("told", [True, False])
-def test_a_site_whose_signal_does_not_arrive_is_said(pretended, tmp_path, caplog, told):
-    info = pretended.submit(Group())
-    pretended.answers["squeue"] = squeue("TIMEOUT")
-    if told:
-        (tmp_path / "17.status.told").touch()
-    pretended.look(info)
-    assert ("without the signal that it asked for" in caplog.text) != told

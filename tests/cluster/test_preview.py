@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from workflow.cluster.preview import LINES, Executor, share
+from workflow.cluster.preview import Executor, share
 
 ONE, FOUR = {"gpu": 1, "runtime": 60}, {"gpu": 4, "runtime": 60}
 SHORT = {"gpu": 1, "runtime": 10}
@@ -55,13 +55,3 @@ def test_the_overview_has_a_line_a_kind_and_a_sum(preview):
     assert lines[1] == ["2", "2", "search,", "cifar10", "resnet18,", "1", "GPU"]
     assert lines[-1][:2] == ["3", "2"]
     assert lines[-1][-2:] == ["3", "cells"]
-
-
-def test_the_overview_has_a_hundred_lines_at_most(preview):
-    for number in range(300):
-        one = job("search", f"n{number}")
-        one.asked = ONE
-        preview.printjob(one)
-    lines = preview.summary().splitlines()
-    assert len(lines) == LINES + 3
-    assert lines[-2].split()[:4] == [str(300 - LINES), str(300 - LINES), str(300 - LINES), "other"]

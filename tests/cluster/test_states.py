@@ -104,25 +104,3 @@ def test_a_job_that_nobody_knows_is_gone_after_a_while_and_not_while_slurm_is_aw
 )
 def test_a_reason_that_no_waiting_resolves_is_said(reason, hopeless):
     assert bool(found(("PENDING", reason)).message) == hopeless
-
-
-@pytest.mark.parametrize(
-    ("state", "reason", "ran", "said"),
-    [
-        ("RUNNING", "None", True, False),
-        ("PENDING", "Priority", False, False),
-        ("PENDING", "Priority", True, True),
-        ("PENDING", "ReqNodeNotAvail, UnavailableNodes:n1", False, True),
-        ("PENDING", "PartitionDown", False, True),
-        ("PENDING", "BeginTime", True, True),
-        ("COMPLETING", "None", True, True),
-        ("SUSPENDED", "None", True, True),
-    ],
-)
-def test_a_job_that_should_run_and_does_not_is_named_after_a_while(state, reason, ran, said):
-    def words(still: float) -> str:
-        record = Record("a job", since=NOW - still, ran=ran)
-        return job_status(record, (state, reason), None, None, now=NOW, grace_seconds=600).message
-
-    assert not words(599)
-    assert (f"{state} ({reason}) for 10 minutes" in words(600)) == said

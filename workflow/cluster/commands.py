@@ -23,10 +23,8 @@ _AWAY = (
     "temporarily unable to accept job",
 )
 #: Limits on how many jobs may be submitted: MaxSubmitJobs and GrpSubmitJobs of associations and
-#: QOS. The last words are all that SLURM before 20.11 says, also of a job that is too large.
-_FULL = re.compile(r"\w*MaxSubmitJob\w*|\w*GrpSubmitJob\w*|Job violates accounting/QOS policy")
-#: Limits on one job, which it will meet again.
-_TOO_LARGE = re.compile(r"(QOS|Assoc)(Max|Grp)(?!SubmitJob)\w+")
+#: QOS, as SLURM says since 20.11.
+_FULL = re.compile("(Max|Grp)SubmitJob")
 
 
 @dataclass(frozen=True)
@@ -51,28 +49,18 @@ class Answer:
         )
 
     @property
-    def job_limit(self) -> str:
-        """The limit on the number of jobs that refused a submission; empty if none did."""
-        found = _FULL.search(self.error) if self.status else None
-        if found is None or (_TOO_LARGE.search(self.error) and "SubmitJob" not in found[0]):
-            return ""
-        return found[0]
-
-    @property
-    def shared(self) -> bool:
-        """Whether that limit counts the jobs of other users, too."""
-        return "Grp" in self.job_limit or "PerAccount" in self.job_limit
-
-    @property
-    def message(self) -> str:
-        """The error output in one line, without the name of the command before each part."""
-        lines = (line.strip() for line in self.error.splitlines())
-        return "; ".join(re.sub(r"^\w+: (error: )?", "", line) for line in lines if line)
+    def job_limit(self) -> bool:
+        """Whether a limit on the number of jobs refused a submission."""
+        return self.status != 0 and bool(_FULL.search(self.error))
 
     @property
     def problem(self) -> str:
-        """What went wrong, in one line; empty if nothing did."""
-        return (self.message or f"exit status {self.status}") if self.status else ""
+        """What went wrong, in one line without the command's name; empty if nothing did."""
+        if not self.status:
+            return ""
+        lines = (line.strip() for line in self.error.splitlines())
+        said = "; ".join(re.sub(r"^\w+: (error: )?", "", line) for line in lines if line)
+        return said or f"exit status {self.status}"
 
 
 def ask(*command: str, script: str = "", timeout: float | None = None) -> Answer:

@@ -35,7 +35,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
-from workflow.cluster.script import batch_script, left_status, received_sigterm
+from workflow.cluster.script import batch_script, left_status
 from workflow.cluster.states import JobStatus, Outcome, Record, job_status
 from workflow.machine import Machine
 
@@ -75,29 +75,24 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
         script = batch_script(self.format_job_exec(job), self.slurm_logdir)
         record.saved = type(self).last_saved(job)
-        in_doubt = alone = False
+        in_doubt = False
         while not self._stopped.is_set():
             answer = self._find_submitted(record) if in_doubt else None
             answer = answer or ask(*call, script=script)
             in_doubt = answer.unreachable
             if answer.status == 0:
                 record.job_id = answer.lines[-1].split(";")[0].split()[-1]
-                record.submitted = record.seen = record.since = time.monotonic()
-                record.state, record.ran = "", False
+                record.submitted = record.seen = time.monotonic()
                 log = self.slurm_logdir / f"{record.job_id}.log"
                 self.logger.info(f"{record.name}: submitted as SLURM job {record.job_id} ({log})")
                 info = SubmittedJobInfo(job, record.job_id, {"slurm_logfile": log})
                 self._report_job_submission_threadsafe(info)
                 return
-            if not self._worth_waiting(answer):
-                if answer.job_limit and not alone:  # the user's last job may just have ended
-                    alone = True
-                    continue
-                words = f"sbatch refused it: {answer.message}"
+            if not (answer.unreachable or answer.job_limit):
+                words = f"sbatch refused it: {answer.problem}"
                 self._fail(SubmittedJobInfo(job), words, final=True)
                 return
-            alone = False
-            self._warn(f"submissions wait, because sbatch says: {answer.message}", 600)
+            self._warn(f"submissions wait, because sbatch says: {answer.problem}", 600)
             self._stopped.wait(self._first_pause())
 
     def _find_submitted(self, record: Record) -> Answer | None:
@@ -146,13 +141,6 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         )
         own = self.machine.request(asked.get("gpu", 0), record.minutes)
         return [*shlex.split(words), *own, "/dev/stdin"]
-
-    def _worth_waiting(self, answer: Answer) -> bool:
-        """Whether a refused submission may be taken later: a limit counts jobs that will end."""
-        if answer.unreachable or not answer.job_limit:
-            return answer.unreachable
-        queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i")
-        return queue.status != 0 or bool(queue.lines) or answer.shared
 
     # -- what a job consists of ---------------------------------------------------------
 
@@ -233,7 +221,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         match what.outcome:
             case Outcome.DONE:
                 if not self.workflow.executor_settings.keep_successful_logs:
-                    for suffix in ("log", "status", "status.told"):
+                    for suffix in ("log", "status"):
                         (self.slurm_logdir / f"{record.job_id}.{suffix}").unlink(missing_ok=True)
                 self.report_job_success(info)
             case Outcome.RESUBMIT:
@@ -250,12 +238,6 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     def _resubmit(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
         """Continue a job that was ended from outside, if it has got further."""
         record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
-        if what.state == "TIMEOUT" and not received_sigterm(self.slurm_logdir, record.job_id):
-            self._warn(
-                "a job reached its time limit without the signal that it asked for (--signal): "
-                "cells lose their work since the last checkpoint",
-                60.0 * self.machine.silence,
-            )
         if type(self).last_saved(info.job) <= record.saved:
             record.timeouts += what.state in ("TIMEOUT", "stopped")
             self._fail(info, f"{what.message}, and nothing was saved in it", final=False)
@@ -301,7 +283,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         for start in range(0, len(job_ids), 500):
             answer = ask("scancel", *job_ids[start : start + 500])
             if answer.status:
-                self.logger.warning(f"scancel says: {answer.message}")
+                self.logger.warning(f"scancel says: {answer.problem}")
 
     def shutdown(self) -> None:
         """End the threads."""

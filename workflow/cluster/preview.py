@@ -10,9 +10,6 @@ from typing import Any, ClassVar
 
 from snakemake.executors import dryrun
 
-#: Lines of the overview at most; the rarest kinds share the last one.
-LINES = 30
-
 
 class Executor(dryrun.Executor):  # type: ignore[misc]
     """A dry run that counts the jobs."""
@@ -53,24 +50,18 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
 
     def summary(self) -> str:
         """The overview as text."""
-        names = [name for name, _ in self._counts.most_common()]
-        rest = names[LINES:]
-        lines = [self._line(name, [name]) for name in names[:LINES]]
-        if rest:
-            lines.append(self._line(f"{len(rest)} other kinds", rest))
         total, hours = self._counts.total(), sum(self._hours.values())
         return "\n".join(
             [
                 f"{'jobs':>8} {'GPU hours at most':>18}  kind",
-                *lines,
+                *(
+                    f"{count:>8} {self._hours[name]:>18,.0f}  {name}"
+                    for name, count in self._counts.most_common()
+                ),
                 f"{total:>8} {hours:>18,.0f}  in all will be submitted to SLURM, "
                 f"for {self._cells} cells",
             ]
         )
-
-    def _line(self, label: str, names: list[str]) -> str:
-        count = sum(self._counts[name] for name in names)
-        return f"{count:>8} {sum(self._hours[name] for name in names):>18,.0f}  {label}"
 
 
 #: Rules that make models, which a job is named after.

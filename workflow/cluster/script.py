@@ -14,8 +14,8 @@ from rst_core.job.preemption import PREEMPTED
 _SCRIPT = """\
 #!/bin/bash
 status={folder}/$SLURM_JOB_ID.status
-rm -f "$status" "$status.told"
-trap 'received=yes; : > "$status.told"; trap "" TERM; kill -TERM 0' TERM
+rm -f "$status"
+trap 'received=yes; trap "" TERM; kill -TERM 0' TERM
 {command} &
 wait $!; code=$?
 if [ -n "$received" ]; then
@@ -36,11 +36,6 @@ def batch_script(command: str, folder: Path) -> str:
         folder: absolute; exists on the nodes too.
     """
     return _SCRIPT.format(command=command, folder=shlex.quote(str(folder)), preempted=PREEMPTED)
-
-
-def received_sigterm(folder: Path, job_id: str) -> bool:
-    """Whether SIGTERM reached the job's script."""
-    return (folder / f"{job_id}.status.told").exists()
 
 
 def left_status(folder: Path, job_id: str) -> int | None:

@@ -22,8 +22,6 @@ _HOPELESS = re.compile(
     r"InvalidAccount|InvalidQOS|DependencyNeverSatisfied|AccountNotAllowed|QOSNotAllowed|"
     r"(QOS|Assoc)(Max|Grp)\w+(PerJob|WallDuration)\w*|ReservationDeleted|Reservation_deleted"
 )
-#: Reasons of pending jobs that mean more than that others go first.
-_UNUSUAL = re.compile(r"(?i)NotAvail|down|drain|inactive|BeginTime|launch|fail")
 
 
 class Outcome(Enum):
@@ -74,8 +72,6 @@ class Record:
         job_id: of its newest SLURM job.
         submitted: when that was submitted, and ``seen`` when somebody last knew of it (monotonic).
         ended: when its script's exit status was first seen while SLURM called it running.
-        state: of that by squeue, and ``since`` when (monotonic).
-        ran: whether that was ever running.
         saved: when its cells had last saved something at that time (``Executor.last_saved``).
         minutes: its time limit.
         spent: minutes that all its SLURM jobs had before this one.
@@ -88,9 +84,6 @@ class Record:
     submitted: float = 0.0
     seen: float = 0.0
     ended: float | None = None
-    state: str = ""
-    since: float = 0.0
-    ran: bool = False
     saved: float = 0.0
     minutes: int = 0
     spent: float = 0.0
@@ -99,12 +92,9 @@ class Record:
 
     def update(self, queue: tuple[str, str] | None, status: int | None, now: float) -> None:
         """Note what squeue says, and the exit status that its script left."""
-        state = queue[0] if queue else ""
         if queue:
-            self.seen, self.ran = now, self.ran or state == "RUNNING"
-            if state != self.state:
-                self.state, self.since = state, now
-        if status is None or state != "RUNNING":
+            self.seen = now
+        if status is None or queue is None or queue[0] != "RUNNING":
             self.ended = None
         elif self.ended is None:
             self.ended = now
@@ -146,8 +136,7 @@ def job_status(
         accounting: state and nodes by sacct; None if it does not know the job.
         status: exit status that the job's script left; None if it left none.
         now: monotonic.
-        grace_seconds: silence after which a job that SLURM does not list is gone, and one that
-            should run and does not is named.
+        grace_seconds: silence after which a job that SLURM does not list is gone.
         answered: whether squeue answered at all.
     """
     if queue is not None:
@@ -157,9 +146,9 @@ def job_status(
             outcomes = {0: Outcome.DONE, PREEMPTED: Outcome.RESUBMIT}
             return JobStatus(outcomes.get(status, Outcome.FAILED), state, message)
         if outcome_of(state) is Outcome.RUNNING:
-            return JobStatus(
-                Outcome.RUNNING, state, _waits(record, state, reason, now, grace_seconds)
-            )
+            hopeless = _HOPELESS.search(f"{reason} {state if '_HOLD' in state else ''}")
+            message = f"{state} ({reason}): SLURM will not start it by itself" if hopeless else ""
+            return JobStatus(Outcome.RUNNING, state, message)
         if outcome_of(state) is Outcome.UNKNOWN:
             return JobStatus(Outcome.UNKNOWN, state, f"squeue calls its state {state!r}")
         # sacct adds who cancelled it, and where it ran.
@@ -183,20 +172,6 @@ def job_status(
         "gone",
         f"is gone: squeue has not listed it for {silent / 60:.0f} minutes, {said}, "
         "and its script left no exit status",
-    )
-
-
-def _waits(record: Record, state: str, reason: str, now: float, grace_seconds: float) -> str:
-    """What there is to say of a job that has not ended; empty while it runs or waits its turn."""
-    if _HOPELESS.search(f"{reason} {state if '_HOLD' in state else ''}"):
-        return f"{state} ({reason}): SLURM will not start it by itself"
-    unusual = record.ran or state != "PENDING" or _UNUSUAL.search(reason)
-    if state == "RUNNING" or not unusual or now - record.since < grace_seconds:
-        return ""
-    before = ", though it ran before" if record.ran else ""
-    return (
-        f"{state} ({reason}) for {grace_seconds / 60:.0f} minutes or more{before}; scontrol show "
-        "job and sinfo --list-reasons say more"
     )
 
 
