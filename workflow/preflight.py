@@ -18,7 +18,6 @@ from workflow.machine import Machine
 
 #: Bytes that are free where a workflow may begin: some logs and a checkpoint.
 LEAST_FREE = 100_000_000
-_GPUS = re.compile(r"gpu(?::([^:,(]+))?:(\d+)")
 
 
 @dataclass
@@ -28,13 +27,11 @@ class Partition:
     Attributes:
         minutes: its time limit; None is unlimited, or not known.
         gpus: whether any node has some.
-        types: the names that SLURM has for them; empty where it has none.
         default: whether jobs go there that name none.
     """
 
     minutes: int | None = None
     gpus: bool = False
-    types: frozenset[str] = frozenset()
     default: bool = False
 
 
@@ -101,7 +98,6 @@ def _partitions() -> dict[str, Partition]:
         one.default = name.endswith("*")
         one.minutes = minutes_of(limit)
         one.gpus = one.gpus or "gpu" in resources
-        one.types |= {match[1] for match in _GPUS.finditer(resources) if match[1]}
     return found
 
 
@@ -130,13 +126,6 @@ def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
         yield (
             f"longest is {machine.longest} minutes in {file}, but partition {partition} "
             f"gives {min(limits)}; jobs would wait for ever, so set it to {min(limits)} or less"
-        )
-    types = set().union(*(one.types for one in used))
-    if used and machine.gpu_type and machine.gpu_type not in types:
-        choice = f"allowed is one of {', '.join(sorted(types))}" if types else 'allowed is ""'
-        yield (
-            f"gpu_type is {machine.gpu_type!r} in {file}, but partition {partition} has no "
-            f"such GPUs; {choice}"
         )
 
 

@@ -3,14 +3,12 @@
 import json
 import os
 import shutil
-import tarfile
 from collections import Counter
 
 import pytest
 from PIL import Image
 
 from rst_core.records import unpack_outcomes
-from tests.conftest import SHARED_DATA
 from tests.e2e.conftest import (
     ARTIFACTS,
     CELLS,
@@ -80,19 +78,19 @@ def test_other_code_names_and_settings_of_others_draw_all_again_and_compute_noth
     [
         (
             {"training": OTHER_LR},
-            "4  searched with lr 0.1, the config says 0.05",
+            "4  made with lr 0.1, the config says 0.05",
             (*ARTIFACTS, *SLURM),
             ALL,
         ),
         (
             {"datasets": {"digits": {"images": {"validation_images": 800}}}},
-            "searched with validation_images 900, the config says 800",
+            "made with validation_images 900, the config says 800",
             ARTIFACTS,
             ALL,
         ),
         (
             {"datasets": {"digits": {"images": {"variant": "street"}}}},
-            "searched with variant plain, the config",
+            "made with variant plain, the config",
             (FIGURE, TRAINING),
             {"search": 2, "transfer": 2, "figure": 1, "training_curves": 1},
         ),
@@ -180,19 +178,6 @@ def draw(folder, shade: int) -> None:
             Image.new("RGB", (32, 32), (number % 256, shade, 0)).save(path)
 
 
-def extract(archive, folder) -> None:
-    """Real images, as many."""
-    wanted = IMAGES.copy()
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            split = member.name.split("/")[0]
-            if member.isfile() and wanted.get(split, 0) > 0:
-                wanted[split] -= 1
-                tar.extract(member, folder, filter="data")
-            if not any(wanted.values()):
-                break
-
-
 def on_folder(path: str) -> dict:
     images = {"source": "folder", "path": path, "image_size": 32, "flip": True}
     return tiny(
@@ -204,13 +189,9 @@ def on_folder(path: str) -> dict:
 
 @pytest.fixture(scope="module")
 def on_images(tmp_path_factory) -> Project:
-    """One attack on a folder of images: real CIFAR images, if they are beside this checkout."""
+    """One attack on a folder of images."""
     project = copy_project(tmp_path_factory.mktemp("images"))
-    archive = SHARED_DATA / "cifar10_lossless_6k.tar.xz"
-    if archive.is_file():
-        extract(archive, project.folder / "images")
-    else:
-        draw(project.folder / "images", 0)
+    draw(project.folder / "images", 0)
     project.config(on_folder("images"))
     found = project.run(f"{ON_IMAGES}/best_val/pgd20-eps8.json")
     assert found.returncode == 0, found.stderr

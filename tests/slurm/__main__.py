@@ -3,7 +3,6 @@
 python -m tests.slurm start     # prints the line that points a shell at it
 python -m tests.slurm status
 python -m tests.slurm stop      # ends its processes and removes the folder
-python -m tests.slurm demo FOLDER
 """
 
 from __future__ import annotations
@@ -25,33 +24,19 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("start", help="start the cluster, and say how to point a shell at it")
     commands.add_parser("status", help="say what is up")
     commands.add_parser("stop", help="end its processes and remove its folder")
-    demo = commands.add_parser(
-        "demo",
-        help="send the whole demo through a cluster of its own, and compare with 'make demo'",
-    )
-    demo.add_argument("project", type=Path, help="a new folder, in which the results stay")
     arguments = parser.parse_args(argv)
+    cluster = Cluster(arguments.folder)
     try:
-        return _run(arguments)
+        if arguments.command == "start":
+            cluster.start()
+            print(f"export SLURM_CONF={cluster.folder}/slurm.conf PATH={cluster.folder}/bin:$PATH")
+        elif arguments.command == "stop":
+            cluster.stop()
+        else:
+            print(cluster.status())
     except (ClusterError, OSError, subprocess.SubprocessError) as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 1
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    cluster = Cluster(arguments.folder)
-    match arguments.command:
-        case "start":
-            cluster.start()
-            print(f"export SLURM_CONF={cluster.folder}/slurm.conf PATH={cluster.folder}/bin:$PATH")
-        case "stop":
-            cluster.stop()
-        case "status":
-            print(cluster.status())
-        case _:
-            from tests.slurm.demo import through_slurm
-
-            return through_slurm(arguments.project, cluster)
     return 0
 
 

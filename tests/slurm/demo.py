@@ -1,62 +1,15 @@
-"""The demo through SLURM, whole or small, and whether its results are those of a local run."""
+"""Whether the results of two projects are the same, and each cell was alone on its GPU."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import signal
-import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from rst_core.storage import load_tensors, read_header
-from tests.conftest import ROOT
-from tests.e2e.conftest import copy_project
-from tests.slurm.cluster import Cluster
-from tests.slurm.submitter import Submitter
 
-#: Everything but the report's pages: all cells and all artifacts.
-TARGETS = ("all_tables", "all_figures", "claims", "all_cells")
 DEMO = "demo/matrix.yaml"
-
-
-def through_slurm(folder: Path, cluster: Cluster) -> int:
-    """Send the whole demo through a cluster, started for it, and compare with ``make demo``.
-
-    Raises:
-        ClusterError: if the cluster does not start.
-        FileExistsError: if there is such a folder.
-    """
-    folder.mkdir(parents=True)
-    # Told to stop, it takes the cluster down as it does at Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    cluster.start()
-    try:
-        submitter = Submitter(copy_project(folder), cluster)
-        submitter.machine()
-        run = submitter.start(*TARGETS, config=[DEMO])
-        print(f"The demo goes through SLURM; Snakemake's words are in {run.log}.", flush=True)
-        try:
-            status = run.finish(patience=math.inf)
-        finally:
-            submitter.end()
-    finally:
-        cluster.stop()
-    if status:
-        print(f"Snakemake failed; see {run.log}", file=sys.stderr)
-        return status
-    found = overlaps(folder)
-    if (ROOT / "results/demo/cells").is_dir():
-        found += differences(ROOT, folder)
-    else:
-        print("There are no results of 'make demo' here to compare with.")
-    print(
-        "\n".join(found) or f"{len(records(folder))} cells, each alone on its GPU; no difference."
-    )
-    return 1 if found else 0
 
 
 def records(folder: Path) -> dict[str, Any]:
