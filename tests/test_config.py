@@ -64,7 +64,7 @@ def foreign(model: str) -> dict[str, Any]:
         (
             "experiments.existence.keep_ratios",
             [0.1, 1.5],
-            "is 1.5; allowed is a number above 0, up",
+            "is 1.5; allowed is a number above 0 to 1",
         ),
         ("experiments.existence.keep_ratios", [0.1, 0.1], "may occur once only"),
         ("experiments.existence.keep_ratios", [], "keep_ratios is empty; rst needs"),

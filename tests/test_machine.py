@@ -97,7 +97,6 @@ def test_a_request_is_for_one_node_and_a_signal_ahead_of_the_limit(change, words
         ({"options": ["-t 5"]}, "'-t 5' is no option"),
         ({"options": ["--exclusive", "--signal=B:USR1@60"]}, "--signal is set for each job"),
         ({"options": ["--wait"]}, "--wait is set for each job"),
-        ({"calibration": "results/calibration.json"}, "calibration"),
     ],
 )
 def test_a_machine_file_that_cannot_be_used_says_why(tmp_path, change, message):

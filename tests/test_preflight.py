@@ -93,12 +93,9 @@ def test_a_limit_above_the_partitions_is_one_sentence_that_says_which_to_set(com
         assert found(partition="") == said
 
 
-@pytest.mark.parametrize(
-    ("limit", "minutes"),
-    [("2-00:00:00", 2880), ("4:00:00", 240), ("30:00", 30), ("infinite", None), ("", None)],
-)
-def test_time_limits_of_sinfo_are_read(limit, minutes):
-    assert minutes_of(limit) == minutes
+def test_time_limits_of_sinfo_are_read():
+    limits = {"2-00:00:00": 2880, "4:00:00": 240, "30:00": 30, "infinite": None, "": None}
+    assert {limit: minutes_of(limit) for limit in limits} == limits
 
 
 def test_what_sbatch_says_of_a_job_that_it_tries_is_a_sentence_and_a_full_queue_is_not(commands):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import snakemake
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from rst_core.curves import METRICS, Epoch, write_curve
 from workflow.progress import EVERY, WIDTH, ProgressHandler
 
 MODEL = "results/cells/digits/tiny/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
@@ -69,15 +71,15 @@ def test_what_is_running_is_said_now_and_then():
 def test_a_finished_cell_shows_its_accuracies(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path(ATTACK).parent.mkdir(parents=True)
-    rows = [
-        {"validation_natural": 98.5, "validation_robust": 71.0},
-        {"validation_natural": 99.0, "validation_robust": 64.0},
-    ]
-    Path(MODEL, "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def curve(*measured: tuple[float, float | None]) -> list[dict[str, Any]]:
+        epochs = enumerate(measured, 1)
+        return [asdict(Epoch(n, 0.1, 1.0, 50.0, *accuracies)) for n, accuracies in epochs]
+
+    write_curve(Path(MODEL, METRICS), curve((98.5, 71.0), (99.0, 64.0)))
+    write_curve(Path("dense", METRICS), curve((80.0, None), (90.0, None)))
     judged = {"natural": {"correct": 9, "total": 10}, "robust": {"correct": 1, "total": 8}}
     Path(ATTACK).write_text(json.dumps({"results": [judged]}))
-    Path("dense").mkdir()
-    Path("dense/metrics.jsonl").write_text('{"validation_natural": 90.0}')
     run = Run(search=1, attack=1, figure=1, train=1)
     for number, (rule, file) in enumerate(
         [

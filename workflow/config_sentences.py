@@ -8,8 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from rst_core.ranges import Range
-
 _TYPES = {
     "integer": "a whole number",
     "number": "a number",
@@ -17,6 +15,12 @@ _TYPES = {
     "boolean": "true or false",
     "array": "a list",
     "object": "keys with values",
+}
+_ENDS = {
+    "minimum": "from",
+    "exclusiveMinimum": "above",
+    "maximum": "to",
+    "exclusiveMaximum": "below",
 }
 
 
@@ -89,18 +93,8 @@ def _allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
             least = ", not empty," if "minLength" in node else ""
             return f"{kind}{least} of at most {most} letters"
         case _:
-            return f"{kind} {_range(node)}".rstrip()
-
-
-def _range(node: dict[str, Any]) -> str:
-    low, high = node.get("minimum"), node.get("maximum")
-    above, below = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
-    least, most = above if low is None else low, below if high is None else high
-    if least is None:
-        return ""
-    if most is None:
-        return f"above {least}" if low is None else f"from {least}"
-    return str(Range(least, most, above is not None, below is not None))
+            ends = [f"{word} {node[key]:,.12g}" for key, word in _ENDS.items() if key in node]
+            return " ".join([kind, *ends])
 
 
 def _one_of(words: Iterable[str]) -> str:

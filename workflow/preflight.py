@@ -22,12 +22,9 @@ LEAST_FREE = 100_000_000
 
 @dataclass
 class Partition:
-    """What sinfo says of a partition.
+    """What sinfo says of a partition: its time limit, if any, and whether any node has GPUs.
 
-    Attributes:
-        minutes: its time limit; None is unlimited, or not known.
-        gpus: whether any node has some.
-        default: whether jobs go there that name none.
+    Jobs that name no partition go to the default.
     """
 
     minutes: int | None = None

@@ -1,6 +1,7 @@
 """What the executor knows of cells by their paths."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,10 @@ from workflow.cluster.cells import job_name, last_saved
 
 PLACE = "results/cells/cifar10/resnet18/signed_kaiming_constant-seed0"
 RST = f"{PLACE}/rst-keep0.2-element-pgd7-eps8/best_val"
+
+
+def job(rule: str, output: str) -> SimpleNamespace:
+    return SimpleNamespace(rule=SimpleNamespace(name=rule), output=[output], is_group=lambda: False)
 
 
 @pytest.mark.parametrize(
@@ -29,29 +34,32 @@ RST = f"{PLACE}/rst-keep0.2-element-pgd7-eps8/best_val"
     ],
 )
 def test_a_jobs_name_says_the_cell(rule, output, name):
-    assert job_name([rule], [output]) == name
-    assert job_name([rule, "attack"], [output, f"{RST}/pgd20-eps8.json"]) == f"{name} +1"
+    assert job_name(job(rule, output)) == name
+    jobs = [job("attack", f"{PLACE}/zzz/best_val/pgd20-eps8.json"), job(rule, output)]
+    group = SimpleNamespace(jobs=jobs, is_group=lambda: True)
+    assert job_name(group) == f"{name} +1"
 
 
 def test_progress_is_a_checkpoint_or_a_result_and_no_lease(tmp_path):
-    cells, checkpoints = tmp_path / "cells", tmp_path / "checkpoints"
-    model = Path("d/n/s/m")
-    ticket, attack = (cells / model / "best_val" / name for name in ("ticket.pt", "pgd20.json"))
+    ticket, attack = tmp_path / RST / "ticket.pt", tmp_path / RST / "pgd20-eps8.json"
+    work = {
+        one: Path(str(one.with_suffix("")).replace("/cells/", "/checkpoints/"))
+        for one in (ticket, attack)
+    }
+    work[ticket] = work[ticket].parents[1]
 
     def now(*outputs):
-        return last_saved([str(output) for output in outputs], cells, checkpoints)
+        jobs = [job("any", str(output)) for output in outputs]
+        return last_saved(SimpleNamespace(jobs=jobs, is_group=lambda: True))
 
-    assert now(ticket) == 0
-    (checkpoints / model / "lease").mkdir(parents=True)
-    (checkpoints / model / "lease" / "1").touch()
-    assert now(ticket) == 0
-    (checkpoints / model / "state.pt").touch()
-    assert now(ticket) > 0
-    assert now(attack) == 0
-    batches = checkpoints / model / "best_val" / "pgd20"
-    batches.mkdir(parents=True)
-    (batches / "0.pt").touch()
-    assert now(attack) > 0
+    for cell, folder in work.items():
+        (folder / "lease").mkdir(parents=True)
+        (folder / "lease" / "1").touch()
+        assert now(cell) == 0
+        (folder / "state.pt").touch()
+        assert now(cell) > 0
+        (folder / "state.pt").unlink()
     ticket.parent.mkdir(parents=True)
     ticket.touch()
-    assert now(attack, ticket) >= now(attack)
+    assert now(attack) == 0
+    assert now(attack, ticket) == now(ticket) > 0

@@ -23,7 +23,10 @@ from workflow.machine import Machine, read_machine
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")
 NAME = "search cifar10 resnet18 rst 0.2 s0"
-OUTPUT = "results/cells/a/ticket.pt"
+OUTPUT = (
+    "results/cells/cifar10/resnet18/signed_kaiming_constant-seed0/"
+    "rst-keep0.2-element-pgd7-eps8/best_val/ticket.pt"
+)
 
 
 @dataclass(eq=False)
@@ -40,7 +43,7 @@ class Group:
 
     @property
     def jobs(self) -> list[Any]:
-        return [SimpleNamespace(output=[OUTPUT])]
+        return [SimpleNamespace(output=[OUTPUT], rule=SimpleNamespace(name="search"))]
 
     def is_group(self) -> bool:
         return True
@@ -72,9 +75,8 @@ class Pretended:
         made._job_submission_executor = SimpleNamespace(submit=lambda run, job: run(job))
         made._next_seconds_between_status_checks = 0
         changes = {
-            "machine": machine, "name_of": staticmethod(lambda job: NAME), "reasons": {},
-            "last_saved": staticmethod(lambda job: self.saved), "_records": {}, "_last_warned": {},
-            "_stopped": threading.Event(),
+            "machine": machine, "reasons": {},
+            "_records": {}, "_last_warned": {}, "_stopped": threading.Event(),
             "format_job_exec": lambda _, job: "true",
             "_report_job_submission_threadsafe": lambda _, i: self.reported.append("submitted"),
             "_report_job_error_threadsafe": lambda _, i, words: self.reported.append("error"),
@@ -82,6 +84,8 @@ class Pretended:
         }  # fmt: skip
         for name, value in changes.items():
             monkeypatch.setattr(Executor, name, value, raising=False)
+        saved = "workflow.cluster.executor.last_saved"
+        monkeypatch.setattr(saved, lambda job: self.saved)
         for module in ("executor", "commands"):
             monkeypatch.setattr(f"workflow.cluster.{module}.ask", self.ask)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import subprocess
 from collections.abc import Collection, Sequence
@@ -89,8 +88,7 @@ def ask_queue() -> tuple[dict[str, tuple[str, str]], str]:
 
     ``--states=all`` lists ended jobs, too, until the controller forgets them (MinJobAge).
     """
-    user = f"--user={getpass.getuser()}"
-    answer = ask("squeue", "--noheader", "--states=all", user, "--format=%i|%T|%r")
+    answer = ask("squeue", "--noheader", "--states=all", "--me", "--format=%i|%T|%r")
     rows = [] if answer.status else fields(answer.lines, 3)
     return {job_id: (state, reason) for job_id, state, reason in rows}, answer.problem
 

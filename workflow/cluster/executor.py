@@ -19,11 +19,10 @@ The settings (``--slurm-…``), the words of sbatch for resources, threads, and 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import shlex
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -34,6 +33,7 @@ from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
+from workflow.cluster.cells import job_name, jobs_of, last_saved
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
 from workflow.cluster.script import batch_script, left_status
 from workflow.cluster.states import JobStatus, Outcome, Record, job_status
@@ -49,10 +49,6 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     machine: ClassVar[Machine]
     #: GPUs of cells that share a job and are used at once.
     slots: ClassVar[int]
-    #: A job's name for squeue.
-    name_of: ClassVar[Callable[[Any], str]]
-    #: A number that grows whenever one of a job's cells saves something.
-    last_saved: ClassVar[Callable[[Any], float]]
     #: Why jobs failed, by their first output: for the summary at the end.
     reasons: ClassVar[dict[str, str]] = {}
 
@@ -70,11 +66,11 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             self._fail(SubmittedJobInfo(job), f"was not submitted: {error}", final=True)
 
     def _submit(self, job: Any) -> None:
-        record = self._records.setdefault(job, Record(type(self).name_of(job)))
+        record = self._records.setdefault(job, Record(job_name(job)))
         call = self.submission(job, record)
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
         script = batch_script(self.format_job_exec(job), self.slurm_logdir)
-        record.saved = type(self).last_saved(job)
+        record.saved = last_saved(job)
         in_doubt = False
         while not self._stopped.is_set():
             answer = self._find_submitted(record) if in_doubt else None
@@ -101,7 +97,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         None if it has not; what squeue says if it does not answer either. A second job would hold
         a GPU while it waits for the first one.
         """
-        queue = ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%k|%j")
+        queue = ask("squeue", "--noheader", "--me", "--format=%i|%k|%j")
         if queue.unreachable:
             return queue
         known = {one.job_id for one in list(self._records.values())}
@@ -238,7 +234,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     def _resubmit(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:
         """Continue a job that was ended from outside, if it has got further."""
         record.spent += min((time.monotonic() - record.submitted) / 60, record.minutes)
-        if type(self).last_saved(info.job) <= record.saved:
+        if last_saved(info.job) <= record.saved:
             record.timeouts += what.state in ("TIMEOUT", "stopped")
             self._fail(info, f"{what.message}, and nothing was saved in it", final=False)
         elif record.spent >= self.machine.total:
@@ -260,8 +256,8 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if info.aux:
             sentence += f" (SLURM's log: {info.aux['slurm_logfile']})"
         self.logger.error(sentence)
-        for output in _outputs(job):
-            self.reasons[output] = sentence
+        for one in jobs_of(job):
+            self.reasons[str(one.output[0])] = sentence
         if final:
             job.attempt = job.restart_times + 1
         self._report_job_error_threadsafe(info, words)
@@ -307,26 +303,15 @@ def _runs(seen: tuple[str, str] | None) -> bool:
     return seen is not None and seen[0] in ("RUNNING", "PENDING", "CONFIGURING")
 
 
-def _outputs(job: Any) -> list[str]:
-    jobs = job.jobs if job.is_group() else [job]
-    return [str(one.output[0]) for one in jobs if one.output]
-
-
 def _listed(names: Sequence[str], most: int = 5) -> str:
     """Names for a sentence, the first few of them."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def install(
-    machine: Machine,
-    slots: int,
-    name_of: Callable[[Any], str],
-    last_saved: Callable[[Any], float],
-) -> None:
+def install(machine: Machine, slots: int) -> None:
     """Let ``--executor slurm`` mean this executor."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
     Executor.machine, Executor.slots = machine, slots
-    Executor.name_of, Executor.last_saved = staticmethod(name_of), staticmethod(last_saved)
     ExecutorPluginRegistry().plugins["slurm"].executor = Executor

@@ -132,9 +132,9 @@ def job_status(
 
     Args:
         record: what was seen of the job before.
-        queue: state and reason by squeue; None if it does not list the job.
-        accounting: state and nodes by sacct; None if it does not know the job.
-        status: exit status that the job's script left; None if it left none.
+        queue: state and reason by squeue, if it lists the job.
+        accounting: state and nodes by sacct, if it knows the job.
+        status: exit status that the job's script left, if any.
         now: monotonic.
         grace_seconds: silence after which a job that SLURM does not list is gone.
         answered: whether squeue answered at all.

@@ -11,19 +11,7 @@ from rst_core.vocabulary import Source
 from workflow import failures, preflight
 
 if MACHINE is not None:
-    from workflow.cluster import cells, executor, preview
-
-    def named(job):
-        """A job's name for squeue."""
-        jobs = cells_of_job(job)
-        return cells.job_name(
-            [one.rule.name for one in jobs], [str(one.output[0]) for one in jobs]
-        )
-
-    def last_saved(job):
-        """When a job's cells last saved something."""
-        outputs = [str(one.output[0]) for one in cells_of_job(job)]
-        return cells.last_saved(outputs, Path(CELLS), CHECKPOINTS)
+    from workflow.cluster import executor, preview
 
     def asked_by(job):
         """What a cell needs in all its jobs; empty for what is no cell."""
@@ -32,17 +20,8 @@ if MACHINE is not None:
             in_all(parse_cell(path[len(CELLS) + 1 :])) if path.startswith(CELLS) else {}
         )
 
-    def cells_of_job(job):
-        """A job, or those of a group with the one that makes the model first."""
-        if not job.is_group():
-            return [job]
-        return sorted(
-            job.jobs,
-            key=lambda one: (str(one.output[0])[-3:] != ".pt", str(one.output[0])),
-        )
-
     if workflow.is_main_process:
-        executor.install(MACHINE, slots_of_a_job(), named, last_saved)
+        executor.install(MACHINE, slots_of_a_job())
         preview.install(MACHINE.total, slots_of_a_job(), asked_by)
 
 
@@ -92,7 +71,7 @@ def check_disk():
 
 def name_cells_in_work():
     """Log the cells that jobs of an earlier run still hold; new jobs wait for them."""
-    for folder, holder in leases(CHECKPOINTS):
+    for folder, holder in leases(Path(RESULTS, "checkpoints")):
         logger.info(f"{folder} is leased by {holder}; its new job will wait")
 
 

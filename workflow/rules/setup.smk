@@ -46,7 +46,6 @@ shell.prefix(PREFIX)
 
 RESULTS = MATRIX.results
 CELLS = f"{RESULTS}/cells"
-CHECKPOINTS = Path(RESULTS, "checkpoints")
 
 SELECTION = MATRIX.config.selection
 
