@@ -1,12 +1,13 @@
 """The end of a dry run: jobs, GPUs and hours of what will be submitted."""
 
-import logging
 from collections import Counter, defaultdict
 from types import SimpleNamespace
 
 import pytest
 
+from tests.conftest import ROOT
 from workflow.cluster.preview import Executor, share
+from workflow.machine import read_machine
 
 ONE, FOUR = {"gpu": 1, "runtime": 60}, {"gpu": 4, "runtime": 60}
 SHORT = {"gpu": 1, "runtime": 10}
@@ -26,32 +27,29 @@ def test_cells_share_gpus_and_follow_each_other(levels, slots, gpus, minutes):
     assert share(levels, slots) == (gpus, minutes)
 
 
-def job(rule: str, network: str):
-    return SimpleNamespace(
-        rule=SimpleNamespace(name=rule),
-        wildcards={"model": f"cifar10/{network}/x-seed0"},
-        is_group=lambda: False,
-    )
+NETWORK = "results/cells/cifar10/resnet18/signed_kaiming_constant-seed0"
+RST = f"{NETWORK}/rst-keep0.2-element-pgd7-eps8/best_val"
 
 
-@pytest.fixture
-def preview(monkeypatch) -> Executor:
-    made = Executor.__new__(Executor)
-    made.logger = logging.getLogger("preview")
-    made.workflow = SimpleNamespace(output_settings=SimpleNamespace(printshellcmds=False))
-    made._counts, made._hours, made._cells = Counter(), defaultdict(float), 0
-    changes = {"total": 2880, "slots": 1, "asked_by": staticmethod(lambda job: job.asked)}
-    for name, value in changes.items():
-        monkeypatch.setattr(Executor, name, value, raising=False)
-    return made
+def job(rule: str, output: str):
+    return SimpleNamespace(rule=SimpleNamespace(name=rule), output=[output], is_group=lambda: False)
 
 
-def test_the_overview_has_a_line_a_kind_and_a_sum(preview):
-    for rule, asked in (("search", ONE), ("search", ONE), ("attack", SHORT), ("table", {})):
-        one = job(rule, "resnet18")
-        one.asked = asked
-        preview.printjob(one)
+def test_the_overview_has_a_line_a_kind_and_a_sum(monkeypatch):
+    preview = Executor.__new__(Executor)
+    preview.workflow = SimpleNamespace(output_settings=SimpleNamespace(printshellcmds=False))
+    preview._counts, preview._hours, preview._cells = Counter(), defaultdict(float), 0
+    machine = read_machine(ROOT / "slurm" / "machine.yaml")
+    monkeypatch.setattr(Executor, "machine", machine, raising=False)
+    monkeypatch.setattr(Executor, "slots", 1, raising=False)
+    for rule, output in (
+        ("search", f"{RST}/ticket.pt"),
+        ("search", f"{RST.replace('0.2', '0.5')}/ticket.pt"),
+        ("attack", f"{RST}/pgd20-eps8.json"),
+        ("table", "results/tables/table3.csv"),
+    ):
+        preview.printjob(job(rule, output))
     lines = [line.split() for line in preview.summary().splitlines()]
-    assert lines[1] == ["2", "2", "search,", "cifar10", "resnet18,", "1", "GPU"]
-    assert lines[-1][:2] == ["3", "2"]
+    assert lines[1] == ["2", "24", "search,", "cifar10", "resnet18,", "1", "GPU"]
+    assert lines[-1][:2] == ["3", "24"]
     assert lines[-1][-2:] == ["3", "cells"]

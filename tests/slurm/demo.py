@@ -49,12 +49,13 @@ def differences(one: Path, other: Path) -> list[str]:
             continue
         if not (one / name).is_file():
             found.append(f"{name} is only in {other}")
-        elif not _equal(one / name, path):
+        elif not same_file(one / name, path):
             found.append(f"{name} differs")
     return found
 
 
-def _equal(one: Path, other: Path) -> bool:
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two CSV files, or the tensors of two model files, are bit for bit the same."""
     if one.suffix == ".csv":
         return one.read_text() == other.read_text()
     return _same(load_tensors(one, "Model")[1], load_tensors(other, "Model")[1])

@@ -116,10 +116,10 @@ class Submitter:
                 os.killpg(run.process.pid, signal.SIGKILL)
                 run.process.wait()
 
-    def epochs(self, recipe: str = RECIPE) -> int:
+    def epochs(self) -> int:
         """Epochs that a search has finished so far."""
         folder = CELLS.replace("results/cells", "results/checkpoints")
-        metrics = self.project.folder / folder / recipe / "metrics.jsonl"
+        metrics = self.project.folder / folder / RECIPE / "metrics.jsonl"
         return len(metrics.read_text().splitlines()) if metrics.exists() else 0
 
     def slurm_logs(self) -> str:
@@ -127,7 +127,8 @@ class Submitter:
         logs = (self.project.folder / ".snakemake" / "slurm_logs").glob("*.log")
         return "\n".join(log.read_text(errors="replace") for log in sorted(logs))
 
-    def read_log(self, name: str = f"{RECIPE}/search.log") -> str:
-        """A job's log."""
+    def read_log(self) -> str:
+        """The log of the search."""
         folder = CELLS.replace("results/cells", "results/logs")
-        return (self.project.folder / folder / name).read_text(errors="replace")
+        log = self.project.folder / folder / RECIPE / "search.log"
+        return log.read_text(errors="replace")

@@ -5,20 +5,21 @@ from __future__ import annotations
 import atexit
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from snakemake.executors import dryrun
+
+from rst_core.identity import split_cell_path
+from workflow.machine import Machine, resources
 
 
 class Executor(dryrun.Executor):  # type: ignore[misc]
     """A dry run that counts the jobs."""
 
-    #: Minutes that all jobs of a cell may have together.
-    total: ClassVar[int]
+    #: As if one job could have the minutes that all jobs of a cell may have together.
+    machine: ClassVar[Machine]
     slots: ClassVar[int]
-    #: What a cell needs in all, however many jobs it takes; empty if it is no cell.
-    asked_by: ClassVar[Callable[[Any], dict[str, int]]]
 
     def __init__(self, workflow: Any, logger: Any) -> None:
         super().__init__(workflow, logger)
@@ -31,17 +32,20 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
         if self.workflow.output_settings.printshellcmds:
             super().printjob(job)
         levels = job.toposorted if job.is_group() else [[job]]
-        jobs = [one for level in levels for one in level]
-        asked = [[type(self).asked_by(one) for one in level] for level in levels]
-        if not all(each for level in asked for each in level):  # drawn where Snakemake runs
+        try:
+            cells = [[split_cell_path(str(one.output[0]))[1] for one in level] for level in levels]
+        except (ValueError, IndexError):  # a table is drawn where Snakemake runs; `all` makes none
             return
+        asked = [[resources(cell, self.machine) for cell in level] for level in cells]
         gpus, minutes = share(asked, self.slots)
-        rules = sorted({one.rule.name for one in jobs}, key=lambda rule: rule not in _MODELS)
-        where = min(_dataset_and_network(one) for one in jobs)
+        found = {one.rule.name for level in levels for one in level}
+        rules = sorted(found, key=lambda rule: rule not in _MODELS)
+        networks = [cell.model.network for level in cells for cell in level]
+        where = min(f"{network.dataset} {network.name}" for network in networks)
         name = f"{' + '.join(rules)}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
         self._counts[name] += 1
-        self._cells += len(jobs)
-        self._hours[name] += gpus * min(minutes, self.total) / 60
+        self._cells += len(networks)
+        self._hours[name] += gpus * min(minutes, self.machine.total) / 60
 
     def shutdown(self) -> None:
         """Say what was counted, after all that Snakemake has to say."""
@@ -68,11 +72,6 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
 _MODELS = ("train", "search", "finetune")
 
 
-def _dataset_and_network(job: Any) -> str:
-    path = job.wildcards.get("model") or job.wildcards.get("cell", "")
-    return " ".join(path.split("/")[:2])
-
-
 def share(levels: Sequence[Sequence[dict[str, int]]], slots: int) -> tuple[int, int]:
     """GPUs and minutes of a job whose cells use so many GPUs at once, level by level."""
     gpus = minutes = 0
@@ -86,10 +85,10 @@ def share(levels: Sequence[Sequence[dict[str, int]]], slots: int) -> tuple[int, 
     return gpus, minutes
 
 
-def install(total: int, slots: int, asked_by: Callable[[Any], dict[str, int]]) -> None:
+def install(machine: Machine, slots: int) -> None:
     """Let dry runs end with the overview."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-    Executor.total, Executor.slots = total, slots
-    Executor.asked_by = staticmethod(asked_by)
+    Executor.machine = machine.model_copy(update={"longest": machine.total})
+    Executor.slots = slots
     ExecutorPluginRegistry().plugins["dryrun"].executor = Executor

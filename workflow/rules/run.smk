@@ -13,16 +13,9 @@ from workflow import failures, preflight
 if MACHINE is not None:
     from workflow.cluster import executor, preview
 
-    def asked_by(job):
-        """What a cell needs in all its jobs; empty for what is no cell."""
-        path = str(job.output[0]) if job.output else ""
-        return (
-            in_all(parse_cell(path[len(CELLS) + 1 :])) if path.startswith(CELLS) else {}
-        )
-
     if workflow.is_main_process:
         executor.install(MACHINE, slots_of_a_job())
-        preview.install(MACHINE.total, slots_of_a_job(), asked_by)
+        preview.install(MACHINE, slots_of_a_job())
 
 
 def check_data_folders():
