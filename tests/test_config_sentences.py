@@ -11,13 +11,13 @@ import pytest
 
 from tests.test_config import PAPER, override
 from workflow.config import ConfigError, config_schema, read_config
-from workflow.config_sentences import _locate
+from workflow.config_sentences import part_of
 
 SCHEMA = config_schema()
 #: Words that a user of the config never typed.
 FOREIGN = (
     "pydantic", "validation error", "<", "Input", "should be", "type=", "_error", "constrained",
-    "literal", "list[", "dict[", "tuple[", "dataclass", "Traceback", "Enum", "valid ",
+    "literal", "list[", "dict[", "tuple[", "dataclass", "Traceback", "Enum",
     "keyword", "NaN ",
 )  # fmt: skip
 NUMBERS: list[Any] = [math.nan, math.inf, -math.inf, -1, 1e12, True, "many", [], [[1]], {"a": 1}]
@@ -41,7 +41,7 @@ def leaves(value: Any, *location: str) -> Iterator[tuple[str, ...]]:
 
 def kind_of(location: tuple[str, ...]) -> str:
     """The same for two places to which the same part of the schema applies."""
-    return json.dumps(_locate(location, SCHEMA)[1], sort_keys=True)
+    return json.dumps(part_of(location, SCHEMA), sort_keys=True)
 
 
 def with_all_keys() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def sweep() -> list[tuple[str, Any]]:
     found = []
     places = [place for place in leaves(with_all_keys()) if place]
     for place in {kind_of(p): p for p in reversed(places)}.values():
-        node = _locate(place, SCHEMA)[1]
+        node = part_of(place, SCHEMA)
         kind = node.get("type", "string")
         values = list(WRONG[kind])
         if "enum" in node:
@@ -97,6 +97,7 @@ HAND_WRITTEN: dict[str, list[Any]] = {
         [{"attack": "pgd20", "eps": []}], [{"attack": "pgd20", "eps": 8}],
         [{"attack": "pgd20", "eps": "all"}], [{"attack": "pgd20", "eps": [300]}],
         [{"attack": "pgd20"}, {"attack": "pgd20"}], [{"eps": [8]}],
+        [{"attack": "pgd20", "epz": [8]}],
     ],
     "experiments.l2.evaluate": [
         [{"attack": "pgd20_l2"}], [{"attack": "pgd20_l2", "eps": [56]}],

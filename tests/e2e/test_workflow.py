@@ -74,7 +74,7 @@ def test_the_training_curves_are_those_beside_the_models(finished):
             ["all_tables"],
             [
                 "sedes is an unknown key; allowed is",
-                "keep_ratios is 1.5; allowed is a number above 0 to 1",
+                "keep_ratios is 1.5; allowed is less than or equal to 1",
             ],
         ),
         (
