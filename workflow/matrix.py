@@ -118,29 +118,29 @@ class Matrix:
         if isinstance(model, Untrained):
             return
         assert not isinstance(model, CandidateSet)
-        for entry in experiment.evaluate:
-            for eps in entry.sizes(_trained_eps(model, experiment)):
-                yield Evaluation(model, selection, entry.attack, eps)
-        if isinstance(model, FineTuned):
-            return
-        for row in experiment.transfer:
-            for eps in row.sizes(_trained_eps(model, experiment)):
-                yield TransferRow(model, selection, row.to, row.attack, eps)
+        rows = [] if isinstance(model, FineTuned) else experiment.transfer
+        eps = _trained_eps(model, experiment)
+        yield from self._attacked(model, [*experiment.evaluate, *rows], eps)
 
     def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
         kinds = [kind for kind in experiment.models if kind in SEARCHED]
-        measured: list[Measurement] = [*experiment.adaptive, *experiment.adaptive_transfer]
-        for base, kind, ratios, entry in itertools.product(
-            self._bases(experiment), kinds, experiment.candidate_sets, measured
+        measured = [*experiment.adaptive, *experiment.adaptive_transfer]
+        for base, kind, ratios in itertools.product(
+            self._bases(experiment), kinds, experiment.candidate_sets
         ):
             members = model_of({**DEFAULTS, **base, "model": kind, "candidates": ratios})
-            assert isinstance(members, CandidateSet)
-            selection = self.config.selection
-            for eps in entry.sizes(base["trained_eps"]):
+            yield from self._attacked(members, measured, base["trained_eps"])
+
+    def _attacked(
+        self, model: Any, measured: Sequence[Measurement], trained_eps: float
+    ) -> Iterator[Cell]:
+        selection = self.config.selection
+        for entry in measured:
+            for eps in entry.sizes(trained_eps):
                 if isinstance(entry, TransferMeasurement):
-                    yield TransferRow(members, selection, entry.to, entry.attack, eps)
+                    yield TransferRow(model, selection, entry.to, entry.attack, eps)
                 else:
-                    yield Evaluation(members, selection, entry.attack, eps)
+                    yield Evaluation(model, selection, entry.attack, eps)
 
     # -- what a cell needs ------------------------------------------------------------
 

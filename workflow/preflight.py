@@ -132,17 +132,15 @@ def _account_problems(machine: Machine, file: str) -> Iterator[str]:
     answer = ask("sacctmgr", "--noheader", "--parsable2", "show", "associations", f"user={user}",
                  "format=account,qos")  # fmt: skip
     rows = fields(answer.lines if not answer.status else [], 2)
-    for name, value, index in (("account", machine.account, 0), ("qos", machine.qos, 1)):
-        of_account = [
-            row
-            for row in rows
-            if index == 0 or not machine.account or row[0].lower() == machine.account.lower()
-        ]
-        allowed = {one for row in of_account for one in row[index].split(",") if one}
-        if value and allowed and value.lower() not in {one.lower() for one in allowed}:
+    accounts = {account for account, _ in rows}
+    of_account = [qos for account, qos in rows if machine.account.lower() in ("", account.lower())]
+    qos = {one for names in of_account for one in names.split(",")}
+    for name, value, known in (("account", machine.account, accounts), ("qos", machine.qos, qos)):
+        allowed = sorted(known - {""})
+        if value and allowed and value.lower() not in map(str.lower, allowed):
             yield (
                 f"{name} is {value!r} in {file}, which user {user} may not use; "
-                f"allowed is one of {', '.join(sorted(allowed))}"
+                f"allowed is one of {', '.join(allowed)}"
             )
 
 
