@@ -72,7 +72,7 @@ def foreign(model: str) -> dict[str, Any]:
         (
             "experiments.attacks.evaluate",
             [{"attack": "bandits", "eps": "none"}],
-            "attacks.evaluate.eps is 'none' for bandits; allowed is a list of sizes",
+            "attacks.evaluate.eps is None for bandits, whose eps is None; allowed is a size",
         ),
         (
             "experiments.r2s.evaluate",

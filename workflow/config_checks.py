@@ -196,10 +196,7 @@ def _misplaced(
             f"{where}.attack is {entry.attack!r}, whose method {method} "
             f"is allowed in {allowed} only"
         )
-    if method.has_eps == (entry.eps == "none"):
-        allowed = "a list of sizes, or nothing" if method.has_eps else "'none'"
-        yield f"{where}.eps is {entry.eps!r} for {entry.attack}; allowed is {allowed}"
-    elif attack.norm is Norm.L2 and method.has_eps and entry.eps is None:
+    if attack.norm is Norm.L2 and method.has_eps and entry.eps is None:
         yield (
             f"{where}.eps is missing for {entry.attack}; allowed is a list of L2 sizes on "
             "[0, 1] images, as a model's own eps is in 1/255"

@@ -6,6 +6,7 @@ here makes a finished cell run again.
 
 from __future__ import annotations
 
+import json
 from math import ceil
 from pathlib import Path
 from typing import Literal, assert_never
@@ -138,7 +139,7 @@ def read_machine(path: Path) -> Machine:
             f"machine is '{path}', which cannot be read; allowed is a file like slurm/machine.yaml"
         )
     try:
-        machine = Machine.model_validate(read_yaml(path))
+        machine = Machine.model_validate_json(json.dumps(read_yaml(path), default=str))
     except ValidationError as error:
         found = sentences(error, Machine.model_json_schema())
         raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in found)) from None
