@@ -36,7 +36,7 @@ def test_evaluations_of_models_to_be_made_run_in_the_jobs_that_make_them(project
     assert groups == [
         ["attack", "search"], ["attack", "search"], ["attack", "train"], ["transfer", "transfer"],
     ]  # fmt: skip
-    assert re.search(r" (\d+)  in all will be submitted", said)[1] == "37"
+    assert re.search(r" (\d+) \| in all will be submitted", said)[1] == "37"
 
 
 @pytest.mark.parametrize(("size", "sizes"), [(2, [1, 2, 2]), (20, [5])])

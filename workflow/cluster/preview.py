@@ -12,6 +12,7 @@ from snakemake.executors import dryrun
 
 from rst_core.identity import split_cell_path
 from workflow.machine import Machine, resources
+from workflow.text import table
 
 
 class Executor(dryrun.Executor):  # type: ignore[misc]
@@ -54,18 +55,11 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
 
     def summary(self) -> str:
         """The overview as text."""
-        total, hours = self._counts.total(), sum(self._hours.values())
-        return "\n".join(
-            [
-                f"{'jobs':>8} {'GPU hours at most':>18}  kind",
-                *(
-                    f"{count:>8} {self._hours[name]:>18,.0f}  {name}"
-                    for name, count in self._counts.most_common()
-                ),
-                f"{total:>8} {hours:>18,.0f}  in all will be submitted to SLURM, "
-                f"for {self._cells} cells",
-            ]
-        )
+        kinds = [(n, self._hours[name], name) for name, n in self._counts.most_common()]
+        of_all = f"in all will be submitted to SLURM, for {self._cells} cells"
+        kinds.append((self._counts.total(), sum(self._hours.values()), of_all))
+        rows = [[count, f"{hours:,.0f}", name] for count, hours, name in kinds]
+        return table(["jobs", "GPU hours at most", "kind"], rows, numbers=(0, 1))
 
 
 #: Rules that make models, which a job is named after.
