@@ -36,7 +36,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from workflow.cluster.cells import job_name, jobs_of, last_saved
 from workflow.cluster.commands import Answer, ask, ask_accounting, ask_queue, fields
 from workflow.cluster.script import batch_script, left_status
-from workflow.cluster.states import JobStatus, Outcome, Record, job_status
+from workflow.cluster.states import JobStatus, Outcome, Record, job_status, outcome_of
 from workflow.machine import Machine
 
 #: How much longer than the first pause between two polls of the jobs the longest is.
@@ -173,7 +173,8 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """What has become of each job; names those that nobody knows and that do not start."""
         records = [self._records[job] for job in jobs]
         queue, queue_error = ask_queue()
-        unsure = [r.job_id for r in records if not _runs(queue.get(r.job_id))]
+        running = {n for n, (state, _) in queue.items() if outcome_of(state) is Outcome.RUNNING}
+        unsure = [r.job_id for r in records if r.job_id not in running]
         accounts, accounts_error = ask_accounting(unsure)
         now, grace_seconds = time.monotonic(), 60.0 * self.machine.silence
         found = []
@@ -297,10 +298,6 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if last is None or time.monotonic() - last >= again_after:
             self._last_warned[message] = time.monotonic()
             self.logger.warning(message)
-
-
-def _runs(seen: tuple[str, str] | None) -> bool:
-    return seen is not None and seen[0] in ("RUNNING", "PENDING", "CONFIGURING")
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
