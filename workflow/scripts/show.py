@@ -16,13 +16,12 @@ from workflow.showing import Shown, logged
 job = snakemake  # type: ignore[name-defined]  # noqa: F821
 
 
-def artifact() -> None:
+def artifact(shown: Shown) -> None:
     """A table or a figure, and its page."""
     from workflow.artifacts.make import make
     from workflow.artifacts.registry import FIGURES, TABLES
     from workflow.artifacts.report.page import page_name, write_page
 
-    shown = Shown(job.config)
     name, stem = job.wildcards.artifact, Path(job.output.csv).with_suffix("")
     artifact = (TABLES | FIGURES)[name]
     cells = artifact.cells(shown.matrix)
@@ -33,36 +32,34 @@ def artifact() -> None:
     shown.stamp(page, cells, made)
 
 
-def claims() -> None:
+def claims(shown: Shown) -> None:
     """The verdicts on all claims, and their page."""
     from workflow.artifacts.claims import claim_cells, make_claims
 
-    shown = Shown(job.config)
     cells = claim_cells(shown.matrix)
     page, stem = Path(job.output.page), Path(job.output.csv).with_suffix("")
     make_claims(shown.files(cells), shown.matrix, stem, page)
     shown.stamp(page, cells, [job.output.csv, job.output.places, job.output.html])
 
 
-def protocol() -> None:
+def protocol(shown: Shown) -> None:
     """The page on how the numbers were made."""
     from rst_core.storage import write_text
     from workflow.artifacts.report.page import PROTOCOL, from_markdown, page
     from workflow.artifacts.report.protocol import protocol
 
-    shown = Shown(job.config)
     cells = shown.matrix.all_cells()
     text = protocol(shown.matrix, shown.files(cells))
     write_text(Path(job.output[0]), page(PROTOCOL, from_markdown(text)))
     shown.stamp(Path(job.output[0]), cells)
 
 
-def training_curves() -> None:
+def training_curves(shown: Shown) -> None:
     """The training curves of an experiment or of all, and their pages."""
     from workflow.artifacts.figures.training_parts import trained_cells
     from workflow.artifacts.report.training import read_curves, write_training
 
-    shown, name = Shown(job.config), job.wildcards.experiments
+    name = job.wildcards.experiments
     cells = trained_cells(shown.matrix, name)
     shown.files(cells)
     curves, left_out = read_curves(cells, lambda cell: Path(shown.matrix.file(cell)))
@@ -73,33 +70,33 @@ def training_curves() -> None:
     shown.stamp(page, cells, sorted([*folder.iterdir(), *pages.iterdir()]))
 
 
-def partial() -> str:
+def partial(shown: Shown) -> str:
     """Everything from the cells that exist now; says what it found."""
     from workflow.artifacts.report.partial import draw_partial
 
-    shown, target = Shown(job.config), Path(job.output.pages).parent
+    target = Path(job.output.pages).parent
     found = draw_partial(shown.matrix, shown.keys, target).sentences()
     return "\n".join([*found, f"tables, figures and pages are in {target}"])
 
 
-def cells_csv() -> str:
+def cells_csv(shown: Shown) -> str:
     """Every number that exists, as CSV; says how many cells have some."""
     from workflow.artifacts.numbers.cells_csv import write_cells_csv
 
-    shown, target = Shown(job.config), Path(job.output[0])
+    target = Path(job.output[0])
     cells = shown.matrix.all_cells()
     fresh = [cell for cell in cells if shown.keys.state(cell) is State.FRESH]
     write_cells_csv((Path(shown.matrix.file(cell)) for cell in fresh), target)
     return f"{target} has the numbers of {len(fresh)} of {len(cells)} cells"
 
 
-MAKERS: dict[str, Callable[[], str | None]] = {
+MAKERS: dict[str, Callable[[Shown], str | None]] = {
     "table": artifact, "figure": artifact, "claims": claims, "protocol": protocol,
     "training_curves": training_curves, "partial": partial, "cells_csv": cells_csv,
 }  # fmt: skip
 
 with logged(Path(job.log[0])):
-    if told := MAKERS[job.rule]():
+    if told := MAKERS[job.rule](Shown(job.config)):
         print(told, file=sys.stderr)
 if told:
     print(told, file=sys.stderr)
