@@ -49,8 +49,8 @@ def test_jobs_are_counted_and_sorted_and_without_a_log_said_to_be_so(tmp_path):
     jobs = [Failure("train", ["b"], [str(empty)]), Failure("train", ["a"], ["none.log"])]
     text = summary(jobs, [], ["snakemake"])
     assert text.startswith("2 jobs failed")
-    said = ("failed: a", "never started", "failed: b", "ended before it logged")
-    assert sorted(said, key=text.index) == list(said)
+    assert text.index("failed: a") < text.index("failed: b")
+    assert text.count("ended before it logged anything, or never started") == 2
     assert "not made" not in text
 
 

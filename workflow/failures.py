@@ -147,12 +147,9 @@ def _lines(log: str) -> list[str]:
 
 
 def _end_of(log: str) -> str:
-    if not Path(log).is_file():
-        return f"  {log}: no log; the cell never started\n"
-    lines = _lines(log)
-    if not lines:
-        return f"  {log}: empty; the job ended before it logged anything\n"
-    return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines[-LINES:])
+    nothing = "nothing: the job ended before it logged anything, or never started"
+    lines = _lines(log)[-LINES:] or [nothing]
+    return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def retry(argv: Sequence[str], targets: Sequence[str]) -> str:
