@@ -7,7 +7,6 @@ import torch
 from benchmarks import attacking, gpu, resources, search, steps
 from benchmarks.ratios import Ratio, quotients, ratio_table, ratios_csv, take_turns
 from rst_core.measures.evaluation import attack_and_evaluate
-from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
 WIDTH = 1 / 16
@@ -44,12 +43,6 @@ def test_the_table_shows_median_range_rounds_and_verdict():
     rows = ratios_csv([missed, reached]).splitlines()
     assert len(rows) == 5
     assert rows[-1] == "rows,each,0,3,at least,2,"
-
-
-def test_the_page_has_a_place_for_every_part():
-    text = (ROOT / "docs" / "performance.md").read_text()
-    for name in ("machine", "ratios", "gpu"):
-        assert f"<!-- measured: {name} -->" in text
 
 
 def test_the_plain_evaluation_has_the_outcomes_of_ours():
