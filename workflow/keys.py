@@ -122,9 +122,10 @@ class Keys:
         if wanted is None:
             return "the images of its dataset are not there"
         same = record["key"] == wanted
-        differing = _differences(record["settings"], self._matrix.settings(cell))
-        if not same and (clauses := ", ".join(differing)):
-            return f"made with {clauses}"
+        if not same:
+            settings = self._matrix.settings(cell)
+            if clauses := ", ".join(_differences(record["settings"], settings)):
+                return f"made with {clauses}"
         for base in self._matrix.input_models(cell):
             below = self.status(base)
             if below.state is State.STALE:
