@@ -36,6 +36,7 @@ def test_a_cluster_that_fits_has_no_problem(commands):
         ({"account": "wrong"}, "account is 'wrong' in slurm/machine.yaml, which user"),
         ({"qos": "urgent"}, "qos is 'urgent' in slurm/machine.yaml, which user"),
         ({"account": "other", "qos": "long"}, "qos is 'long' in slurm/machine.yaml, which user"),
+        ({"gpu_type": "h100"}, "gpu_type is 'h100' in slurm/machine.yaml, but partition gpu has"),
     ],
 )
 def test_a_wrong_name_is_one_sentence_that_says_what_is_allowed(commands, change, message):

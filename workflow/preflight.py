@@ -18,17 +18,19 @@ from workflow.machine import Machine
 
 #: Bytes that are free where a workflow may begin: some logs and a checkpoint.
 LEAST_FREE = 100_000_000
+_GPUS = re.compile(r"gpu(?::([^:,(]+))?:(\d+)")
 
 
 @dataclass
 class Partition:
     """What sinfo says of a partition: its time limit, if any, and whether any node has GPUs.
 
-    Jobs that name no partition go to the default.
+    ``types`` are the names that SLURM has for these. Jobs that name no partition go to the default.
     """
 
     minutes: int | None = None
     gpus: bool = False
+    types: frozenset[str] = frozenset()
     default: bool = False
 
 
@@ -95,6 +97,7 @@ def _partitions() -> dict[str, Partition]:
         one.default = name.endswith("*")
         one.minutes = minutes_of(limit)
         one.gpus = one.gpus or "gpu" in resources
+        one.types |= {match[1] for match in _GPUS.finditer(resources) if match[1]}
     return found
 
 
@@ -123,6 +126,13 @@ def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
         yield (
             f"longest is {machine.longest} minutes in {file}, but partition {partition} "
             f"gives {min(limits)}; jobs would wait for ever, so set it to {min(limits)} or less"
+        )
+    types = set().union(*(one.types for one in used))
+    if used and machine.gpu_type and machine.gpu_type not in types:
+        choice = f"allowed is one of {', '.join(sorted(types))}" if types else 'allowed is ""'
+        yield (
+            f"gpu_type is {machine.gpu_type!r} in {file}, but partition {partition} has no "
+            f"such GPUs; {choice}"
         )
 
 
