@@ -85,7 +85,7 @@ FOREIGN_ENTRY = {
 #: By key.
 HAND_WRITTEN: dict[str, list[Any]] = {
     "experiments.existence.patterns": [[], ["element", "element"]],
-    "experiments.existence.models": [["rst", "rst"], ["rst", "ticket"]],
+    "experiments.existence.models": [["rst", "rst"], ["rst", "ticket"], ["rst", "untrained"]],
     "experiments.existence.seeds": [[], [2**40]],
     "experiments.existence.eps": [[300], [8, 8], [], [0.1234567]],
     "experiments.existence.keep_ratios": [[0.1234567], [0.1, 1.0000001]],
@@ -113,7 +113,7 @@ HAND_WRITTEN: dict[str, list[Any]] = {
         [], [[]], [[0.1]], [[0.1, 0.1]], SETS * 2, [[0.1, 0.05], [0.05, 0.1]],
     ],
     "experiments.r2s_adaptive.adaptive": [[]],
-    "experiments.r2s_adaptive.models": [["finetuned_inherited"]],
+    "experiments.r2s_adaptive.models": [["finetuned_inherited"], ["rst", "dense_natural"]],
     "datasets.cifar10.images.std": [[0.2, 0.2, math.inf], [0.2, 0.2, 0], [0.2, 0.2], [1e-12] * 3],
     "datasets.cifar10.images.mean": [[0.5, math.nan, 0.5], [125, 125, 125], [1e-300] * 3],
     "datasets.cifar10.images.crop_padding": [32, 1000],
@@ -145,6 +145,8 @@ HAND_WRITTEN: dict[str, list[Any]] = {
     "roles.datasets.cifra10": ["cifar10"],
     "attacks.pgd20_l2_step2.step_size": [56],
     "attacks.fgsm.restarts": [2],
+    "experiments.features.models": [["untrained", "dense_natural", "rst"]],
+    "experiments.transfer.models": [["rst", "finetuned_inherited"]],
     "experiments.transfer_dense.methods": [["fgsm"], ["pgd7", "fgsm_rs"]],
     "experiments.transfer_dense.eps": [[12]],
     "foreign": [

@@ -27,6 +27,7 @@ def problems(experiment: Experiment) -> Iterator[str]:
         return
     yield from _lacking(experiment)
     yield from _unused(experiment)
+    yield from _unmeasured(experiment)
     yield from _unfit_for_sets(experiment)
     yield from _unlike_targets(experiment)
     if Pattern.ELEMENT in experiment.patterns and ScoreInit.WEIGHT_FAN in experiment.score_inits:
@@ -34,6 +35,16 @@ def problems(experiment: Experiment) -> Iterator[str]:
             f"score_inits is {plain(experiment.score_inits)}, but the pattern element takes only "
             "[released]: its scores have the weight's fan"
         )
+
+
+#: What measures which models; the adaptive ones attack sets of them.
+_MEASURES = {
+    "evaluate": (*DENSES, *TICKETS),
+    "transfer": (*DENSES, *SEARCHED),
+    "adaptive": (*SEARCHED,),
+    "adaptive_transfer": (*SEARCHED,),
+    "feature_distance": ("untrained", *DENSES),
+}
 
 
 def _have(experiment: Experiment, kinds: Collection[str]) -> list[str]:
@@ -61,11 +72,7 @@ def _unused(experiment: Experiment) -> Iterator[str]:
     """A sentence for every axis and every measurement that no model here has."""
     having = {Ticket: TICKETS, Adversary: ("dense_adversarial", *TICKETS)}
     wanted = {axis.key: having[axis.of] for axis in AXES if axis.of in having and axis.key}
-    wanted |= {
-        "evaluate": (*DENSES, *TICKETS),
-        "transfer": (*DENSES, *SEARCHED),
-        "feature_distance": ("untrained", *DENSES),
-    }
+    wanted |= {key: _MEASURES[key] for key in ("evaluate", "transfer", "feature_distance")}
     if len(experiment.eps) == 1:  # which is also what a natural dense is attacked at
         del wanted["eps"]
     for key, users in wanted.items():
@@ -75,6 +82,21 @@ def _unused(experiment: Experiment) -> Iterator[str]:
             yield (
                 f"{key} is {value}, which no model of the experiment uses "
                 f"({', '.join(users)} use it)"
+            )
+
+
+def _unmeasured(experiment: Experiment) -> Iterator[str]:
+    """A sentence for every kind of model that would be made for nothing.
+
+    An experiment that measures nothing at all is one that a config switches off.
+    """
+    measured = {key for key in _MEASURES if getattr(experiment, key)}
+    for model in experiment.models if measured else ():
+        fit = [key for key, kinds in _MEASURES.items() if model in kinds]
+        if measured.isdisjoint(fit):
+            yield (
+                f"models has {model}, which nothing in this experiment measures; add "
+                f"{' or '.join(fit)}, or remove it"
             )
 
 
@@ -96,6 +118,12 @@ def _unfit_for_sets(experiment: Experiment) -> Iterator[str]:
         yield (
             "candidate_sets are not measured; add transfer, adaptive or adaptive_transfer, "
             "or remove them"
+        )
+    unused = set(experiment.keep_ratios).difference(*experiment.candidate_sets)
+    if unused and not (experiment.evaluate or experiment.transfer):
+        yield (
+            f"keep_ratios has {plain(sorted(unused))}, which no candidate set has; add evaluate or "
+            "transfer, or remove them"
         )
 
 
