@@ -43,21 +43,15 @@ def test_the_summary_has_the_end_of_the_log_and_the_command(tmp_path):
     assert text.endswith("  results/tables/table3.csv")
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_job_killed_before_it_wrote_is_said_to_be(tmp_path, there):
-    log = tmp_path / "train.log"
-    if there:
-        log.write_text("")
-    text = summary([Failure("train", [CELL], [str(log)])], [], ["snakemake"])
-    assert ("ended before it logged" if there else "never started") in text
-    assert "not made" not in text
-
-
-def test_jobs_are_counted_and_sorted():
-    failures = [Failure("train", [name], []) for name in ("b", "a")]
-    text = summary(failures, [], ["snakemake"])
+def test_jobs_are_counted_and_sorted_and_without_a_log_said_to_be_so(tmp_path):
+    empty = tmp_path / "train.log"
+    empty.touch()
+    jobs = [Failure("train", ["b"], [str(empty)]), Failure("train", ["a"], ["none.log"])]
+    text = summary(jobs, [], ["snakemake"])
     assert text.startswith("2 jobs failed")
     assert text.index("failed: a") < text.index("failed: b")
+    assert text.count("ended before it logged anything, or never started") == 2
+    assert "not made" not in text
 
 
 def test_only_targets_are_replaced():

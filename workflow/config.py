@@ -21,12 +21,12 @@ from pydantic import (
 )
 
 from rst_core.axes import METHOD_AXES, ModelKind
+from rst_core.identity import Dense, Ticket, parse_model
 from rst_core.ranges import IMAGES
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
-from rst_core.vocabulary import Selection
+from rst_core.vocabulary import CheckpointLayout, Origin, Selection
 from workflow.config_attacks import AttackEntry, Measurement, TransferMeasurement
 from workflow.config_checks import problems, unfit
-from workflow.config_foreign import ForeignEntry
 from workflow.config_sentences import line, sentences
 from workflow.config_values import Eps, KeepRatio, Label, Line, Name, Section, Seed
 from workflow.config_yaml import ConfigError, read_yaml
@@ -137,6 +137,47 @@ class Experiment(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
         if found := list(problems(self)):
             raise ValueError("\n".join(found))
         return self
+
+
+class ForeignEntry(Section):
+    """A checkpoint that was made elsewhere, called like a model that would be made here.
+
+    Its network holds foreign models only: none of that network is searched or trained.
+    """
+
+    model: str = Field(
+        description="what it is called: the path of a dense or an RST, such as "
+        "cifar10/released/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
+    )
+    file: Annotated[str, AfterValidator(line)] = Field(
+        min_length=1,
+        max_length=1000,
+        description="the checkpoint, from the repository root; nothing in it is executed",
+    )
+    layout: CheckpointLayout = Field(
+        description="how it names its tensors: as the networks here or torchvision's do "
+        "(state_dict), or as the paper's released code does (released)"
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _names_a_model(cls, value: str) -> str:
+        try:
+            model = parse_model(value)
+        except ValueError as error:
+            raise ValueError(f"is no name: {error}") from None
+        match model:
+            case Dense() | Ticket(origin=Origin.RST):
+                return value
+            case _:
+                raise ValueError(f"is {value!r}; allowed is the path of a dense or of an RST")
+
+    @property
+    def identity(self) -> Dense | Ticket:
+        """What it is called, as an identity."""
+        model = parse_model(self.model)
+        assert isinstance(model, Dense | Ticket)
+        return model
 
 
 class Roles(Section):

@@ -70,24 +70,19 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
 
 def _unused(experiment: Experiment) -> Iterator[str]:
     """A sentence for every axis and every measurement that no model here has."""
-    searched = ("dense_adversarial", *TICKETS)
-    having = {
-        Ticket: (TICKETS, "rst, rtt_… and finetuned_…"),
-        Adversary: (searched, "dense_adversarial and tickets"),
-    }
+    having = {Ticket: TICKETS, Adversary: ("dense_adversarial", *TICKETS)}
     wanted = {axis.key: having[axis.of] for axis in AXES if axis.of in having and axis.key}
-    wanted |= {
-        "evaluate": (_MEASURES["evaluate"], "all models but untrained"),
-        "transfer": (_MEASURES["transfer"], "dense_…, rst and rtt_…"),
-        "feature_distance": (_MEASURES["feature_distance"], "untrained and dense_…"),
-    }
+    wanted |= {key: _MEASURES[key] for key in ("evaluate", "transfer", "feature_distance")}
     if len(experiment.eps) == 1:  # which is also what a natural dense is attacked at
         del wanted["eps"]
-    for key, (users, named) in wanted.items():
+    for key, users in wanted.items():
         default = type(experiment).model_fields[key].default
         if not _have(experiment, users) and getattr(experiment, key) != default:
             value = plain(getattr(experiment, key))
-            yield f"{key} is {value}, which no model of the experiment uses ({named} use it)"
+            yield (
+                f"{key} is {value}, which no model of the experiment uses "
+                f"({', '.join(users)} use it)"
+            )
 
 
 def _unmeasured(experiment: Experiment) -> Iterator[str]:
@@ -95,10 +90,10 @@ def _unmeasured(experiment: Experiment) -> Iterator[str]:
 
     An experiment that measures nothing at all is one that a config switches off.
     """
-    measured = [key for key in _MEASURES if getattr(experiment, key)]
+    measured = {key for key in _MEASURES if getattr(experiment, key)}
     for model in experiment.models if measured else ():
         fit = [key for key, kinds in _MEASURES.items() if model in kinds]
-        if not set(fit) & set(measured):
+        if measured.isdisjoint(fit):
             yield (
                 f"models has {model}, which nothing in this experiment measures; add "
                 f"{' or '.join(fit)}, or remove it"
@@ -124,11 +119,10 @@ def _unfit_for_sets(experiment: Experiment) -> Iterator[str]:
             "candidate_sets are not measured; add transfer, adaptive or adaptive_transfer, "
             "or remove them"
         )
-    members = {ratio for ratios in experiment.candidate_sets for ratio in ratios}
-    unused = [k for k in experiment.keep_ratios if k not in members]
+    unused = set(experiment.keep_ratios).difference(*experiment.candidate_sets)
     if unused and not (experiment.evaluate or experiment.transfer):
         yield (
-            f"keep_ratios has {plain(unused)}, which no candidate set has; add evaluate or "
+            f"keep_ratios has {plain(sorted(unused))}, which no candidate set has; add evaluate or "
             "transfer, or remove them"
         )
 

@@ -30,14 +30,7 @@ LINES = 5
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that failed after all its retries.
-
-    Attributes:
-        rule: its rule.
-        outputs: its files.
-        logs: its log files.
-        reason: what the scheduler said of it; empty if it said nothing.
-    """
+    """A job that failed after all its retries; ``reason`` is what the scheduler said of it."""
 
     rule: str
     outputs: list[str]
@@ -53,11 +46,7 @@ def summary(
 ) -> str:
     """Every failed job with the end of its log and how to retry it, and what lacks it.
 
-    Args:
-        failures: jobs that failed.
-        lacking: artifacts that were not made.
-        argv: the command line of this run.
-        incomplete: artifacts that were made without cells that failed, and say so.
+    ``incomplete`` are artifacts that were made without cells that failed, and say so.
     """
     parts = [
         f"failed: {failure.outputs[0] if failure.outputs else failure.rule}\n"
@@ -116,18 +105,13 @@ def is_in_place(cell: Path) -> bool:
 
 
 def in_place(root: Path = Path(), results: str = "results") -> dict[Path, Path]:
-    """Every cell in whose place a record stands now, with its log; arguments as below."""
+    """Every cell in whose place a record stands now, with its log."""
     found = records(root, results)
     return {file: Path(one["log"]) for file, one in found.items() if is_in_place(root / file)}
 
 
 def records(root: Path = Path(), results: str = "results") -> dict[Path, dict[str, str]]:
-    """Every file of which there is a record, and the record.
-
-    Args:
-        root: folder of the project; the paths are below it.
-        results: folder of a matrix's results below it.
-    """
+    """Every file of which there is a record, and the record; paths are below ``root``."""
     found = map(_read, sorted((root / results / FOLDER).rglob("*.json")))
     return {Path(one["file"]): one for one in found if "file" in one}
 
@@ -163,12 +147,9 @@ def _lines(log: str) -> list[str]:
 
 
 def _end_of(log: str) -> str:
-    if not Path(log).is_file():
-        return f"  {log}: no log; the cell never started\n"
-    lines = _lines(log)
-    if not lines:
-        return f"  {log}: empty; the job ended before it logged anything\n"
-    return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines[-LINES:])
+    nothing = "nothing: the job ended before it logged anything, or never started"
+    lines = _lines(log)[-LINES:] or [nothing]
+    return f"  {log} ends with:\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def retry(argv: Sequence[str], targets: Sequence[str]) -> str:

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rst_core.data.manifest import Manifest, read_manifest
+from rst_core.data.manifest import read_manifest
 from rst_core.data.source_files import are_there, fingerprint
 from rst_core.job.flags import to_flags
 from rst_core.settings import DatasetSettings
@@ -53,7 +54,9 @@ class Datasets:
     def _look(self, name: str) -> str | None:
         settings = self._matrix.dataset(name).images
         path = self._root / self._matrix.manifest(name)
-        manifest = _read(path)
+        manifest = None
+        with suppress(OSError, FileError):
+            manifest = read_manifest(path)
         there = are_there(settings)
         # Where the files lie is a matter of the machine. Images that were removed after everything
         # was made are missed by no result.
@@ -87,11 +90,3 @@ class Datasets:
             lines = made.stderr.strip().splitlines() or ["no reason was given"]
             raise ConfigError(f"datasets.{name}: {lines[-1]}")
         return read_manifest(path).digest
-
-
-def _read(path: Path) -> Manifest | None:
-    """A manifest; None if there is none that can be used."""
-    try:
-        return read_manifest(path)
-    except (OSError, FileError):
-        return None

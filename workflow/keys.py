@@ -15,18 +15,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rst_core.identity import Cell, Ticket, TrainingCell
-from rst_core.key import cell_key
+from rst_core.identity import Cell
+from rst_core.key import canonical, cell_key
 from rst_core.records import read_cell
 from rst_core.storage import FileError, checksum, read_header
 from workflow.failures import is_in_place
-from workflow.machine import kind_of
 from workflow.matrix import Matrix
 
 #: Why a cell is missing although there is a file: it says that the cell failed.
 FAILED = "failed when it was tried last"
-#: Reasons for stale results that are printed before the rest is only counted.
-_SHOWN = 20
 
 
 class State(StrEnum):
@@ -124,20 +121,19 @@ class Keys:
         wanted = self.key(cell)
         if wanted is None:
             return "the images of its dataset are not there"
-        bases = self._matrix.input_models(cell)
-        if record["key"] != wanted:
+        same = record["key"] == wanted
+        if not same:
             settings = self._matrix.settings(cell)
-            if differing := list(_differences(record["settings"], settings)):
-                verb = "imported" if "layout" in settings else _VERBS.get(kind_of(cell), "attacked")
-                return f"{verb} with {', '.join(differing)}"
-        for base in bases:
+            if clauses := ", ".join(_differences(record["settings"], settings)):
+                return f"made with {clauses}"
+        for base in self._matrix.input_models(cell):
             below = self.status(base)
             if below.state is State.STALE:
-                return f"{_name(base)} below it is stale: {below.reason}"
+                return f"the model below it is stale: {below.reason}"
             contents = record["models"].get(base.path)
             if below.state is State.FRESH and contents != self._records[base.path]["contents"]:
-                return f"{_name(base)} below it was made again, with other contents"
-        if record["key"] == wanted:
+                return "the model below it was made again, with other contents"
+        if same:
             return ""
         if record["dataset_digest"] != self._dataset(cell.model.network.dataset):
             return "made on other images"
@@ -197,31 +193,12 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
         was, now = found.get(name), wanted.get(name)
         if isinstance(was, Mapping) and isinstance(now, Mapping):
             yield from _differences(was, now)
-        elif _plain(was) != _plain(now):
-            yield f"{name} {_plain(was)}, the config says {_plain(now)}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-#: What a kind of cell is when it is made; all others are attacked.
-_VERBS = {
-    "train": "trained",
-    "search": "searched",
-    "finetune": "fine-tuned",
-    "features": "measured",
-}
-
-
-def _name(base: TrainingCell) -> str:
-    return "the ticket" if isinstance(base.model, Ticket) else "the model"
+        elif canonical(was) != canonical(now):
+            yield f"{name} {canonical(was)}, the config says {canonical(now)}"
 
 
 def stale_text(stale: Mapping[str, str]) -> str:
-    """Which results are stale and why, grouped, in at most some twenty lines.
+    """Which results are stale and why, grouped.
 
     Args:
         stale: reasons by file.
@@ -230,11 +207,7 @@ def stale_text(stale: Mapping[str, str]) -> str:
         return ""
     plural = "result is" if len(stale) == 1 else "results are"
     lines = [f"{len(stale):,} {plural} stale and made again:"]
-    groups = Counter(stale.values()).most_common()
-    for reason, count in groups[:_SHOWN]:
+    for reason, count in Counter(stale.values()).most_common():
         example = next(path for path, why in stale.items() if why == reason)
         lines.append(f"  {count:,}  {reason} ({example}{', …' if count > 1 else ''})")
-    if len(groups) > _SHOWN:
-        rest = sum(count for _, count in groups[_SHOWN:])
-        lines.append(f"  {rest:,}  for {len(groups) - _SHOWN} other reasons")
     return "\n".join(lines)

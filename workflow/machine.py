@@ -6,11 +6,12 @@ here makes a finished cell run again.
 
 from __future__ import annotations
 
+import json
 from math import ceil
 from pathlib import Path
 from typing import Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from rst_core.identity import (
     CandidateSet,
@@ -24,6 +25,7 @@ from rst_core.identity import (
 )
 from workflow.config import ConfigError, read_yaml
 from workflow.config_sentences import sentences
+from workflow.config_values import Section
 
 #: Options of sbatch that a site must not override. The last one wins: jobs would not get SIGTERM
 #: before the time limit, would be submitted twice, or would hold unused GPUs.
@@ -33,11 +35,7 @@ _RESERVED_OPTIONS = {
 }  # fmt: skip
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class KindRequest(_Section):
+class KindRequest(Section):
     """What a kind of cell needs on the smallest network and images of the paper."""
 
     minutes: int = Field(gt=0, description="time limit of one job")
@@ -45,7 +43,7 @@ class KindRequest(_Section):
     cpus: int = Field(gt=0)
 
 
-class Factors(_Section):
+class Factors(Section):
     """What a network, a dataset or an attack changes about it."""
 
     minutes: float = Field(default=1, gt=0, description="factor")
@@ -54,7 +52,7 @@ class Factors(_Section):
     gpus: int = Field(default=1, gt=0, description="GPUs of one node that share the cell")
 
 
-class Machine(_Section):
+class Machine(Section):
     """A profile's machine.yaml."""
 
     account: str = ""
@@ -79,9 +77,9 @@ class Machine(_Section):
     )
     batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
     kinds: dict[str, KindRequest]
-    attacks: dict[str, Factors] = {}
-    networks: dict[str, Factors] = {}
-    datasets: dict[str, Factors] = {}
+    attacks: dict[str, Factors] = Field({})
+    networks: dict[str, Factors] = Field({})
+    datasets: dict[str, Factors] = Field({})
 
     @field_validator("options")
     @classmethod
@@ -141,7 +139,7 @@ def read_machine(path: Path) -> Machine:
             f"machine is '{path}', which cannot be read; allowed is a file like slurm/machine.yaml"
         )
     try:
-        machine = Machine.model_validate(read_yaml(path))
+        machine = Machine.model_validate_json(json.dumps(read_yaml(path), default=str))
     except ValidationError as error:
         found = sentences(error, Machine.model_json_schema())
         raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in found)) from None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from rst_core.axes import DEFAULTS, METHOD_AXES, SEARCHED, TICKETS, model_of
 from rst_core.identity import (
@@ -29,13 +29,14 @@ from rst_core.identity import (
     TransferRow,
     Untrained,
 )
-from rst_core.key import cell_settings, named
+from rst_core.key import bases_of, cell_settings, named, sources_of
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
 from rst_core.storage import file_digest
 from rst_core.vocabulary import Origin, Pattern
-from workflow.config import Config, ConfigError, DatasetEntry, Experiment, NetworkEntry
-from workflow.config_attacks import AttackEntry, Measurement, TransferMeasurement
-from workflow.config_foreign import ForeignEntry
+from workflow.config import Config, ConfigError, DatasetEntry, Experiment, ForeignEntry
+from workflow.config_attacks import Measurement, TransferMeasurement
+
+_Entry = TypeVar("_Entry")
 
 # Thousands of cells have the same few settings.
 _settings = cache(cell_settings)
@@ -117,29 +118,29 @@ class Matrix:
         if isinstance(model, Untrained):
             return
         assert not isinstance(model, CandidateSet)
-        for entry in experiment.evaluate:
-            for eps in entry.sizes(_trained_eps(model, experiment)):
-                yield Evaluation(model, selection, entry.attack, eps)
-        if isinstance(model, FineTuned):
-            return
-        for row in experiment.transfer:
-            for eps in row.sizes(_trained_eps(model, experiment)):
-                yield TransferRow(model, selection, row.to, row.attack, eps)
+        rows = [] if isinstance(model, FineTuned) else experiment.transfer
+        eps = _trained_eps(model, experiment)
+        yield from self._attacked(model, [*experiment.evaluate, *rows], eps)
 
     def _adaptive(self, experiment: Experiment) -> Iterator[Cell]:
         kinds = [kind for kind in experiment.models if kind in SEARCHED]
-        measured: list[Measurement] = [*experiment.adaptive, *experiment.adaptive_transfer]
-        for base, kind, ratios, entry in itertools.product(
-            self._bases(experiment), kinds, experiment.candidate_sets, measured
+        measured = [*experiment.adaptive, *experiment.adaptive_transfer]
+        for base, kind, ratios in itertools.product(
+            self._bases(experiment), kinds, experiment.candidate_sets
         ):
             members = model_of({**DEFAULTS, **base, "model": kind, "candidates": ratios})
-            assert isinstance(members, CandidateSet)
-            selection = self.config.selection
-            for eps in entry.sizes(base["trained_eps"]):
+            yield from self._attacked(members, measured, base["trained_eps"])
+
+    def _attacked(
+        self, model: Any, measured: Sequence[Measurement], trained_eps: float
+    ) -> Iterator[Cell]:
+        selection = self.config.selection
+        for entry in measured:
+            for eps in entry.sizes(trained_eps):
                 if isinstance(entry, TransferMeasurement):
-                    yield TransferRow(members, selection, entry.to, entry.attack, eps)
+                    yield TransferRow(model, selection, entry.to, entry.attack, eps)
                 else:
-                    yield Evaluation(members, selection, entry.attack, eps)
+                    yield Evaluation(model, selection, entry.attack, eps)
 
     # -- what a cell needs ------------------------------------------------------------
 
@@ -166,10 +167,7 @@ class Matrix:
 
     def bases(self, model: Trained) -> list[TrainingCell]:
         """Model files that training this model starts from."""
-        ticket = model.ticket if isinstance(model, FineTuned) else model
-        dense = ticket.dense if isinstance(ticket, Ticket) else None
-        found = [one for one in (ticket, dense) if one is not None and one is not model]
-        return [TrainingCell(one, self.config.selection) for one in found]
+        return [TrainingCell(one, self.config.selection) for one in bases_of(model)]
 
     def input_models(self, cell: Cell) -> list[TrainingCell]:
         """The model files that a cell's key is of, each once.
@@ -180,13 +178,9 @@ class Matrix:
         match cell:
             case TrainingCell():
                 return self.bases(cell.model)
-            case FeatureDistance(Dense() as model, selection) if selection:
-                return [TrainingCell(model, selection)]
-            case FeatureDistance():
-                return []
             case TransferRow():
                 return self.targets(cell)
-            case Evaluation():
+            case Evaluation() | FeatureDistance():
                 return self.sources(cell)
             case _:
                 assert_never(cell)
@@ -200,9 +194,10 @@ class Matrix:
                 needed += self.bases(cell.model)
         return list(dict.fromkeys(needed))
 
-    def sources(self, cell: Evaluation | TransferRow) -> list[TrainingCell]:
-        """Models that the attack of a cell is made on."""
-        return [TrainingCell(model, cell.selection) for model in _members(cell.model)]
+    def sources(self, cell: Evaluation | TransferRow | FeatureDistance) -> list[TrainingCell]:
+        """Models that a cell is measured on, and that its attack is made on."""
+        selection = cell.selection or self.config.selection
+        return [TrainingCell(model, selection) for model in sources_of(cell)]
 
     @cached_property
     def compared_seeds(self) -> list[int]:
@@ -221,7 +216,8 @@ class Matrix:
         source = row.model
         if row.targets == "other_seeds":
             networks = [replace(source.network, seed=seed) for seed in self.compared_seeds]
-            models = [m for n in networks for m in _members(replace(source, network=n))]
+            others = [replace(row, model=replace(source, network=one)) for one in networks]
+            models = [model for other in others for model in sources_of(other)]
         elif isinstance(source, CandidateSet):
             raise ConfigError(
                 f"{row.path}: a candidate set's attack cannot go to {row.targets}; "
@@ -240,7 +236,7 @@ class Matrix:
                 f"transfer_to_{row.targets} names no group of targets; "
                 "allowed is tickets, tickets_and_dense or other_seeds"
             )
-        members = dict.fromkeys([*_members(source), *models])
+        members = dict.fromkeys([*sources_of(row), *models])
         return [TrainingCell(model, row.selection) for model in members]
 
     # -- settings ---------------------------------------------------------------------
@@ -297,7 +293,7 @@ class Matrix:
         Raises:
             ConfigError: if the config has no such attack, or it has no such size, or is too large.
         """
-        entry: AttackEntry = self._entry("attacks", cell.attack)
+        entry = _entry(self.config.attacks, "attacks", cell.attack)
         try:
             spec = entry.at(cell.attack, cell.eps, cell.model.network.seed)
             check_fits(spec, self.dataset(cell.model.network.dataset).images.image_size)
@@ -307,8 +303,7 @@ class Matrix:
 
     def network_settings(self, network: Network) -> NetworkSettings:
         """Architecture of a network."""
-        entry: NetworkEntry = self._entry("networks", network.name)
-        return entry.build
+        return _entry(self.config.networks, "networks", network.name).build
 
     def training_settings(self, dataset: str) -> TrainingSettings:
         """Optimiser and schedule on a dataset."""
@@ -320,25 +315,19 @@ class Matrix:
         Raises:
             ConfigError: if the config has none of that name.
         """
-        entry: DatasetEntry = self._entry("datasets", name)
-        return entry
+        return _entry(self.config.datasets, "datasets", name)
 
-    def _entry(self, section: str, name: str) -> Any:
-        known = getattr(self.config, section)
-        if name not in known:
-            raise ConfigError(f"{name!r} is not in {section}; allowed is one of {', '.join(known)}")
-        return known[name]
+
+def _entry(known: Mapping[str, _Entry], section: str, name: str) -> _Entry:
+    if name not in known:
+        raise ConfigError(f"{name!r} is not in {section}; allowed is one of {', '.join(known)}")
+    return known[name]
 
 
 def _product(values: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     """Every combination of the values of some axes; those of the last axis change fastest."""
     for point in itertools.product(*values.values()):
         yield dict(zip(values, point, strict=True))
-
-
-def _members(model: Trained | CandidateSet) -> Sequence[Trained]:
-    """The tickets of a candidate set, or the one model."""
-    return model.tickets if isinstance(model, CandidateSet) else (model,)
 
 
 def _trained_eps(model: Trained, experiment: Experiment) -> float:

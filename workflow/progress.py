@@ -17,6 +17,8 @@ import snakemake
 from snakemake.logging import DefaultFormatter
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from rst_core.curves import METRICS, chosen, read_curve
+from rst_core.vocabulary import Selection
 from workflow.text import accuracies, duration
 
 #: Characters of a line of ours.
@@ -161,16 +163,10 @@ def numbers_of(file: Path) -> str:
     """The accuracies in a finished cell's file, in percent; empty where there are none."""
     try:
         if file.suffix == ".pt":
-            rows = (file.parents[1] / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            shown = max(
-                (
-                    {kind: row.get(f"validation_{kind}") for kind in ("robust", "natural")}
-                    for row in map(json.loads, rows)
-                ),
-                key=lambda one: one["natural"] if one["robust"] is None else one["robust"],
-            )
-            told = [f"{k} {shown[k]:.1f}" for k in ("natural", "robust") if shown[k] is not None]
-            return f"validation {', '.join(told)}"
+            kept = chosen(read_curve(file.parents[1] / METRICS), Selection(file.parent.name))
+            natural, robust = kept.validation_natural, kept.validation_robust
+            told = f"validation natural {natural:.1f}"
+            return told if robust is None else f"{told}, robust {robust:.1f}"
         if file.suffix == ".json":
             return accuracies(json.loads(file.read_text(encoding="utf-8"))["results"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -85,7 +85,7 @@ def test_another_checkpoint_of_the_same_name_is_imported_again(project):
     before = file.read_bytes()
     released_checkpoint(file, model, ARCHITECTURE, Pattern.ELEMENT, seed=7)
     ticket = f"results/cells/{NETWORK}/rst-keep0.5-element-pgd7-eps8/best_val/ticket.pt"
-    assert "imported with sha256" in project.dry_run(ticket)[1]
+    assert "made with sha256" in project.dry_run(ticket)[1]
     file.unlink()
     assert "its file theirs/0.5.pth does not exist" in project.refuses(ticket)
     file.write_bytes(before)

@@ -95,29 +95,30 @@ def test_an_rtt_has_the_weights_of_its_own_dense(cells, origin):
         assert same == (origin != "rtt_transferred_from_street" or "classifier" not in name)
 
 
-def test_a_row_from_a_dense_to_tickets_and_dense(cells):
-    row = record(cells, "dense-natural/best_val/transfer_to_tickets_and_dense-pgd20-eps8.json")
-    judged = [result["model"].split("/")[-1] for result in row["results"]]
-    assert set(judged) == {
-        "dense-natural", "dense-adversarial-pgd7-eps8",
-        "rst-keep0.2-element-pgd7-eps8", "rst-keep0.5-element-pgd7-eps8",
-    }  # fmt: skip
+KEEP2, KEEP5 = f"rst-{RECIPE}", f"rst-{RECIPE}".replace("0.2", "0.5")
 
 
-def test_an_adaptive_attack_judges_every_member_on_the_same_images(cells):
-    found = record(cells, f"{SET}/eot_pgd20-eps8.json")
-    assert [r["model"].split("/")[-1][4:11] for r in found["results"]] == ["keep0.2", "keep0.5"]
-    assert all(r["robust"]["total"] == 360 for r in found["results"])
-
-
-def test_an_attack_on_a_whole_set_is_carried_over_to_another_seeds(cells):
-    found = record(cells, f"{SET}/transfer_to_other_seeds-apgd_logits-eps8.json")
-    assert all(r["robust"]["total"] == 20 for r in found["results"])
-    assert found["checks"]["images"] == 20
-    judged = [r["model"].split("/")[2:] for r in found["results"]]
-    assert [(n[-5:], r[4:11]) for n, r in judged] == [
-        ("seed0", "keep0.2"), ("seed0", "keep0.5"), ("seed1", "keep0.2"), ("seed1", "keep0.5"),
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "images", "judged"),
+    [
+        (
+            "dense-natural/best_val/transfer_to_tickets_and_dense-pgd20-eps8.json",
+            360,
+            [(0, "dense-natural"), (0, KEEP2), (0, KEEP5), (0, "dense-adversarial-pgd7-eps8")],
+        ),
+        (f"{SET}/eot_pgd20-eps8.json", 360, [(0, KEEP2), (0, KEEP5)]),
+        (
+            f"{SET}/transfer_to_other_seeds-apgd_logits-eps8.json",
+            20,
+            [(0, KEEP2), (0, KEEP5), (1, KEEP2), (1, KEEP5)],
+        ),
+    ],
+)
+def test_rows_and_attacks_on_sets_judge_every_model_on_the_same_images(cells, path, images, judged):
+    results = record(cells, path)["results"]
+    models = [result["model"].split("/")[2:] for result in results]
+    assert [(int(network[-1]), model) for network, model in models] == judged
+    assert {result["robust"]["total"] for result in results} == {images}
 
 
 def test_larger_eps_searches_and_attacks_at_that_eps_and_l2_has_its_own(cells):

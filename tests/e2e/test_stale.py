@@ -80,19 +80,19 @@ def test_other_code_names_and_settings_of_others_draw_all_again_and_compute_noth
     [
         (
             {"training": OTHER_LR},
-            "4  searched with lr 0.1, the config says 0.05",
+            "4  made with lr 0.1, the config says 0.05",
             (*ARTIFACTS, *SLURM),
             ALL,
         ),
         (
             {"datasets": {"digits": {"images": {"validation_images": 800}}}},
-            "searched with validation_images 900, the config says 800",
+            "made with validation_images 900, the config says 800",
             ARTIFACTS,
             ALL,
         ),
         (
             {"datasets": {"digits": {"images": {"variant": "street"}}}},
-            "searched with variant plain, the config",
+            "made with variant plain, the config",
             (FIGURE, TRAINING),
             {"search": 2, "transfer": 2, "figure": 1, "training_curves": 1},
         ),

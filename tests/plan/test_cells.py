@@ -95,7 +95,7 @@ def test_states_and_values_are_those_of_the_files(tmp_path: Path) -> None:
     project.keys = world.keys(matrix_of(lr=0.05))
     text = cells_text(project, [world.attack, world.ticket])
     assert _row(text, attack) == ["stale", value, attack]
-    assert "searched with lr 0.2, the config says 0.05" in text
+    assert "made with lr 0.2, the config says 0.05" in text
 
     (tmp_path / attack).write_text("no record")
     project.keys = world.keys()

@@ -33,9 +33,7 @@ rule table:
         "../scripts/show.py"
 
 
-rule figure:
-    input:
-        shows(artifact_cells, artifact_page),
+use rule table as figure with:
     output:
         csv=f"{RESULTS}/figures/{{artifact}}.csv",
         png=f"{RESULTS}/figures/{{artifact}}.png",
@@ -45,12 +43,6 @@ rule figure:
         f"{RESULTS}/logs/figures/{{artifact}}.log",
     wildcard_constraints:
         artifact="|".join(registry.FIGURES),
-    conda:
-        "../envs/rst.yaml"
-    params:
-        caption=lambda wildcards: ARTIFACTS[wildcards.artifact].caption,
-    script:
-        "../scripts/show.py"
 
 
 rule all_tables:

@@ -151,7 +151,7 @@ def checkpoint_of(wildcards):
 def target_flags(wildcards):
     """The flag that names the files of the models that a transfer row is evaluated on."""
     targets = MATRIX.targets(cell_of(wildcards))
-    return words(["--targets", *map(MATRIX.file, targets)])
+    return shlex.join(["--targets", *map(MATRIX.file, targets)])
 
 
 @asked

@@ -17,7 +17,7 @@ rule data:
     conda:
         "../envs/rst.yaml"
     params:
-        flags=lambda wildcards: words(
+        flags=lambda wildcards: shlex.join(
             to_flags(MATRIX.dataset(wildcards.dataset).images)
         ),
     shell:

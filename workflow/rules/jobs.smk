@@ -88,7 +88,7 @@ def batch(wildcards):
 def job_flags(wildcards, resources, threads):
     """How a job runs. As it looks at its resources, Snakemake does not rerun for changes of it."""
     flags = ["--threads", str(threads), "--processes", str(resources.gpu)]
-    return words(flags)
+    return shlex.join(flags)
 
 
 def on_own_gpus(wildcards, resources):
@@ -104,7 +104,7 @@ def on_own_gpus(wildcards, resources):
         devices = visible or ",".join(map(str, range(gpus.value)))
     else:
         return ""
-    return words([PYTHON, gpu_slots.__file__, str(resources.gpu), devices])
+    return shlex.join([PYTHON, gpu_slots.__file__, str(resources.gpu), devices])
 
 
 def if_failed(wildcards, resources):
@@ -117,4 +117,4 @@ def if_failed(wildcards, resources):
     shared = MACHINE is not None and may_share(cell_of(wildcards), MACHINE)
     if not shared or resources.tries == 1:
         return "exit $? #"
-    return f"{words([PYTHON, failures.__file__])} $?"
+    return f"{shlex.join([PYTHON, failures.__file__])} $?"

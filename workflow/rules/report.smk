@@ -31,7 +31,7 @@ rule claims:
 
 # Training curves of the models of an experiment, or of all experiments in one job: drawing a
 # figure takes less time than starting a job for it.
-rule training_curves:
+use rule claims as training_curves with:
     input:
         shows(
             lambda wildcards: trained_cells(MATRIX, wildcards.experiments),
@@ -45,32 +45,22 @@ rule training_curves:
         f"{RESULTS}/logs/training/{{experiments}}.log",
     wildcard_constraints:
         experiments="|".join([ALL, *MATRIX.config.experiments]),
-    conda:
-        "../envs/rst.yaml"
-    script:
-        "../scripts/show.py"
 
 
-rule protocol:
+use rule claims as protocol with:
     input:
         shows(lambda wildcards: MATRIX.all_cells(), lambda wildcards: PROTOCOL),
     output:
         page(PROTOCOL, "protocol"),
     log:
         f"{RESULTS}/logs/pages/protocol.log",
-    conda:
-        "../envs/rst.yaml"
-    script:
-        "../scripts/show.py"
 
 
-rule partial:
-    """Make tables, figures and claims from the cells that exist now, in their folder partial.
-
-    Starts no computing job, needs none, and leaves complete results alone. While another
-    Snakemake works in this folder say --nolock: without it, the other's lock would go when
-    this ends. Cells that cannot be read are named and left out.
-    """
+# Tables, figures and claims from the cells that exist now, in their folder partial. It starts no
+# computing job, needs none, and leaves complete results alone. While another Snakemake works in
+# this folder say --nolock: without it, the other's lock would go when this ends. Cells that cannot
+# be read are named and left out.
+use rule claims as partial with:
     input:
         always(f"{PARTIAL}/pages"),
     output:
@@ -81,21 +71,13 @@ rule partial:
         pages=pages_in(f"{PARTIAL}/pages", "partial"),
     log:
         f"{RESULTS}/logs/partial.log",
-    conda:
-        "../envs/rst.yaml"
-    script:
-        "../scripts/show.py"
 
 
 # Every number that is measured so far in one file, written whenever it is asked for.
-rule cells_csv:
+use rule claims as cells_csv with:
     input:
         always(f"{RESULTS}/cells.csv"),
     output:
         f"{RESULTS}/cells.csv",
     log:
         f"{RESULTS}/logs/cells_csv.log",
-    conda:
-        "../envs/rst.yaml"
-    script:
-        "../scripts/show.py"

@@ -54,10 +54,5 @@ SELECTION = MATRIX.config.selection
 DATASETS_IN_USE = set()
 
 
-def words(flags):
-    """Flags as one string for a shell command."""
-    return " ".join(shlex.quote(word) for word in flags)
-
-
 wildcard_constraints:
     dataset=r"[a-z0-9_]+",
