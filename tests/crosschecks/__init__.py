@@ -2,10 +2,5 @@
 
 One network adversarially trained here on digits; one ticket of ``examples/``, on real CIFAR-10
 images where they lie beside the checkout; and one linear model whose robust accuracy is known in
-closed form. Each has a file of its own, so that two processes share the work.
-``python -m tests.crosschecks.table`` prints what is measured.
+closed form. ``python -m tests.crosschecks.table`` prints what is measured.
 """
-
-import pytest
-
-pytest.register_assert_rewrite("tests.crosschecks.comparisons")
