@@ -10,11 +10,12 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
+from rst_core.identity import Evaluation, TransferRow
 from rst_core.storage import write_text
 from tests.conftest import ROOT
-from tests.e2e.conftest import Project, demo_with_made_up_cells
-from tests.test_config import extended
-from workflow.artifacts.registry import TABLES
+from tests.e2e.conftest import SLURM, Project, demo_with_made_up_cells
+from tests.test_config import PAPER, extended
+from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
@@ -64,6 +65,18 @@ def cells() -> list[str]:
     """The table's."""
     matrix = Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
     return [matrix.file(cell) for cell in TABLES["table3"].cells(matrix)]
+
+
+def test_the_demos_results_stand_for_nothing_in_the_papers_matrix(demo):
+    delta = (demo.folder / "tiny.yaml").read_text()
+    demo.config({"seeds": [0]})
+    jobs = demo.planned("results/figures/fig7.png", "results/tables/table3.csv", *SLURM)
+    (demo.folder / "tiny.yaml").write_text(delta)
+    assert {"data", "search", "attack", "transfer", "table", "figure"} <= jobs.keys()
+    matrix = Matrix(read_config(PAPER | {"seeds": [0]}))
+    shown = {c for a in (FIGURES["fig7"], TABLES["table3"]) for c in a.cells(matrix)}
+    assert jobs["transfer"] == sum(isinstance(cell, TransferRow) for cell in shown)
+    assert jobs["attack"] == sum(isinstance(cell, Evaluation) for cell in shown)
 
 
 def test_results_that_exist_are_shown_beside_another_snakemake_and_nothing_else_changes(

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import ARTIFACTS, CELLS, SLURM, Project, tiny
+from tests.e2e.conftest import ARTIFACTS, CELLS, ONE_CELL, SLURM, Project, tiny
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +36,7 @@ def test_evaluations_of_models_to_be_made_run_in_the_jobs_that_make_them(project
     assert groups == [
         ["attack", "search"], ["attack", "search"], ["attack", "train"], ["transfer", "transfer"],
     ]  # fmt: skip
-    assert re.search(r" (\d+) \| in all will be submitted", said)[1] == "37"
+    assert re.search(r" (\d+)  in all will be submitted", said)[1] == "37"
 
 
 @pytest.mark.parametrize(("size", "sizes"), [(2, [1, 2, 2]), (20, [5])])
@@ -47,6 +47,11 @@ def test_another_attack_reruns_attacks_alone_and_one_number_says_how_many_share_
     groups, jobs, _ = submitted(changeable, *ARTIFACTS, "--group-components", f"evaluations={size}")
     assert sorted(map(len, groups)) == sizes
     assert jobs == {"attack": 3, "transfer": 2, "table": 1, "figure": 2}
+
+
+def test_one_cell_of_a_batch_can_be_made_alone(changeable):
+    changeable.config(OTHER_ATTACK)
+    assert submitted(changeable, ONE_CELL)[:2] == ([["attack"]], {"attack": 1})
 
 
 def test_a_long_evaluation_is_a_job_of_its_own(changeable):

@@ -80,7 +80,7 @@ def test_other_code_names_and_settings_of_others_draw_all_again_and_compute_noth
     [
         (
             {"training": OTHER_LR},
-            "4  made with lr 0.1, the config says 0.05",
+            "6  made with lr 0.1, the config says 0.05",
             (*ARTIFACTS, *SLURM),
             ALL,
         ),

@@ -74,7 +74,7 @@ def test_the_training_curves_are_those_beside_the_models(finished):
             ["all_tables"],
             [
                 "sedes is an unknown key; allowed is",
-                "keep_ratios is 1.5; allowed is less than or equal to 1",
+                "keep_ratios is 1.5; allowed is a number above 0, up to 1",
             ],
         ),
         (
@@ -82,7 +82,7 @@ def test_the_training_curves_are_those_beside_the_models(finished):
                 tiny(datasets={"digits": {"images": {"source": "folder", "path": "nowhere"}}})
             ),
             ["all_tables"],
-            ["datasets.digits.images.path is 'nowhere', where there are no images"],
+            ["datasets.digits.images.path is 'nowhere', but 'nowhere/train' does not exist"],
         ),
         (f"{yaml.safe_dump(TINY)}seeds: [1]\n", ["all_tables"], ["tiny.yaml: seeds is in lines"]),
         (

@@ -33,7 +33,7 @@ def matrix(**changed):
 
 
 def test_config():
-    with pytest.raises(ConfigError, match="score_signs is 'none'; allowed is 'both' or 'positive'"):
+    with pytest.raises(ConfigError, match="score_signs is 'none'; allowed is both or positive"):
         matrix(score_signs=["none"])
     with pytest.raises(ConfigError, match=r"score_signs is .*, which no model .* uses"):
         matrix(models=["dense_adversarial"], keep_ratios=[])
