@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from measurements.figures import NAMES, draw
-from measurements.tables import DOCUMENT, README, SUMMARY, cells, filled, made
+from measurements.tables import DOCUMENT, README, SUMMARY, cells, filled, made, own_pgd20
 
 
 def test_no_number_in_the_tables_is_typed_in():
@@ -36,8 +36,7 @@ def test_the_real_image_run_makes_sense():
 
 
 def test_the_run_on_all_images_is_of_all_images_and_makes_sense():
-    frame = cells("cifar10_50k/resnet18_quarter")
-    own = frame[(frame["kind"] == "Evaluation") & (frame["attack"] == "pgd20")]
+    own = own_pgd20("cifar10_50k/resnet18_quarter")
     assert set(own["total"]) == {10_000}
     assert own["cell"].nunique() == 4
     for _, group in own.groupby("cell"):
