@@ -17,8 +17,8 @@ SEED = "signed_kaiming_constant-seed0"
 RST = "rst-keep0.2-element-pgd7-eps8"
 
 
-def cell(file: str, dataset: str = "cifar10"):
-    return parse_cell(f"{dataset}/resnet18/{SEED}/{file}")
+def cell(file: str, network: str = "resnet18", dataset: str = "cifar10"):
+    return parse_cell(f"{dataset}/{network}/{SEED}/{file}")
 
 
 CELLS = {
@@ -39,9 +39,16 @@ def test_every_kind_of_cell_is_known_and_asks_for_something():
         assert all(value > 0 for value in resources(example, MACHINE).values())
 
 
-def test_imagenet_is_shared_by_several_gpus():
-    assert resources(cell(f"{RST}/best_val/ticket.pt", dataset="imagenet"), MACHINE)["gpu"] == 4
-    assert resources(CELLS["search"], MACHINE)["gpu"] == 1
+def test_auto_attack_a_wide_network_and_imagenet_take_longer():
+    def minutes(file, **where):
+        return resources(cell(file, **where), MACHINE)["runtime"]
+
+    pgd, auto = f"{RST}/best_val/pgd20-eps8.json", f"{RST}/best_val/auto_attack-eps8.json"
+    assert minutes(auto) > 10 * minutes(pgd)
+    assert minutes(pgd, network="wideresnet32") > 4 * minutes(pgd)
+    assert minutes(pgd, network="resnet50", dataset="imagenet") > 4 * minutes(pgd)
+    assert resources(cell(pgd, dataset="imagenet"), MACHINE)["gpu"] == 4
+    assert resources(cell(pgd), MACHINE)["gpu"] == 1
 
 
 def test_no_cell_of_the_paper_gets_less_time_than_the_plan_says_it_takes(tmp_path):
@@ -90,6 +97,7 @@ def test_a_request_is_for_one_node_and_a_signal_ahead_of_the_limit(change, words
         ({"options": ["-t 5"]}, "'-t 5' is no option"),
         ({"options": ["--exclusive", "--signal=B:USR1@60"]}, "--signal is set for each job"),
         ({"options": ["--wait"]}, "--wait is set for each job"),
+        ({"calibration": "results/calibration.json"}, "calibration"),
     ],
 )
 def test_a_machine_file_that_cannot_be_used_says_why(tmp_path, change, message):

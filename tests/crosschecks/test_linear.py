@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 from torch import Tensor
 
 from rst_core.attacks import run_attack
+from rst_core.attacks.bandits import gradient_estimate, learn
 from rst_core.attacks.budget import image_units
 from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
@@ -81,3 +83,31 @@ def test_bandits_comes_within_three_points_at_ten_thousand_queries_and_improves(
     ]
     assert rates[0] > rates[1] >= rates[2] >= exact
     assert rates[2] == pytest.approx(exact, abs=3)
+
+
+def test_bandits_estimate_of_the_gradients_sign_improves_with_queries():
+    """Up to a ceiling: queries along a normalised prior say little about small components."""
+    model, direction, images, labels = linear()
+    spec = bandits_spec(1.0, 2)
+    truth = torch.where(labels == 1, -1.0, 1.0)[:, None] * direction.sign()
+    dual, generator = torch.zeros_like(images), rng(3)
+    agreement = []
+    for step in range(1, 501):
+        noise = torch.randn(images.shape, generator=generator)
+        dual, _ = learn(model, images, labels, dual, noise, spec)
+        if step in (1, 10, 100, 500):
+            estimate = gradient_estimate(dual, images).flatten(1).sign()
+            agreement.append(float((estimate == truth).float().mean()))
+    assert agreement == sorted(agreement)
+    assert agreement[0] < 0.6, "two queries say next to nothing"
+    assert agreement[-1] > 0.8
+
+
+def test_attack_spec_of_the_linear_model_needs_no_box():
+    """The exact answer holds where no wall interferes: all of the ball is inside the box."""
+    _, _, images, _ = linear()
+    assert images.min() > 3 / 255
+    assert images.max() < 1 - 3 / 255
+    spec = AttackSpec(name="n", method=AttackMethod.PGD, norm=Norm.LINF, eps=0.0, step_size=1.0)
+    model, _, images, labels = linear()
+    assert torch.equal(run_attack(model, images, labels, spec, rng()), images)

@@ -1,8 +1,4 @@
-"""The files of the paper's numbers against each other and against the sentences of its text.
-
-What is a sum of numbers of single models is checked in tests/artifacts/claims/test_paper.py: facts
-that contradict each other are an error.
-"""
+"""The files of the paper's numbers against each other and against the sentences of its text."""
 
 import re
 from decimal import Decimal
@@ -38,6 +34,33 @@ def test_what_r2s_stress_repeats_is_what_tables_3_and_5_print():
         table, model, measure = sources[row]
         network, dataset = column.split("/")
         assert printed(table)[f"{network}/{model}", f"{dataset}/{measure}"] == value
+
+
+def test_the_dense_rows_are_the_same_in_all_tables():
+    pgd = {
+        (row, column.replace("robust", "pgd20-eps8")): value
+        for (row, column), value in printed("table3").items()
+        if row.endswith("/dense")
+    }
+    for name in ("table5", "table8", "table9"):
+        dense = {key: v for key, v in printed(name).items() if key[0].endswith("/dense")}
+        assert dense
+        assert dense.items() <= pgd.items()
+    own = printed("table7")["dense_adversarial", "dense_adversarial"]
+    assert own == pgd["resnet18/dense", "cifar10/pgd20-eps8"]
+    four = {key: v for key, v in printed("table4").items() if key[0].endswith("/dense")}
+    assert len(four) == 8
+    assert four.items() <= printed("table6").items()
+
+
+def test_the_dense_networks_of_figure_1_are_those_of_table_3():
+    fig1, table3 = printed("fig1"), printed("table3")
+    dense = {
+        (row, column): v for (row, column), v in fig1.items() if row.endswith("_adversarial@1")
+    }
+    assert len(dense) == 8
+    for (row, column), value in dense.items():
+        assert value == table3[row.removesuffix("_adversarial@1"), column]
 
 
 #: What stands in no table, in the paper's words, and the keys of its numbers in order.
@@ -91,6 +114,40 @@ def test_r2s_of_table_8_is_the_mean_of_figure_7():
     assert np.mean(rows) == pytest.approx(60.9, abs=0.05)
     published = paper_values("table8")["resnet18/r2s@0.03+0.05+0.07+0.1", "cifar10/pgd20-eps8"]
     assert np.mean(rows) == pytest.approx(published, abs=0.2)
+
+
+def test_figure_7_has_its_lowest_numbers_on_the_diagonal():
+    fig7 = paper_values("fig7")
+    diagonal = {value for (row, column), value in fig7.items() if row == column}
+    assert max(diagonal) < min(set(fig7.values()) - diagonal)
+
+
+def accuracies() -> dict[tuple[str, str], Decimal]:
+    """The accuracies of single models, with one spelling of PGD-20."""
+    return {
+        (row, column.replace("robust", "pgd20-eps8")): value
+        for name in ("table1", "table2", "table3", "table4", "table6", "fig1")
+        for (row, column), value in printed(name).items()
+    }
+
+
+def test_differences_in_the_text_are_those_of_the_tables():
+    """All but one: section 5.5 gives for CW-Inf what Table 6 has for CW-L2."""
+    known, checked, wrong = accuracies(), 0, {}
+    for (row, column), value in printed("text").items():
+        if not (parts := re.fullmatch("(.+)/(above|below)/(.+)", column)):
+            continue
+        measure, direction, other = parts.groups()
+        if {(row, measure), (other, measure)} <= known.keys():
+            checked += 1
+            above = known[row, measure] - known[other, measure]
+            if value != (above if direction == "above" else -above):
+                wrong[row, column] = (value, above)
+    assert checked == 13
+    cw_inf = ("wideresnet32/rst@0.05", "cifar10/cw_inf-eps8/above/resnet18/dense")
+    assert wrong == {cw_inf: (Decimal("2.80"), Decimal("2.54"))}
+    cw_l2 = [known[row, "cifar10/cw_l2"] for row in ("wideresnet32/rst@0.05", "resnet18/dense")]
+    assert cw_l2[0] - cw_l2[1] == Decimal("2.80")
 
 
 def gains(name: str, network: str, dataset: str, attacks: str) -> list[Decimal]:

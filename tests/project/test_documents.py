@@ -147,6 +147,11 @@ def test_a_block_says_its_language(block):
     assert block.language != "text" or not COMMAND.search(block.text)
 
 
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def test_no_command_stands_in_an_indented_block(page):
+    assert not re.search(rf"^    {COMMAND.pattern[1:]}", TEXTS[page], re.MULTILINE)
+
+
 @pytest.mark.parametrize(("line", "place"), sorted(COMMANDS.values(), key=lambda one: one[1]))
 def test_a_command_works_as_typed(folder, line, place):
     config = copy.deepcopy(PAPER)
@@ -172,3 +177,23 @@ def test_a_yaml_block_is_a_config(block):
     config = copy.deepcopy(PAPER)
     update_config(config, yaml.safe_load(block.text))
     assert list(Matrix(read_config(config)).all_cells())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "snakemake -n all_tables",
+        "rst plan table3",
+        "curl -O somewhere",
+        ".venv/bin/snakemake results/…/fig7.png",
+    ],
+)
+def test_what_cannot_be_typed_is_refused(line):
+    with pytest.raises(ValueError, match=r"cannot be typed|not found as typed"):
+        as_run(line)
+
+
+def test_a_line_that_cannot_be_run_says_so():
+    assert commands(f"$EDITOR file {NOT_RUN}opens an editor\nmake demo  # words\n# words\n") == [
+        "make demo  # words"
+    ]
