@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +23,10 @@ from rst_core.identity import (
 )
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
-from tests.plan.examples import ONE, jobs_of, project_in
+from tests.conftest import ROOT
+from tests.plan.examples import ONE, jobs_of
 from workflow.plan.cost import CostModel, passes
+from workflow.plan.operations import Counter
 from workflow.plan.project import Project
 
 
@@ -91,11 +94,19 @@ def test_an_attack_that_the_plan_does_not_know_costs_its_declared_steps(
     assert passes(new).gradient == steps  # type: ignore[arg-type]
 
 
-def test_every_cell_of_the_matrix_has_a_finite_positive_cost(tmp_path: Path) -> None:
-    project = project_in(tmp_path, counted=None, deltas=())
+@pytest.mark.parametrize("configs", [[], [ROOT / "demo/matrix.yaml"]], ids=["paper", "demo"])
+def test_every_cell_of_a_matrix_has_a_finite_positive_cost(
+    configs: list[Path], tmp_path: Path
+) -> None:
+    project = Project(ROOT, configs)
+    project.count = Counter(tmp_path / "operations.json")
     cost = CostModel(project)
-    for cell in (job.cell for job in jobs_of(project, "all")):
-        assert all(0 < number < math.inf for number in cost(cell)), cell.path
+    cells = [job.cell for job in jobs_of(project, "all")]
+    assert len(cells) > 100
+    for cell in cells:
+        found = cost(cell)
+        assert 0 < found.operations < math.inf, cell.path
+        assert 0 < found.bytes < math.inf, cell.path
 
 
 def _first(project: Project, target: str, wanted: Callable[[Cell], bool]) -> Cell:
@@ -136,3 +147,12 @@ def test_features_of_an_untrained_network_done_by_hand(project: Project, order: 
         # Clean images, and noise at five eps.
         assert cost(cell).operations == pytest.approx((first + 6 * 360) * 1e9)
     assert {type(cell.model) for cell in measured} == {Untrained, Dense}
+
+
+def test_more_epochs_cost_proportionally_more(project: Project) -> None:
+    cell = _first(project, "fig7", lambda c: isinstance(c, TrainingCell))
+    config = project.matrix.config
+    once = CostModel(project)(cell).operations
+    longer = {n: replace(t, epochs=5 * t.epochs) for n, t in config.training.items()}
+    project.matrix = type(project.matrix)(config.model_copy(update={"training": longer}))
+    assert CostModel(project)(cell).operations == pytest.approx(5 * once)

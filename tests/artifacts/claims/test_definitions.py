@@ -15,10 +15,13 @@ COMPARISON = {"of": {"model": "rst", "keep_ratio": 0.2}, "is": "decent"}
         (COMPARISON | {"tolerence": 1}, "Extra inputs are not permitted"),
         (COMPARISON | {"is": "dezent"}, "'dezent' is no word; allowed is better, not_worse"),
         (COMPARISON | {"by": 1.0}, "exactly one of is, by and between"),
+        ({"of": COMPARISON["of"]}, "exactly one of is, by and between"),
+        (COMPARISON | {"of": {"model": "rst", "keep": 0.2}}, "Extra inputs are not permitted"),
         (COMPARISON | {"of": {"model": "rsst"}}, "dense_natural"),
         (COMPARISON | {"of": {"model": "dense_natural", "keep_ratio": 0.2}}, "dense_natural has"),
         # Several tests under a quantifier say nothing until they are joined.
         ({"mostly": {"network": ["resnet18"]}, "test": [COMPARISON, COMPARISON]}, "exactly one of"),
+        ({"mostly": {"network": ["resnet18"]}, "tests": [COMPARISON]}, "exactly one of"),
         ({"mostly": {}, "some": {}, "test": COMPARISON}, "exactly one of of, all, any, every"),
         ({"all": [COMPARISON], "any": [COMPARISON, COMPARISON]}, "at least 2|exactly one"),
         ({"every": {"networks": ["resnet18"]}, "test": COMPARISON}, "Extra inputs"),
@@ -41,10 +44,14 @@ def test_a_slip_in_the_file_is_an_error(papers_world, test, message):
         verdict("made_up", papers_world, made_up(test))
 
 
-def test_every_word_is_used_and_says_what_it_means(claims):
+def test_every_word_is_used_and_has_a_reason(claims):
     used = {c.word for claim in claims.claims for c in claim.test.comparisons()}
     assert used - {None} == claims.words.keys()
-    for name, word in claims.words.items():  # a difference leaves no room for none
+    assert all(len(word.reason) > 10 for word in claims.words.values())
+
+
+def test_words_of_a_difference_leave_no_room_for_none(claims):
+    for name, word in claims.words.items():
         assert (word.at_least <= 0 <= word.at_most) != ("better" in name)
 
 
@@ -54,6 +61,11 @@ def test_every_statement_names_an_artifact_that_exists(claims):
     for claim in claims.claims:
         named = NAMES.findall(claim.rests_on)
         assert named or claim.rests_on.startswith("section"), claim.id
+
+
+def test_every_quotation_is_new_or_says_so(claims):
+    titles = [claim.title for claim in claims.claims]
+    assert len(set(titles)) == len(titles)
 
 
 def test_a_title_that_says_about_or_near_is_tested_on_both_sides(claims):

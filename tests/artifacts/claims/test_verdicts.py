@@ -85,6 +85,19 @@ def test_models_are_paired_by_seed_and_image(way, word, papers_world):
         assert row["interval_high"] - row["interval_low"] < 1.5
 
 
+def test_r2s_below_the_dense_on_cifar100_contradicts_its_adaptive_gains(trees, papers_world):
+    changes = {
+        key: 17.0
+        for leaf in trees["adaptive_attacks_gain"].leaves
+        for w, a in leaf.terms
+        for key in a.keys
+        if w > 0 and key.dataset == "cifar100"
+    }
+    row = verdict("adaptive_attacks_gain", changed(papers_world, changes))
+    assert row["verdict"] == "contradicted"
+    assert "cifar100" in row["decided_by"]
+
+
 def test_27_of_28_places_contradict_what_holds_for_one_of_two_comparisons(trees, papers_world):
     """Near the inherited ticket everywhere, far from the re-initialised one but at one place."""
     claim = "vanilla_near_finetuned_natural"
@@ -112,6 +125,19 @@ def test_inits_that_tie_do_not_rank_differently(robust, natural, word, trees, pa
         changes[key] = start - behind.get(key.init, 3 - off)
     row = verdict("natural_ranking_of_inits", changed(papers_world, changes))
     assert row["verdict"] == word
+
+
+def test_tickets_at_5_percent_under_an_attack_contradict_general_robustness(papers_world):
+    keys = [
+        k
+        for k in papers_world.rows
+        if (k.model, k.attack, k.targets) == ("rst", "auto_attack", None) and k.candidates is None
+    ]
+    assert len(keys) == 24
+    found = verdict(
+        "robust_against_other_attacks", changed(papers_world, dict.fromkeys(keys[:11], 5.0))
+    )
+    assert found["verdict"] == "contradicted"
 
 
 def test_the_strongest_adversary_is_taken_image_by_image(trees, papers_world):
