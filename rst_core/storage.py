@@ -221,6 +221,7 @@ def _header(path: Path, file: BinaryIO, kind: str) -> tuple[dict[str, Any], int]
     try:
         with zipfile.ZipFile(file) as archive:
             text = archive.comment
+    # ZipFile raises the last two for damaged fields: an offset, a version that it cannot read.
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         raise DamagedFileError(path, "it is truncated, or not a file of this program") from None
     if not text:

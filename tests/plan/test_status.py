@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.plan.examples import finish, jobs_of, project_in
 from workflow.failures import Failure, put_in_place, record
 from workflow.plan.planner import make_plan
 from workflow.plan.project import Project
-from workflow.plan.states import HEARTBEAT_AGE
+from workflow.plan.states import HEARTBEAT_AGE, slurm_jobs
 from workflow.plan.status import Status, look, status_text
 
 NOW = 1_800_000_000.0
@@ -24,6 +25,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no squeue, unless a test puts one there
     monkeypatch.chdir(tmp_path)  # as a run does, which writes down its failures
     return project_in(tmp_path)
 
@@ -168,3 +170,22 @@ def test_looking_changes_nothing(project: Project) -> None:
     before = everything()
     status_text(_look(project, "all"), "all")
     assert everything() == before
+
+
+def _squeue(folder: Path, script: str) -> None:
+    path = folder / "bin" / "squeue"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_squeue_is_asked_where_there_is_one(project: Project) -> None:
+    assert slurm_jobs() is None
+    assert "SLURM" not in status_text(_look(project), "")
+    lines = "echo 'RUNNING|None'; echo 'PENDING|Priority'; echo 'PENDING|Resources'"
+    _squeue(project.root, f"{lines}; echo 'PENDING|Priority'")
+    assert slurm_jobs() == "3 pending, 1 running (pending because: Priority 2, Resources 1)"
+    _squeue(project.root, "true")
+    assert slurm_jobs() == "no job of yours"
+    _squeue(project.root, "echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1")
+    assert slurm_jobs() == "squeue failed: slurm_load_jobs error: Unable to contact"

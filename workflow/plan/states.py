@@ -1,19 +1,23 @@
-"""What is known of unfinished cells from their leases and checkpoints. Looks only."""
+"""What is known of unfinished cells from leases, checkpoints and SLURM's queue. Looks only."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 from rst_core.job.paths import checkpoints
+from workflow.cluster.commands import ask, fields
 from workflow.text import duration
 
 #: Seconds after which a lease that nobody touched says nothing: holders touch theirs every
 #: twenty seconds, file servers may show it a minute late, and clocks differ.
 HEARTBEAT_AGE = 300.0
+#: Seconds that squeue may take.
+SQUEUE_TIMEOUT = 5.0
 
 
 class Begun(NamedTuple):
@@ -68,3 +72,20 @@ def _holder(entry: Path) -> str:
         return f"{job}process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, LookupError, AttributeError):
         return ""
+
+
+def slurm_jobs() -> str | None:
+    """What squeue says of one's own jobs, one line; None where there is no SLURM."""
+    answer = ask("squeue", "--me", "--noheader", "--format=%T|%r", timeout=SQUEUE_TIMEOUT)
+    if answer.status == 127:
+        return None
+    if answer.status:
+        return f"squeue failed: {answer.problem}"
+    jobs = fields(answer.lines, 2)
+    if not jobs:
+        return "no job of yours"
+    states = Counter(state for state, _ in jobs)
+    reasons = Counter(reason for state, reason in jobs if state == "PENDING").most_common(3)
+    text = ", ".join(f"{count:,} {state.lower()}" for state, count in states.most_common())
+    waits = ", ".join(f"{reason} {count:,}" for reason, count in reasons)
+    return f"{text} (pending because: {waits})" if waits else text

@@ -1,4 +1,4 @@
-"""How far targets are: ``rst status``. Reads results and leases; locks nothing."""
+"""How far targets are: ``rst status``. Reads results, leases and squeue; locks nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workflow.failures import KEY, records
 from workflow.plan.needs import Job, whole
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
-from workflow.plan.states import begun
+from workflow.plan.states import begun, slurm_jobs
 from workflow.text import duration, table
 
 #: done: the file is there. running: a job holds the cell's lease. failed: it failed when it
@@ -33,6 +33,7 @@ class Status:
         recent: number of cells that were finished within the window.
         elapsed: seconds in which those were made.
         speed: seconds of the plan that were finished in a second of them.
+        slurm: what squeue says; None where there is no SLURM.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class Status:
     recent: int
     elapsed: float
     speed: float
+    slurm: str | None
 
     @property
     def left(self) -> float:
@@ -75,7 +77,8 @@ def look(
     began = min((ends[job] - took for job, took in recent.items()), default=now)
     elapsed = max(1.0, min(window, now - began))
     states, remarks = _states(plan.jobs, project, now)
-    return Status(plan, states, remarks, len(recent), elapsed, sum(recent.values()) / elapsed)
+    speed = sum(recent.values()) / elapsed
+    return Status(plan, states, remarks, len(recent), elapsed, speed, slurm_jobs())
 
 
 def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, str], dict[Job, str]]:
@@ -113,6 +116,7 @@ def status_text(status: Status, heading: str) -> str:
     blocks = [
         f"Status of {heading}.",
         table(["", *STATES], lines, range(1, 1 + len(STATES))),
+        f"SLURM: {status.slurm}." if status.slurm else "",
         _pace(status),
         plan.project.stale(job.cell for job in plan.to_do),
         *(_named(status, state) for state in ("failed", "stopped", "running")),
