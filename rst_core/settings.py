@@ -112,8 +112,8 @@ class AttackSpec:
     """Everything an attack is determined by, but the model and the images.
 
     ``eps`` and ``step_size`` are in 1/255 for L-infinity and on [0, 1] images for L2. A
-    parameter that the method does not have stays at its default (:data:`_APPLIES`), and
-    :meth:`described` leaves it out.
+    parameter that the method does not have (:class:`~rst_core.vocabulary.AttackMethod`) stays at
+    its default, and :meth:`described` leaves it out.
 
     Raises:
         ValueError: for a value out of range, for a parameter that the method lacks, and for
@@ -172,7 +172,7 @@ class AttackSpec:
             require(self.eps is not None, "eps", self.eps, allowed)
         else:
             require(self.eps is None, "eps", self.eps, f"none: {self.method} takes no eps")
-        norms, applied = _NORMS.get(self.method, tuple(Norm)), _APPLIES[self.method]
+        norms, applied = self.method.norms, self.method.parameters
         require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         for key in _METHOD_FIELDS:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
@@ -194,40 +194,13 @@ class AttackSpec:
 
     def described(self) -> dict[str, Any]:
         """The parameters that this method has, for a cell's record."""
-        silent = _METHOD_FIELDS - _APPLIES[self.method]
+        silent = _METHOD_FIELDS - self.method.parameters
         if self.images is None:
             silent |= {"images"}
         return {key: value for key, value in asdict(self).items() if key not in silent}
 
 
-_GRADIENT_STEPS = frozenset({"steps", "step_size", "random_start", "restarts", "stop_at_success"})
-#: Parameters that a method has beside name, norm, eps, seed and images.
-_APPLIES: dict[AttackMethod, frozenset[str]] = {
-    AttackMethod.PGD: _GRADIENT_STEPS,
-    AttackMethod.EOT: _GRADIENT_STEPS,
-    AttackMethod.ENSEMBLE: _GRADIENT_STEPS,
-    AttackMethod.CW_INF: frozenset({"steps", "step_size", "random_start"}),
-    AttackMethod.CW_L2: frozenset({"steps", "learning_rate", "search_steps", "constant"}),
-    # Parameter-free is what the name says: the versions are fixed by their authors.
-    AttackMethod.AUTO_ATTACK: frozenset(),
-    AttackMethod.AUTO_ATTACK_RAND: frozenset(),
-    AttackMethod.APGD: frozenset({"steps", "restarts", "combine"}),
-    AttackMethod.AUTO_ATTACK_EXPECTED: frozenset(),
-    AttackMethod.SQUARE: frozenset({"steps"}),
-    AttackMethod.BANDITS: frozenset(
-        {"steps", "step_size", "learning_rate", "probe", "exploration", "tiles"}
-    ),
-}
-_METHOD_FIELDS: frozenset[str] = frozenset().union(*_APPLIES.values())
-#: Norms of the methods that do not have all.
-_NORMS: dict[AttackMethod, tuple[Norm, ...]] = {
-    AttackMethod.CW_INF: (Norm.LINF,),
-    AttackMethod.CW_L2: (Norm.L2,),
-    AttackMethod.BANDITS: (Norm.LINF,),
-    AttackMethod.APGD: (Norm.LINF,),
-    AttackMethod.AUTO_ATTACK_EXPECTED: (Norm.LINF,),
-    AttackMethod.SQUARE: (Norm.LINF,),
-}
+_METHOD_FIELDS = frozenset[str]().union(*(method.parameters for method in AttackMethod))
 
 
 def _unused(key: str, value: object, default: object, reason: str) -> None:
@@ -250,11 +223,6 @@ def check_fits(spec: AttackSpec, image_size: int) -> None:
     for key, size in sizes.items():
         allowed = f"at most {diameter:.4g} {pixels}, which is how far white is from black"
         require(size is None or size <= diameter, key, size, allowed)
-
-
-def uses(method: AttackMethod, parameter: str) -> bool:
-    """Whether a method has a parameter of :class:`AttackSpec`."""
-    return parameter in _APPLIES[method]
 
 
 def linf_pgd(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Init(StrEnum):
@@ -78,41 +80,120 @@ class Norm(StrEnum):
     L2 = "l2"
 
 
-class AttackMethod(StrEnum):
-    """The algorithm behind an attack spec.
+@dataclass(frozen=True)
+class _About:
+    """What is said of an attack method; :class:`AttackMethod` has the same attributes."""
 
-    FGSM and FGSM-RS are PGD with one step. ``eot`` and ``ensemble`` are PGD against a
-    whole candidate set [6.3]; ``apgd``, ``auto_attack_expected`` and ``square`` attack a set
-    harder (:mod:`rst_core.attacks.expectation`); all others attack one model.
+    function: str
+    parameters: frozenset[str] = frozenset()
+    gradients: int = 1
+    forwards: int = 0
+    norms: tuple[Norm, ...] = tuple(Norm)
+    on_sets: bool = False
+    has_eps: bool = True
+
+
+_PGD = frozenset({"steps", "step_size", "random_start", "restarts", "stop_at_success"})
+_LINF = (Norm.LINF,)
+
+
+class AttackMethod(StrEnum):
+    """The algorithm behind an attack spec, with everything that is said of it.
+
+    FGSM and FGSM-RS are PGD with one step. ``eot`` and ``ensemble`` are PGD against a whole
+    candidate set [6.3], in another view of it (:func:`rst_core.models.r2s.adversary_view`).
+
+    Attributes:
+        function: its module in ``rst_core.attacks`` and its function there, which load torch.
+        parameters: fields of ``AttackSpec`` that it has beside name, norm, eps, seed and images.
+        gradients: passes with a gradient towards the image, an image and declared step.
+        forwards: passes without one, an image and declared step.
+        norms: of the perturbation.
+        on_sets: whether it attacks a candidate set as a whole, and not one model.
+        has_eps: whether it looks inside a ball; CW-L2 looks for the nearest image that fools.
     """
 
-    PGD = "pgd"
-    EOT = "eot"
-    ENSEMBLE = "ensemble"
-    CW_INF = "cw_inf"
-    CW_L2 = "cw_l2"
-    AUTO_ATTACK = "auto_attack"
-    AUTO_ATTACK_RAND = "auto_attack_rand"
-    BANDITS = "bandits"
-    APGD = "apgd"
-    AUTO_ATTACK_EXPECTED = "auto_attack_expected"
-    SQUARE = "square"
+    function: str
+    parameters: frozenset[str]
+    gradients: int
+    forwards: int
+    norms: tuple[Norm, ...]
+    on_sets: bool
+    has_eps: bool
 
-    @property
-    def on_sets(self) -> bool:
-        """Whether it attacks a candidate set as a whole, and not one model."""
-        return self in (
-            AttackMethod.EOT,
-            AttackMethod.ENSEMBLE,
-            AttackMethod.APGD,
-            AttackMethod.AUTO_ATTACK_EXPECTED,
-            AttackMethod.SQUARE,
-        )
+    def __new__(cls, word: str, about: _About) -> Self:
+        """A member whose value is its word."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        for name, said in vars(about).items():
+            setattr(member, name, said)
+        return member
 
-    @property
-    def has_eps(self) -> bool:
-        """Whether it looks inside a ball; CW-L2 instead looks for the nearest image that fools."""
-        return self is not AttackMethod.CW_L2
+    PGD = "pgd", _About("gradient.pgd", _PGD)
+    EOT = "eot", _About("gradient.pgd", _PGD, on_sets=True)
+    ENSEMBLE = "ensemble", _About("gradient.pgd", _PGD, on_sets=True)
+    CW_INF = (
+        "cw_inf",
+        _About("reference.cw_inf", frozenset({"steps", "step_size", "random_start"}), norms=_LINF),
+    )
+    CW_L2 = (
+        "cw_l2",
+        _About(
+            "reference.cw_l2",
+            frozenset({"steps", "learning_rate", "search_steps", "constant"}),
+            norms=(Norm.L2,),
+            has_eps=False,
+        ),
+    )
+    # Auto-Attack has no parameters: its authors fix the parts. Standard: APGD on the cross-entropy,
+    # targeted APGD and targeted FAB against 9 classes of 100 steps each, Square of 5,000 queries.
+    # Rand: two APGDs of 100 steps that average 20 gradients each; the expected version draws none.
+    AUTO_ATTACK = "auto_attack", _About("reference.auto_attack", gradients=1910, forwards=5954)
+    AUTO_ATTACK_RAND = (
+        "auto_attack_rand",
+        _About("reference.auto_attack", gradients=4040, forwards=7),
+    )
+    # Of every step of Bandits the image and two queries.
+    BANDITS = (
+        "bandits",
+        _About(
+            "bandits.bandits",
+            frozenset({"steps", "step_size", "learning_rate", "probe", "exploration", "tiles"}),
+            gradients=0,
+            forwards=3,
+            norms=_LINF,
+        ),
+    )
+    APGD = (
+        "apgd",
+        _About(
+            "expectation.apgd",
+            frozenset({"steps", "restarts", "combine"}),
+            norms=_LINF,
+            on_sets=True,
+        ),
+    )
+    AUTO_ATTACK_EXPECTED = (
+        "auto_attack_expected",
+        _About(
+            "expectation.auto_attack_expected",
+            gradients=202,
+            forwards=7,
+            norms=_LINF,
+            on_sets=True,
+        ),
+    )
+    SQUARE = (
+        "square",
+        _About(
+            "expectation.square",
+            frozenset({"steps"}),
+            gradients=0,
+            forwards=1,
+            norms=_LINF,
+            on_sets=True,
+        ),
+    )
 
 
 class Combination(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_type_hints
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
 from rst_core.ranges import SIZE, Range, bounds
-from rst_core.settings import AttackSpec, uses
+from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
 from workflow.config_values import Eps, Label, Section
 
@@ -59,7 +59,7 @@ class AttackEntry(_Parameters):  # type: ignore[misc, valid-type]  # made of Att
     @model_validator(mode="after")
     def _complete(self) -> AttackEntry:
         steps = [self.step_size, self.step_per_eps]
-        wanted = 1 if uses(self.method, "step_size") else 0
+        wanted = 1 if "step_size" in self.method.parameters else 0
         if steps.count(None) != 2 - wanted:
             raise ValueError(
                 f"step_size is {self.step_size} and step_per_eps is {self.step_per_eps}; "

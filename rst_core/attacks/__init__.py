@@ -8,15 +8,14 @@ of budget is an error, never a number.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 
 import torch
 from torch import Tensor
 
-from rst_core.attacks.bandits import bandits
 from rst_core.attacks.budget import check_excess, excess
-from rst_core.attacks.expectation import apgd, auto_attack_expected, square
-from rst_core.attacks.gradient import LogitFunction, pgd
-from rst_core.attacks.reference import auto_attack, cw_inf, cw_l2
+from rst_core.attacks.gradient import LogitFunction
 from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod
 
@@ -25,22 +24,13 @@ Attack = Callable[
     [LogitFunction, Tensor, Tensor, AttackSpec, torch.Generator], Tensor | tuple[Tensor, Tensor]
 ]
 
-_ATTACKS: dict[AttackMethod, Attack] = {
-    AttackMethod.PGD: pgd,
-    # Against a candidate set these two differ in the model they are given
-    # (rst_core.models.r2s.adversary_view), not in the algorithm.
-    AttackMethod.EOT: pgd,
-    AttackMethod.ENSEMBLE: pgd,
-    AttackMethod.CW_INF: cw_inf,
-    AttackMethod.CW_L2: cw_l2,
-    AttackMethod.AUTO_ATTACK: auto_attack,
-    AttackMethod.AUTO_ATTACK_RAND: auto_attack,
-    # These see every member of a candidate set, M x N x classes.
-    AttackMethod.APGD: apgd,
-    AttackMethod.AUTO_ATTACK_EXPECTED: auto_attack_expected,
-    AttackMethod.SQUARE: square,
-    AttackMethod.BANDITS: bandits,
-}
+
+@cache
+def function_of(method: AttackMethod) -> Attack:
+    """The function of a method; of one on sets it is given the logits of all members."""
+    module, _, name = method.function.partition(".")
+    found: Attack = getattr(import_module(f"rst_core.attacks.{module}"), name)
+    return found
 
 
 def run_attack(
@@ -61,7 +51,7 @@ def run_counting(
     """:func:`run_attack`, with the queries of each image, N, if the attack counts them."""
     if not len(images):
         return images.clone(), None
-    found = _ATTACKS[spec.method](model, images, labels, spec, rng)
+    found = function_of(spec.method)(model, images, labels, spec, rng)
     adversarial, queries = found if isinstance(found, tuple) else (found, None)
     check_excess(float(excess(adversarial, images, spec)), spec)
     return adversarial, queries

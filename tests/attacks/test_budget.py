@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rst_core.attacks import _ATTACKS, run_attack
+from rst_core import attacks
+from rst_core.attacks import run_attack
 from rst_core.attacks.budget import BudgetError, excess, image_units
 from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
@@ -57,7 +58,7 @@ def test_a_result_out_of_budget_is_an_error_and_never_a_number(model, batch, mon
         lambda m, x, y, s, r: x - 0.02 * (x < 0.02),
         lambda m, x, y, s, r: x * float("nan"),
     ):
-        monkeypatch.setitem(_ATTACKS, AttackMethod.PGD, bad)
+        monkeypatch.setattr(attacks, "function_of", lambda method, bad=bad: bad)
         with pytest.raises(BudgetError, match="no result was written"):
             run_attack(model, images, labels, PGD, rng())
 

@@ -26,19 +26,12 @@ def noise(model, images, labels, spec, rng):
 
 
 def add_attack(core: Path) -> None:
-    insert(core / "vocabulary.py", 'PGD = "pgd"', '    NOISE = "noise"')
-    settings = core / "settings.py"
+    about = '_About("noise.noise", frozenset({"share"}), gradients=0, norms=_LINF)'
+    first = 'PGD = "pgd", _About("gradient.pgd", _PGD)'
+    insert(core / "vocabulary.py", first, f'    NOISE = "noise", {about}')
     share = 'option("noise: share of pixels that move", None, Range(0, 1))'
-    insert(settings, "None, IMAGES)", f"    share: float | None = {share}")
-    insert(
-        settings,
-        "AttackMethod.PGD: _GRADIENT_STEPS,",
-        '    AttackMethod.NOISE: frozenset({"share"}),',
-    )
+    insert(core / "settings.py", "None, IMAGES)", f"    share: float | None = {share}")
     (core / "attacks/noise.py").write_text(_ATTACK)
-    registry = core / "attacks/__init__.py"
-    insert(registry, "AttackMethod.PGD: pgd,", "    AttackMethod.NOISE: noise,")
-    insert(registry, "from torch import Tensor", "from rst_core.attacks.noise import noise")
 
 
 def add_init(core: Path) -> None:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from rst_core.job.cli import main
 from rst_core.job.flags import add_settings, settings_of, to_flags
-from rst_core.settings import AttackSpec, TrainingSettings, uses
-from rst_core.vocabulary import AttackMethod, Combination, Norm
+from rst_core.settings import AttackSpec, TrainingSettings
+from rst_core.vocabulary import AttackMethod, Combination
 from tests.conftest import BRIEF, DIGITS, NARROW
 
 positive = st.floats(1e-3, 200, allow_nan=False)
@@ -28,9 +28,6 @@ parameters = {
 
 
 def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
-    norms = {AttackMethod.CW_L2: [Norm.L2]}
-    only_linf = ("CW_INF", "BANDITS", "APGD", "AUTO_ATTACK_EXPECTED", "SQUARE")
-    norms |= {AttackMethod[m]: [Norm.LINF] for m in only_linf}
 
     def build(**settings) -> AttackSpec:
         # Restarts without a random start would be alike, and are refused.
@@ -41,11 +38,11 @@ def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
         build,
         name=st.sampled_from(["pgd20", "x"]),
         method=st.just(method),
-        norm=st.sampled_from(norms.get(method, list(Norm))),
+        norm=st.sampled_from(method.norms),
         eps=st.just(0.0) | st.floats(1e-6, 64) if method.has_eps else st.none(),
         seed=st.integers(0, 2**31),
         images=st.none() | st.integers(1, 1000),
-        **{key: values for key, values in parameters.items() if uses(method, key)},
+        **{key: values for key, values in parameters.items() if key in method.parameters},
     )
 
 

@@ -87,11 +87,12 @@ def test_the_attacks_make_the_passes_that_are_counted(spec: AttackSpec) -> None:
         ({"temperature": 2.0}, 1),
     ],
 )
-def test_an_attack_that_the_plan_does_not_know_costs_its_declared_steps(
+def test_an_attack_costs_its_method_s_passes_for_each_declared_step(
     declared: dict[str, object], steps: int
 ) -> None:
-    new = SimpleNamespace(method="of tomorrow", described=lambda: declared)
-    assert passes(new).gradient == steps  # type: ignore[arg-type]
+    method = SimpleNamespace(gradients=2, forwards=3)
+    new = SimpleNamespace(method=method, described=lambda: declared)
+    assert passes(new) == (2 * steps, 3 * steps)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("configs", [[], [ROOT / "demo/matrix.yaml"]], ids=["paper", "demo"])

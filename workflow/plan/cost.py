@@ -20,7 +20,7 @@ from rst_core.identity import (
     Untrained,
 )
 from rst_core.settings import AttackSpec, training_attack
-from rst_core.vocabulary import AttackMethod, Selection
+from rst_core.vocabulary import Selection
 from workflow.plan.needs import group_of
 from workflow.plan.operations import Operations
 from workflow.plan.project import Project
@@ -35,32 +35,16 @@ class Passes(NamedTuple):
     """
 
     gradient: int
-    forward: int = 0
-
-
-#: Auto-Attack's authors fix its parts. Standard: APGD on the cross-entropy, targeted APGD and
-#: targeted FAB against 9 classes of 100 steps each, Square of 5,000 queries. Rand: two APGDs
-#: of 100 steps that average 20 gradients each; the expected version draws nothing.
-_FIXED = {
-    AttackMethod.AUTO_ATTACK: Passes(1910, 5954),
-    AttackMethod.AUTO_ATTACK_RAND: Passes(4040, 7),
-    AttackMethod.AUTO_ATTACK_EXPECTED: Passes(202, 7),
-}
-#: Forward passes a step of the attacks without gradients. Bandits: the image, and two queries.
-_BLACK_BOX = {AttackMethod.SQUARE: 1, AttackMethod.BANDITS: 3}
+    forward: int
 
 
 def passes(spec: AttackSpec) -> Passes:
-    """Passes of an attack; one that is not named above takes a gradient for each declared step."""
-    if spec.method in _FIXED:
-        return _FIXED[spec.method]
+    """Passes of an attack: those that its method declares for each declared step."""
     declared = spec.described()
     steps = 1
     for parameter in ("steps", "restarts", "search_steps"):
         steps *= declared.get(parameter) or 1
-    if spec.method in _BLACK_BOX:
-        return Passes(0, _BLACK_BOX[spec.method] * steps)
-    return Passes(steps)
+    return Passes(spec.method.gradients * steps, spec.method.forwards * steps)
 
 
 class Cost(NamedTuple):

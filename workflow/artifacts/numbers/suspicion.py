@@ -49,7 +49,7 @@ _RERUN = 1e-4
 #: leaves next to none, and a few in a hundred may be its bad luck.
 _AT_64 = 0.05
 #: Methods that see outputs only.
-_BLACK_BOX = {AttackMethod.BANDITS.value, AttackMethod.SQUARE.value}
+_BLACK_BOX = {method.value for method in AttackMethod if not method.gradients}
 
 #: Columns that name what is defended: a model, or a candidate set (whose tickets' keep
 #: ratios are in ``candidates``).
