@@ -56,10 +56,14 @@ def test_finished_cells_show_the_rate_of_their_kind(project: Project) -> None:
     finish(project, row, seconds=1234.0, device="a fast card")
     plan = make_plan(project, ["fig7"])
     assert [took(plan)[cell] for cell in others] == pytest.approx([1234.0] * len(others))
-    bases = {plan.rates.of(job.cell).basis for job in plan.jobs if job.cell.path.endswith(".pt")}
-    assert bases == {"assumed"}
     text = plan_text(plan, "", [1], None)
     assert "1 finished" in text
+    # Of a machine of which one cell is known nothing is assumed.
+    rates = {plan.rates.of(job.cell) for job in plan.jobs if job.cell.path.endswith(".pt")}
+    (rate,) = rates
+    assert rate.per_second == plan.rates.of(row).per_second
+    assert "1 of other kinds" in text
+    assert "ASSUMED" not in text
     assert "a fast card" in text
     # A rate that is stated is for another machine: it holds for all.
     assert "1 finished" not in plan_text(make_plan(project, ["fig7"], 3.0), "", [1], 3.0)

@@ -53,7 +53,7 @@ class Rates:
         project: whose results are read.
         finished: cells whose files exist.
         tflops: 10^12 operations a second that the user states for all cells; None for those
-            measured on finished cells, and :data:`ASSUMED` before there are any.
+            measured on finished cells, and :data:`ASSUMED` where none is finished.
     """
 
     def __init__(self, project: Project, finished: Iterable[Cell], tflops: float | None) -> None:
@@ -75,7 +75,8 @@ class Rates:
         rates = {}
         for alike, found in work.items():
             operations, seconds = map(sum, zip(*found, strict=True))
-            rates[alike] = Rate(operations / seconds, "measured", f"{len(found)} finished")
+            origin = f"{len(found)} finished" if alike else f"{len(found)} of other kinds"
+            rates[alike] = Rate(operations / seconds, "measured", origin)
         return rates
 
     def of(self, cell: Cell) -> Rate:
@@ -97,9 +98,9 @@ class Rates:
 
 
 def _likeness(cell: Cell) -> tuple[tuple[str, ...], ...]:
-    """Kind, network and dataset; kind and network; kind."""
+    """Kind, network and dataset; kind and network; kind; nothing: cells of one machine."""
     group = group_of(cell)
-    return group, group[:2], group[:1]
+    return group, group[:2], group[:1], ()
 
 
 def _seconds_and_device(project: Project, cell: Cell) -> tuple[float, str]:

@@ -61,7 +61,7 @@ def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
         return f"{text}The rate of {tflops:g} TFLOP/s is stated (--tflops)."
     if "measured" in bases:
         where = f" on {', '.join(sorted(devices))}" if devices else ""
-        text += f"Rates are those of finished cells of the same kind{where}. "
+        text += f"Rates are those of finished cells{where}, of the same kind if there are any. "
     if "assumed" in bases:
         text += f"An {ASSUMED_DEVICE}'s rates are ASSUMED, not measured; --tflops states yours."
     return text.rstrip()
