@@ -12,6 +12,7 @@ from workflow.text import duration, hours, table
 
 #: Names of one list that are written out.
 _NAMED = 8
+_MEASURED_IN = "attacks and all that is measured are float32"
 
 
 def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | None) -> str:
@@ -33,11 +34,13 @@ def plan_text(plan: Plan, heading: str, devices: Sequence[int], tflops: float | 
 
 def sizes_text(plans: Sequence[Plan], tflops: float | None) -> str:
     """Plans of the same targets, made anew, in several matrices, a line for each."""
+    assumed = all(plan.bases == {"assumed"} for plan in plans)
     lines = []
     for plan in plans:
         config = plan.project.matrix.config
         trained = sum(isinstance(job.cell, TrainingCell) for job in plan.to_do)
         datasets = dict.fromkeys(job.cell.model.network.dataset for job in plan.to_do)
+        by_precision = [" / ".join(row) for row in _hours_by_precision(plan).values()]
         lines.append(
             [
                 config.run or "paper",
@@ -45,12 +48,16 @@ def sizes_text(plans: Sequence[Plan], tflops: float | None) -> str:
                 "; ".join(config.datasets[name].label for name in datasets),
                 f"{plan.total.to_do:,}",
                 f"{trained:,}",
-                hours(plan.total.seconds),
+                *(by_precision if assumed else [hours(plan.total.seconds)]),
                 _disk(plan),
             ]
         )
-    header = ["size", "config", "data", "cells", "networks", "hours on one device", "disk"]
-    return f"{_basis(plans, tflops)}\n\n{table(header, lines, numbers=(3, 4, 5, 6))}\n"
+    devices = [f"hours on one {device}" for device in ASSUMED] if assumed else ["hours, one device"]
+    header = ["size", "config", "data", "cells", "networks", *devices, "disk"]
+    parts = [_basis(plans, tflops)]
+    if assumed:
+        parts.append(f"Hours by `precision` of training, {' / '.join(Precision)}; {_MEASURED_IN}.")
+    return "\n\n".join([*parts, table(header, lines, numbers=range(3, len(header)))]) + "\n"
 
 
 def _basis(plans: Sequence[Plan], tflops: float | None) -> str:
@@ -97,17 +104,24 @@ def _additions(plan: Plan) -> str:
     return f"{text}\n\nThese add nothing: {', '.join(nothing[:_NAMED])}{more}."
 
 
+def _hours_by_precision(plan: Plan) -> dict[str, list[str]]:
+    """Hours of one device of each kind, by what training computes in, at assumed rates."""
+    trained, measured = (1e-12 * plan.operations(trainings=which) for which in (True, False))
+    return {
+        device: [hours(trained / rates[p] + measured / rates[Precision.FLOAT32]) for p in Precision]
+        for device, rates in ASSUMED.items()
+    }
+
+
 def _by_precision(plan: Plan) -> str:
     """Rates and hours of one device, by what training computes in."""
-    trained, measured = (plan.operations(trainings=which) for which in (True, False))
     rows = []
-    for device, rates in ASSUMED.items():
-        took = [trained / rates[p] + measured / rates[Precision.FLOAT32] for p in Precision]
-        rows.append([f"{device}: TFLOP/s, assumed", *(f"{rates[p]:.3g}" for p in Precision)])
-        rows.append([f"{device}: hours of all", *(hours(t / 1e12) for t in took)])
-    return (
-        "The same by `precision` of training; attacks and all that is measured are float32:\n\n"
-        + table(["training in", *Precision], rows, numbers=range(1, 1 + len(Precision)))
+    for device, took in _hours_by_precision(plan).items():
+        rates = (f"{ASSUMED[device][p]:.3g}" for p in Precision)
+        rows.append([f"{device}: TFLOP/s, assumed", *rates])
+        rows.append([f"{device}: hours of all", *took])
+    return f"The same by `precision` of training; {_MEASURED_IN}:\n\n" + table(
+        ["training in", *Precision], rows, numbers=range(1, 1 + len(Precision))
     )
 
 
