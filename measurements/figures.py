@@ -1,4 +1,7 @@
-"""Figure 7, also with all steps, from the committed cells: ``python -m measurements.figures``."""
+"""Tables and figures of the run on all of CIFAR-10, drawn by the workflow from the committed cells.
+
+python -m measurements.figures
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,36 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from measurements.tables import CELLS
+from measurements.numbers import CELLS
+from rst_core.curves import METRICS, read_curve
+from workflow.artifacts import style
+from workflow.artifacts.figures import training
+from workflow.artifacts.figures.training_parts import trained
 from workflow.artifacts.make import make
-from workflow.artifacts.registry import FIGURES
+from workflow.artifacts.registry import FIGURES, TABLES
 from workflow.plan.project import Project
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
-NAMES = ("fig7", "fig7_all_steps")
+MATRIX = Project(ROOT, [ROOT / "measurements/cifar10_50k.yaml"]).matrix
+ARTIFACTS = FIGURES | TABLES
+NAMES = ("fig7", "fig7_all_steps", "table3", "table5")
+#: Experiments whose training curves are drawn.
+TRAINED = ("dense", "existence", "rates")
 
 
 def draw(name: str, stem: Path) -> None:
-    """Write a figure of the run on all of CIFAR-10 as ``stem`` with .csv, .png and .pdf."""
-    matrix = Project(ROOT, [ROOT / "measurements/cifar10_50k.yaml"]).matrix
-    figure = FIGURES[name]
-    make(figure, [CELLS / cell.path for cell in figure.cells(matrix)], matrix, stem)
+    """Write an artifact as ``stem`` with .csv, .png and its other endings."""
+    artifact = ARTIFACTS[name]
+    make(artifact, [CELLS / cell.path for cell in artifact.cells(MATRIX)], MATRIX, stem)
+
+
+def draw_curves(experiment: str, path: Path) -> None:
+    """Write the picture of an experiment's training curves."""
+    files = {cell: CELLS / cell.model.path / METRICS for cell in trained(MATRIX, experiment)}
+    curves = {cell: read_curve(file) for cell, file in files.items() if file.is_file()}
+    data = training.build(experiment, curves, MATRIX)
+    style.save(training.draw(experiment, data, MATRIX), path, tight=False)
 
 
 if __name__ == "__main__":
@@ -28,3 +46,5 @@ if __name__ == "__main__":
         for name in NAMES:
             draw(name, Path(folder, name))
             shutil.copy(Path(folder, f"{name}.png"), IMAGES / f"cifar10_{name}.png")
+    for experiment in TRAINED:
+        draw_curves(experiment, IMAGES / f"cifar10_training_{experiment}.png")

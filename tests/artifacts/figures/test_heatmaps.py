@@ -24,7 +24,6 @@ def test_a_heatmaps_colours_rise_with_its_numbers_from_the_least_to_the_most(nam
             assert (low, high) == pytest.approx((shown.min(), shown.max()))
         dark, light = (np.mean(mesh.cmap(mesh.norm(number))[:3]) for number in (low, high))
         assert dark < light
-        assert (mesh.colorbar.vmin, mesh.colorbar.vmax) == (low, high)
         for text in ax.texts:
             value = text.get_text()
             if text.get_position()[1] < len(mesh.get_array()) and value.replace(".", "").isdigit():
@@ -74,7 +73,7 @@ def test_a_heatmaps_cells_are_drawn_with_the_attacked_ticket_as_row(name, built,
     for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
         assert shown[i, j] == pytest.approx(own[made, judged])
     ticks = [t.get_text() for t in ax.get_yticklabels()]
-    assert ticks == [*(f"{100 * k:g}" for k in ratios), "–"]
+    assert ticks == [*(f"{100 * k:g}" for k in ratios), "none"]
     assert ax.get_ylabel().startswith("made against")
     assert ax.get_xlabel().startswith("evaluated on")
     texts = {tuple(t.get_position()): t.get_text() for t in ax.texts}
@@ -84,9 +83,8 @@ def test_a_heatmaps_cells_are_drawn_with_the_attacked_ticket_as_row(name, built,
 def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
     axes = named(drawn("fig7").axes)
     ours, paper = axes.values()
-    assert all(ax.collections[0].colorbar for ax in (ours, paper))
-    assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is lost in the text
-    assert "lost in the text" in [text.get_text() for text in paper.texts]
+    assert [len(ax.patches) for ax in (ours, paper)] == [8, 7]  # one row is missing
+    assert "missing in our copy of the paper" in [text.get_text() for text in paper.texts]
     assert {"43.9", "71.3", "unknown"} < {text.get_text() for text in paper.texts}
     known = paper_values("fig7")
     ratios = sorted({column for _, column in known}, key=float)
@@ -112,4 +110,4 @@ def test_a_heatmap_says_how_much_of_the_damage_transfers(matrix):
     pairs = zip(frame["source_keep_ratio"], frame["keep_ratio"], strict=True)
     frame["value"] = np.where(frame["measure"] == "natural", 80.0, [values[pair] for pair in pairs])
     said = note(figure.draw(figure.build(frame, matrix), matrix))
-    assert "of what its own take: 33 to 100 %" in said
+    assert "do 33 to 100 % of the damage" in said

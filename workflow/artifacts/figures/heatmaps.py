@@ -88,14 +88,16 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     """Our matrices, and the paper's beside ours where it survives in the text."""
     style.begin()
     here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
-    maps = [m for panel in figure.panels for m in _maps(figure.name, panel, here[panel], matrix)]
+    compared = len({panel.attack for panel in figure.panels}) > 1
+    titles = {panel: letter_title(panel, matrix, attack=compared) for panel in figure.panels}
+    maps = [m for p in figure.panels for m in _maps(figure.name, p, titles[p], here[p], matrix)]
     if len({(panel.dataset, *panel.networks) for panel in figure.panels}) < len(figure.panels):
         # The same tickets in each: one scale, so that a shade is a number.
         both = _scale(*(one.values for one in maps))
         maps = [replace(one, scale=both) for one in maps]
     across = min(2, len(maps))
     down = -(-len(maps) // across)
-    size = (style.TEXT_WIDTH, 3.0 * down + 0.6)
+    size = (style.TEXT_WIDTH, 3.3 * down + 0.6)
     spaces = ConstrainedLayoutEngine(h_pad=0.08, compress=across == 1)
     picture, axes = plt.subplots(down, across, figsize=size, layout=spaces, squeeze=False)
     for ax, drawn in zip(axes.flat, maps, strict=False):
@@ -106,14 +108,20 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
             style.absent(ax, "not in this matrix")
     for ax in axes.flat[len(maps) :]:
         ax.remove()
-    notes = [remark, _READING, *_transferred(figure, maps), *_without(figure, maps)]
+    notes = [remark, _reading(figure, matrix), *_transferred(figure, maps), *_without(figure, maps)]
     return footed(picture, notes, figure, data, matrix)
 
 
-_READING = (
-    "each number: robust accuracy (%) of the column's ticket on adversarial images of the row's "
-    "ticket; outlined: the white-box attack; last row: no attack"
-)
+def _reading(figure: PanelFigure, matrix: Matrix) -> str:
+    """How the numbers are to be read."""
+    attacks = {panel.attack for panel in figure.panels}
+    shown = [f"ε = {eps:g}/255" for eps in dict.fromkeys(panel.eps for panel in figure.panels)]
+    if len(attacks) == 1:  # titles name several
+        shown.insert(0, matrix.config.attacks[attacks.pop()].label)
+    return (
+        "each number: robust accuracy (%) of the column's ticket on adversarial images of the "
+        f"row's ticket ({', '.join(shown)}); outlined: the white-box attack"
+    )
 
 
 def _transferred(figure: PanelFigure, maps: list[_Map]) -> list[str]:
@@ -125,8 +133,7 @@ def _transferred(figure: PanelFigure, maps: list[_Map]) -> list[str]:
             found.append(f"{100 * min(damage):.0f} to {100 * max(damage):.0f} %{where}")
     if not found:
         return []
-    what = "images of another ticket take from a ticket's natural accuracy, of what its own take: "
-    return [what + ", ".join(found)]
+    return [f"images of another ticket do {', '.join(found)} of the damage that its own do to it"]
 
 
 def _without(figure: PanelFigure, maps: list[_Map]) -> list[str]:
@@ -145,12 +152,12 @@ def _percent(ratio: float) -> str:
     return f"{100 * ratio:g}"
 
 
-def _maps(name: str, panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[_Map]:
+def _maps(name: str, panel: Panel, title: str, rows: pd.DataFrame, matrix: Matrix) -> list[_Map]:
     clean = rows["measure"] == "natural"
     natural = rows[clean].set_index("keep_ratio")["mean"].astype(float)
     ours = rows[~clean].pivot(index="attack_keep_ratio", columns="keep_ratio", values="mean")
     ours = ours.astype(float)
-    title, published = letter_title(panel, matrix), _published(name, panel)
+    published = _published(name, panel)
     if not len(published):
         return [_Map(title, ours, natural, _scale(ours), "no cells yet")]
     # One scale for both, so that a shade is a number; unless they are about different data.
@@ -159,7 +166,7 @@ def _maps(name: str, panel: Panel, rows: pd.DataFrame, matrix: Matrix) -> list[_
     entry = matrix.config.datasets[matrix.config.roles.datasets[panel.dataset]]
     paper = f"the paper's, on {entry.stand_in_for or entry.label}"
     unknown = pd.Series(np.nan, index=published.columns)
-    lost = "lost in the text"
+    lost = "missing in our copy of the paper"
     return [
         _Map(title, ours, natural, _scale(ours) if apart else both, "no cells yet"),
         _Map(paper, published, unknown, _scale(published) if apart else both, lost),
@@ -195,12 +202,11 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
     for text in ax.texts:
         # seaborn writes white up to where cividis is a light brown.
         text.set_color("white" if float(text.get_text()) < middle else "0.15")
-    bar = ax.figure.colorbar(ax.collections[0], ax=ax, shrink=0.8, aspect=30, pad=0.01)
-    bar.ax.set_xlabel("%")
-    bar.outline.set_visible(False)
     for i in range(size):
         if not drawn.values.iloc[i].isna().all():
-            edge = Rectangle((i, i), 1, 1, fill=False, edgecolor="black", lw=1.2, zorder=3)
+            edge = Rectangle(
+                (i, i), 1, 1, fill=False, edgecolor="black", lw=1.2, zorder=3, clip_on=False
+            )
             edge.set_path_effects([Stroke(linewidth=2.8, foreground="white"), Normal()])
             ax.add_patch(edge)
         else:
@@ -210,7 +216,7 @@ def _heatmap(ax: Axes, drawn: _Map) -> None:
             )  # fmt: skip
     ticks = [_percent(ratio) for ratio in _ratios(drawn)]
     ax.set_xticks(np.arange(size) + 0.5, ticks)
-    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "–"])
+    ax.set_yticks([*np.arange(size) + 0.5, size + _GAP + 0.5], [*ticks, "none"])
     _natural_row(ax, drawn)
     ax.set_xlabel("evaluated on the ticket of ratio (%)")
     ax.set_ylabel("made against the ticket of ratio (%)")

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from rst_core.vocabulary import SearchMethod
 from workflow.artifacts import style
-from workflow.artifacts.figures.panels import ATTACK, Panel, PanelFigure
+from workflow.artifacts.figures.panels import Panel, PanelFigure
 from workflow.artifacts.numbers.summary import network_label, remarks, short_label
 from workflow.artifacts.numbers.suspicion import FOOTNOTES, carried_flags
 from workflow.matrix import Matrix
@@ -106,16 +106,18 @@ def _strips(row: list[Slot], handles: Mapping[Panel, list[Line2D]], width: float
     return found
 
 
-def letter_title(panel: Panel, matrix: Matrix, letters: int = 100) -> str:
-    """As the paper titles its sub-figures, ``(a) ResNet18 @ CIFAR-10``, in lines of ``letters``."""
+def letter_title(panel: Panel, matrix: Matrix, letters: int = 100, *, attack: bool = False) -> str:
+    """As the paper titles its sub-figures, ``(a) ResNet18 @ CIFAR-10``, in lines of ``letters``.
+
+    ``attack``: name it; of the paper's figures all have the same.
+    """
     title = short_label(matrix, panel.dataset)
     if len(panel.networks) == 1:
         title = f"{network_label(matrix, panel.networks[0])} @ {title}"
     eps = "" if panel.eps == 8 else f"ε = {panel.eps:g}/255\n"
-    # Only what is beyond the paper has another attack than all of its figures.
-    attack = "" if panel.attack == ATTACK else f"{matrix.config.attacks[panel.attack].label}\n"
+    label = f"{matrix.config.attacks[panel.attack].label}\n" if attack else ""
     letter = f"({panel.letter}) " if panel.letter else ""
-    title = f"{letter}{eps}{attack}{title}"
+    title = f"{letter}{eps}{label}{title}"
     if max(map(len, title.splitlines())) > letters:
         title = title.replace(" @ ", "\n@ ")
     return title
