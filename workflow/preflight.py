@@ -112,7 +112,7 @@ def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
     allowed = (
         f"allowed is one of {', '.join(with_gpus)}"
         if with_gpus
-        else "no partition has any (sinfo --format='%R %G'), so ask your site how it names GPUs"
+        else "no partition has any (sinfo --format='%P|%G|%l'), so ask your site how it names GPUs"
     )
     if not known:
         return
