@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
 MATRIX = Project(ROOT, [ROOT / "measurements/cifar10_50k.yaml"]).matrix
 ARTIFACTS = FIGURES | TABLES
-NAMES = ("fig7", "fig7_all_steps", "table3", "table5")
+NAMES = ("fig7", "fig7_all_steps", "table2", "table3", "table5", "r2s_stress")
 #: Experiments whose training curves are drawn.
 TRAINED = ("dense", "existence", "rates")
 
