@@ -82,7 +82,17 @@ class Norm(StrEnum):
 
 @dataclass(frozen=True)
 class _About:
-    """What is said of an attack method; :class:`AttackMethod` has the same attributes."""
+    """What is said of an attack method; every :class:`AttackMethod` has the same attributes.
+
+    Attributes:
+        function: its module in ``rst_core.attacks`` and its function there, which load torch.
+        parameters: fields of ``AttackSpec`` that it has beside name, norm, eps, seed and images.
+        gradients: passes with a gradient towards the image, an image and declared step.
+        forwards: passes without one, an image and declared step.
+        norms: of the perturbation.
+        on_sets: whether it attacks a candidate set as a whole, and not one model.
+        has_eps: whether it looks inside a ball; CW-L2 looks for the nearest image that fools.
+    """
 
     function: str
     parameters: frozenset[str] = frozenset()
@@ -98,19 +108,10 @@ _LINF = (Norm.LINF,)
 
 
 class AttackMethod(StrEnum):
-    """The algorithm behind an attack spec, with everything that is said of it.
+    """The algorithm behind an attack spec.
 
     FGSM and FGSM-RS are PGD with one step. ``eot`` and ``ensemble`` are PGD against a whole
     candidate set [6.3], in another view of it (:func:`rst_core.models.r2s.adversary_view`).
-
-    Attributes:
-        function: its module in ``rst_core.attacks`` and its function there, which load torch.
-        parameters: fields of ``AttackSpec`` that it has beside name, norm, eps, seed and images.
-        gradients: passes with a gradient towards the image, an image and declared step.
-        forwards: passes without one, an image and declared step.
-        norms: of the perturbation.
-        on_sets: whether it attacks a candidate set as a whole, and not one model.
-        has_eps: whether it looks inside a ball; CW-L2 looks for the nearest image that fools.
     """
 
     function: str
