@@ -91,9 +91,14 @@ def test_it_measures_as_a_cell_of_the_workflow_does(ticket):
         name="pgd5", method=AttackMethod.PGD, norm=Norm.LINF, eps=8, steps=5, step_size=2,
         random_start=True,
     )  # fmt: skip
-    expected = attack_and_evaluate(ticket, {"self": ticket}, images, spec).outcomes["self"]
-    found = rst_core.evaluate(ticket, rst_core.load_test_images(DIGITS, 100), "pgd5-eps8")
-    assert torch.equal(found.outcomes.bool(), expected)
+    for size in (500, 30):  # random starts are drawn by batch
+        expected = attack_and_evaluate(
+            ticket, {"self": ticket}, images, spec, batch_size=size
+        ).outcomes["self"]
+        found = rst_core.evaluate(
+            ticket, rst_core.load_test_images(DIGITS, 100), "pgd5-eps8", batch_size=size
+        )
+        assert torch.equal(found.outcomes.bool(), expected)
     assert found.robust == pytest.approx(100 * expected.double().mean().item())
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rst_core import attacks
 from rst_core.attacks import run_attack
-from rst_core.attacks.budget import BudgetError, excess, image_units
+from rst_core.attacks.budget import BudgetError, check_excess, excess, image_units
 from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
 from tests.attacks.attack_examples import rng
@@ -69,3 +69,10 @@ def test_excess_measures_the_worst_image():
     moved[1, 0, 0, 0] += 9 / 255
     assert excess(moved, images, PGD).item() == pytest.approx(1 / 255, abs=1e-6)
     assert excess(moved, images, dataclasses.replace(PGD, eps=9)) <= 1e-6
+
+
+@pytest.mark.parametrize(("norm", "worst"), [(Norm.LINF, 1e-5), (Norm.L2, 1e-3)])
+def test_only_rounding_is_tolerated(norm, worst):
+    spec = dataclasses.replace(PGD, norm=norm, eps=1, step_size=0.1)
+    with pytest.raises(BudgetError):
+        check_excess(worst, spec)

@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from rst_core.data.images import Images
-from rst_core.data.sources import _read_digits, image_files, load_splits, save_packed
+from rst_core.data.sources import _read_digits, hold_out, image_files, load_splits, save_packed
 from rst_core.vocabulary import Source
 from tests.conftest import DIGITS
 from tests.data.folders import FOLDER, digests, streamed
@@ -160,3 +160,11 @@ def test_a_digest_is_of_images_labels_and_order_and_not_of_the_place(folder, tmp
     assert of(there) == original
     (there / "test" / "dog" / "0000.png").rename(there / "test" / "dog" / "9999.png")
     assert of(there)[2] != original[2]
+
+
+def test_the_first_of_the_seeds_order_are_held_out():
+    images = Images(torch.zeros(10, 3, 4, 4, dtype=torch.uint8), torch.arange(10))
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(3)).tolist()
+    kept, held = hold_out(images, 4, 3)
+    assert held.labels.tolist() == sorted(order[:4])
+    assert kept.labels.tolist() == sorted(order[4:])

@@ -8,7 +8,7 @@ import torch
 
 from rst_core.data.images import Images
 from rst_core.identity import CandidateSet, Evaluation, TrainingCell, TransferRow, parse_cell
-from rst_core.measures.suspicion import IMAGES, measure_checks
+from rst_core.measures.suspicion import IMAGES, LARGE, measure_checks
 from rst_core.models.files import Head, model_path, save_model
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import AttackMethod, Origin, Pattern, Selection
@@ -126,3 +126,36 @@ def test_an_attack_on_a_set_is_refused_for_one_model_and_the_other_way_round(roo
     pgd = EXAMPLES[AttackMethod.PGD]
     with pytest.raises(ValueError, match="pgd attacks one model"):
         attack_cell(root, Evaluation(SET, Selection.BEST_VAL, "pgd", 4), pgd, 10)
+
+
+def test_a_gradient_is_zero_if_it_is_so_everywhere(example):
+    model, images = example
+
+    def half(x):
+        return model(torch.cat([x[:, :, :1].detach(), x[:, :, 1:]], 2))
+
+    assert measure_checks(half, images, 0).zero_gradient == 0
+
+
+def test_one_image_whose_outputs_change_is_enough(example):
+    model, images = example
+    calls = []
+
+    def moody(x):
+        calls.append(len(x))
+        outputs = model(x)
+        return torch.cat([outputs[:1] * len(calls), outputs[1:]])
+
+    assert measure_checks(moody, images, 0).rerun_difference == pytest.approx(1)
+
+
+def test_of_several_models_the_mean_stands_at_64(example):
+    model, images = example
+    right = 1e6 * torch.nn.functional.one_hot(images.labels[:100], 2)
+    both = lambda x: torch.stack([model(x), right[: len(x)] + 0 * model(x)])  # noqa: E731
+    assert measure_checks(both, images, 0).correct_at_64 == 50
+
+
+def test_twenty_steps_cross_the_large_ball():
+    assert LARGE.eps == 64
+    assert LARGE.steps * LARGE.step_size >= 2 * LARGE.eps

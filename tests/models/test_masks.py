@@ -139,3 +139,7 @@ def test_scores_lie_in_memory_as_their_weights_do(pattern):
             for tensor in (scores, masked):
                 assert tensor.is_contiguous(memory_format=torch.channels_last), name
         assert torch.equal(scores.detach(), draw_scores(weight, name, pattern, 0))
+
+
+def test_half_a_group_more_is_kept():
+    assert [kept_count(groups, 0.5) for groups in (1, 3, 5, 25)] == [1, 2, 3, 13]

@@ -170,3 +170,16 @@ def test_stages_halve_the_image_where_the_papers_do(architecture, sides):
             module.register_forward_hook(lambda _, inputs, out: found.append(out.shape[-1]))
     model.eval()(torch.rand(1, 3, 32, 32))
     assert found == sides
+
+
+def test_each_channel_is_normalised_by_its_own_mean_and_deviation():
+    mean, std = (0.1, 0.2, 0.3), (0.2, 0.4, 0.8)
+    settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18, width=1 / 16)
+    model = build_classifier(settings, 10, mean, std)
+    seen = []
+    model.network.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    model(images)
+    for channel in range(3):
+        wanted = (images[:, channel] - mean[channel]) / std[channel]
+        assert torch.allclose(seen[0][:, channel], wanted)

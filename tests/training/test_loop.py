@@ -10,6 +10,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from rst_core.device.seeding import generator
+from rst_core.training import loop
 from rst_core.training.loop import step, train
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern, Precision, Selection
@@ -229,3 +230,22 @@ def test_attacks_that_measure_are_in_float32_whatever_the_search_is_in(few_digit
     half = dataclasses.replace(BRIEF, epochs=1, decay_epochs=(), precision=Precision.BFLOAT16)
     train(trainee, few_digits, dataclasses.replace(RUN, settings=half))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+
+
+def test_an_epochs_loss_and_accuracy_are_means_over_its_steps(few_digits, monkeypatch):
+    told = []
+
+    def made_up(*_):
+        told.append(len(told) + 1.0)
+        return torch.tensor([told[-1], told[-1] / 100])
+
+    monkeypatch.setattr(loop, "step", made_up)
+    run = dataclasses.replace(
+        NATURAL, settings=dataclasses.replace(BRIEF, epochs=1, decay_epochs=())
+    )
+    checkpoints = Remembering(dense())
+    train(checkpoints.trainee, few_digits, run, checkpoints)
+    (line,) = metrics(checkpoints)
+    assert len(told) > 1
+    assert line["train_loss"] == pytest.approx(sum(told) / len(told))
+    assert line["train_accuracy"] == pytest.approx(sum(told) / len(told))

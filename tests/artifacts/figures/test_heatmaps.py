@@ -108,6 +108,8 @@ def test_a_heatmap_says_how_much_of_the_damage_transfers(matrix):
     ]
     values = {(0.05, 0.05): 20.0, (0.2, 0.05): 60.0, (0.2, 0.2): 40.0, (0.05, 0.2): 40.0}
     pairs = zip(frame["source_keep_ratio"], frame["keep_ratio"], strict=True)
-    frame["value"] = np.where(frame["measure"] == "natural", 80.0, [values[pair] for pair in pairs])
+    natural = np.where(frame["keep_ratio"] == 0.05, 80.0, 60.0)
+    robust = [values[pair] for pair in pairs]
+    frame["value"] = np.where(frame["measure"] == "natural", natural, robust)
     said = note(figure.draw(figure.build(frame, matrix), matrix))
     assert "do 33 to 100 % of the damage" in said

@@ -129,3 +129,20 @@ def test_a_number_carries_the_flags_of_everything_it_is_made_of(paper):
     data = TABLES["table3"].build(frame, paper).set_index(["row", "column"])
     assert data.loc[("resnet18/r2s", "cifar10/robust"), "flags"] == "a;b;c"
     assert data.loc[("resnet18/r2s", "cifar10/natural"), "flags"] == ""
+
+
+def test_numbers_of_another_epoch_are_not_counted(paper):
+    frame = of_table("table3", paper)
+    other = frame.assign(selection="last", value=0.0)
+    both = TABLES["table3"].build(pd.concat([other, frame], ignore_index=True), paper)
+    pd.testing.assert_frame_equal(both, TABLES["table3"].build(frame, paper))
+
+
+def test_a_number_is_on_as_many_images_as_the_seed_with_the_fewest(paper):
+    frame = of_table("table3", paper)
+    mine = (frame["model"] == "dense_adversarial") & (frame["network"] == "resnet18")
+    mine &= (frame["dataset"] == "cifar10") & (frame["measure"] == "robust") & (frame["seed"] == 1)
+    assert mine.any()
+    frame.loc[mine, "total"] = 7
+    data = TABLES["table3"].build(frame, paper).set_index(["row", "column"])
+    assert data.loc[("resnet18/dense", "cifar10/robust"), "images"] == 7

@@ -1,6 +1,7 @@
 """Which numbers are flagged, on made-up cells."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -160,3 +161,14 @@ def test_a_number_carries_the_flags_of_all_rows_that_it_is_made_of():
         assert sentence.count(".") == 1
     empty = flagged(pd.DataFrame([], columns=COLUMNS))
     assert list(empty.columns) == COLUMNS
+
+
+def test_an_attack_on_another_seeds_ticket_of_the_same_ratio_is_transferred():
+    twin = replace(TICKET, network=replace(NETWORK, seed=1))
+    parts = [
+        one(twin, "pgd20", 200),
+        row(TICKET, {TICKET: 200, twin: 150}, targets="other_seeds"),
+    ]
+    frame = flagged(pd.DataFrame(itertools.chain(*parts), columns=COLUMNS))
+    own = (frame["measure"] == "robust") & (frame["kind"] == "Evaluation")
+    assert frame.loc[own, "flags"].tolist() == ["transfer"]
