@@ -16,6 +16,7 @@ from tests.artifacts.made_up import IMAGES, record
 from tests.artifacts.made_up_cells import write_dataset
 from tests.conftest import ROOT
 from tests.test_config import extended
+from workflow import keys
 from workflow.config import read_config
 from workflow.keys import FAILED, Keys, State, stale_text
 from workflow.matrix import Matrix
@@ -154,3 +155,18 @@ def test_reasons_are_grouped():
         "  1  damaged (other)",
     ]
     assert stale_text({}) == ""
+
+
+@pytest.mark.parametrize(
+    "file", ["workflow/text.py", "workflow/paper/table3.csv", "workflow/paper/claims.yaml",
+             "workflow/artifacts/claims/page.html", "rst_core/records.py"],
+)  # fmt: skip
+def test_what_is_shown_is_drawn_again_once_what_draws_it_has_changed(file, tmp_path, monkeypatch):
+    monkeypatch.setattr(keys, "__file__", str(tmp_path / "workflow/keys.py"))
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text("before")
+    before = keys._code.__wrapped__()
+    path.write_text("after")
+    assert keys._code.__wrapped__() != before
+    assert (ROOT / file).is_file()

@@ -125,3 +125,12 @@ def test_the_attack_experiment_is_table_6(matrix):
     assert len(rows) == 2 * 3 * 6 * 4
     bandits = next(c for c in cells if c.attack == "bandits")
     assert matrix.attack(bandits).steps == 5000
+
+
+def test_a_natural_dense_is_attacked_at_the_experiments_first_eps():
+    both = {"models": ["dense_natural", "rst"], "eps": [12, 8], "keep_ratios": [0.2]}
+    mine = both | {"evaluate": [{"attack": "pgd20"}]}
+    raw = PAPER | {"experiments": PAPER["experiments"] | {"mine": mine}}
+    cells = Matrix(read_config(raw)).cells("mine")
+    assert {cell.eps for cell in cells if isinstance(cell.model, Dense)} == {12}
+    assert {cell.eps for cell in cells} == {8, 12}

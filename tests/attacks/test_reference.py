@@ -1,6 +1,7 @@
 """CW-L2 and Auto-Attack: what our adapters to their implementations add."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -54,8 +55,11 @@ def test_a_seed_for_a_library_is_the_generators_next_number():
 class TheAuthors:
     """The interface of the authors' repository: other names for parameters, a tensor comes back."""
 
+    seeds: ClassVar[list[int]] = []
+
     def __init__(self, model, norm, eps, seed, verbose=True, version="standard", device="cuda"):
         self.quiet, self.eps = not verbose, eps
+        self.seeds.append(seed)
 
     def run_standard_evaluation(self, x_orig, y_orig, bs=250):
         assert self.quiet
@@ -68,5 +72,7 @@ def test_auto_attack_of_the_authors_own_repository_is_called_as_it_wants(monkeyp
     monkeypatch.setattr("rst_core.attacks.reference.import_autoattack", lambda: repository)
     images, labels = torch.full((3, 3, 8, 8), 0.5), torch.zeros(3, dtype=torch.long)
     spec = EXAMPLES[AttackMethod.AUTO_ATTACK]
-    found = run_attack(lambda x: torch.ones(len(x), 10), images, labels, spec, torch.Generator())
-    assert torch.allclose(found, images + spec.eps / 255)
+    for seed in (1, 2):
+        found = run_attack(lambda x: torch.ones(len(x), 10), images, labels, spec, rng(seed))
+        assert torch.allclose(found, images + spec.eps / 255)
+    assert TheAuthors.seeds == [draw_seed(rng(1)), draw_seed(rng(2))]

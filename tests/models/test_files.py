@@ -133,3 +133,15 @@ def test_fine_tuning_starts_from_the_tickets_weights_or_from_new_ones(tmp_path, 
         weight = prunable_weights(model)["network.blocks.7.conv2.weight"]
         assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.1)
         assert weight.abs().max() > 3 * weight.std(), "normal: neither uniform nor constant"
+
+
+def test_reinitialised_weights_are_not_those_that_the_network_was_drawn_with(tmp_path):
+    """Also where both are Kaiming normal of one seed."""
+    network = dataclasses.replace(NETWORK, init=Init.KAIMING_NORMAL)
+    ticket = dataclasses.replace(rst(0.3), network=network)
+    save_ticket(tmp_path, ticket)
+    model, drawn = narrow_classifier(), narrow_classifier(Init.KAIMING_NORMAL, network.seed)
+    bases = {ticket: model_path(tmp_path, ticket, BEST)}
+    set_starting_weights(model, FineTuned(ticket, Start.REINITIALISED), bases)
+    for name, weight in prunable_weights(model).items():
+        assert not torch.equal(weight, prunable_weights(drawn)[name]), name

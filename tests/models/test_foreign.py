@@ -10,7 +10,7 @@ import torch
 from rst_core.device.compat import import_torchvision
 from rst_core.identity import Dense, Network
 from rst_core.models.files import Head, load_model, model_path, save_model
-from rst_core.models.foreign import read_foreign
+from rst_core.models.foreign import _by_scores, read_foreign
 from rst_core.models.networks import build_classifier, draw_weights, prunable_weights
 from rst_core.models.r2s import load_random_switch
 from rst_core.settings import NetworkSettings
@@ -176,3 +176,9 @@ def test_what_does_not_fit_is_refused(tmp_path, change, message):
             DENSE,
             Architecture.PREACT_RESNET18,
         )
+
+
+def test_released_scores_keep_all_but_the_whole_part_that_is_pruned():
+    """n - floor((1 - k) n), of three at one half two."""
+    mask = _by_scores(torch.tensor([0.3, -0.1, 0.2]), torch.ones(3, 1), 0.5)
+    assert mask.flatten().tolist() == [True, False, True]

@@ -1,10 +1,13 @@
 """Error rates and power of verdicts, on simulations whose truth is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from workflow.artifacts.claims.definitions import read_claims
+from workflow.artifacts.claims.numbers import Address, Sample, _sample
 from workflow.artifacts.claims.statistics import (
     POWER,
     Estimates,
@@ -12,11 +15,13 @@ from workflow.artifacts.claims.statistics import (
     bounds_of,
     decided,
     detectable,
+    estimates,
     evidence,
     loads_of,
     moderated,
 )
 from workflow.artifacts.claims.tree import Compiled, Group, Leaf
+from workflow.artifacts.numbers.keyed import Key
 
 RATE = 0.05
 RUNS = 200
@@ -209,3 +214,22 @@ def test_wrong_verdicts_among_those_that_decide_stay_below_the_rate():
     print(f"{sum(wrong)} of {sum(made)} verdicts wrong, {shares.mean():.3f}, at most {RATE}")
     assert sum(made) > 600
     assert shares.mean() <= RATE
+
+
+def test_an_estimate_has_the_errors_of_samples_of_seeds_and_of_images():
+    """The second is at least that of one image."""
+    address = Address(((Key("cifar10", "resnet18", "", "rst", "robust"),),))
+    images = {0: np.array([100.0, 0, 100, 100]), 1: np.array([0.0, 0, 100, 100])}
+    numbers = SimpleNamespace(
+        counts=lambda _: {0: 1, 1: 1}, sample=lambda _, seed: Sample(images[seed])
+    )
+    one = Leaf(0, "", ((1.0, address),), 0.0, np.inf, (0.0, np.inf))
+    found = estimates([one], numbers, numbers)
+    assert found.value == pytest.approx([62.5])
+    assert found.variance == pytest.approx([np.var([75, 50], ddof=1)])
+    assert found.images_error == pytest.approx([100 / 4])
+
+
+def test_a_feature_distance_has_the_error_of_its_mean():
+    row = {"measure": "feature_distance", "value": 0.5, "deviation": 0.2, "total": 100}
+    assert _sample(row).error == pytest.approx(0.02)
