@@ -1,4 +1,4 @@
-"""Numbers that are not finite end a cell: argmax of NaN is class 0 and would pass as a result."""
+"""Errors for losses, weights and logits that are not finite: argmax of NaN would pass as class 0."""
 
 from __future__ import annotations
 

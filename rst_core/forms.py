@@ -50,7 +50,7 @@ class Formed:
 
     FORM: ClassVar[str]
     #: What is written so, and is of another class.
-    BUT: ClassVar[str] = ""
+    EXCLUDE: ClassVar[str] = ""
 
     def written(self) -> str:
         """The form with the values of the fields; ``ValueError`` for what cannot stand there."""
@@ -89,7 +89,7 @@ def pattern(kind: Any) -> str:
         return _PATTERNS[kind]
     if issubclass(kind, StrEnum):
         return "|".join(kind)
-    others = rf"(?!{kind.BUT}(?:\.|$))" if kind.BUT else ""
+    others = rf"(?!{kind.EXCLUDE}(?:\.|$))" if kind.EXCLUDE else ""
     choices, types = others + _CHOICE.sub(r"(?:\1|\2)", kind.FORM), types_of(kind)
     return _FIELD.sub(lambda field: f"(?P<{field[1]}>{pattern(types[field[1]])})", choices)
 

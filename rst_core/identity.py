@@ -273,7 +273,7 @@ class Evaluation(_Measured):
     """
 
     FORM = "{attack}[-eps{eps}]"
-    BUT = "feature_distance"
+    EXCLUDE = "feature_distance"
 
     model: Dense | Ticket | FineTuned | CandidateSet
     selection: Selection
