@@ -1,4 +1,4 @@
-"""Errors for losses, weights and logits that are not finite: argmax of NaN would pass as class 0."""
+"""Errors for losses, weights and logits that are not finite: argmax of NaN passes as class 0."""
 
 from __future__ import annotations
 
