@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rst_core.attacks import run_attack
 from rst_core.attacks.gradient import LogitFunction
 from rst_core.data.manifest import read_manifest
+from rst_core.data.source_files import split_folders
 from rst_core.data.sources import load_splits, read_folder
 from rst_core.device.seeding import generator
 from rst_core.identity import CandidateSet, TrainingCell, Untrained, parse_model, split_cell_path
@@ -123,16 +124,12 @@ def load_test_images(
 
 def _test_folder(folder: Path) -> tuple[Path, list[str]]:
     """Where the test images below a folder are, and its classes, also those of training images."""
-    train, *tests = (folder / half for half in ("train", "test", "val"))
-    found = [one for one in tests if one.is_dir()]
-    if len(found) > 1:
-        raise ValueError(f"{folder} holds both test/ and val/; name the one that is meant")
-    if train.is_dir() and not found:
+    train, test = split_folders(folder)
+    if train.is_dir() and not test.is_dir():
         raise FileNotFoundError(
-            f"{folder} holds train/, and neither test/ nor val/; name train/ itself if its images "
-            "are meant"
+            f"{folder} holds train/, and neither test/ nor val/; name train/ itself for its images"
         )
-    halves = [*found, *([train] if train.is_dir() else [])] or [folder]
+    halves = [half for half in (test, train) if half.is_dir()] or [folder]
     classes = {path.name for half in halves for path in half.iterdir() if path.is_dir()}
     return halves[0], sorted(classes)
 

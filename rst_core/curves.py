@@ -100,10 +100,15 @@ def curve_of(model: Path) -> list[Epoch]:
     return read_curve(path)
 
 
+def criterion(selection: Selection, *, robust: bool) -> str:
+    """The accuracy of :class:`Epoch` by which a selection chooses: under attack if trained so."""
+    split = "test" if selection is Selection.BEST_TEST else "validation"
+    return f"{split}_{'robust' if robust else 'natural'}"
+
+
 def chosen(curve: Sequence[Epoch], selection: Selection) -> Epoch:
     """The epoch whose model a selection keeps: the first of the best by what was trained for."""
     if selection is Selection.LAST:
         return curve[-1]
-    split = "test" if selection is Selection.BEST_TEST else "validation"
-    goal = "natural" if curve[0].validation_robust is None else "robust"
-    return max(curve, key=lambda one: getattr(one, f"{split}_{goal}"))
+    best_by = criterion(selection, robust=curve[0].validation_robust is not None)
+    return max(curve, key=lambda epoch: getattr(epoch, best_by))

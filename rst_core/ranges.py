@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any
 
 
@@ -11,7 +12,7 @@ class Range:
     """The numbers from ``low`` to ``high``, with ``above`` and ``below`` without the ends."""
 
     low: float
-    high: float
+    high: float = inf
     above: bool = False
     below: bool = False
 
@@ -21,6 +22,8 @@ class Range:
         return at_least and (value < self.high if self.below else value <= self.high)
 
     def __str__(self) -> str:
+        if self.high == inf:
+            return f"{'above' if self.above else 'from'} {self.low:,.12g}"
         low = f"above {self.low:,.12g}," if self.above else f"from {self.low:,.12g}"
         high = "below" if self.below else "up to" if self.above else "to"
         return f"{low} {high} {self.high:,.12g}"

@@ -35,8 +35,8 @@ class DatasetSettings:
     __pydantic_config__: ClassVar = _STRICT
 
     source: Source = option(
-        "torchvision; folder (train/<class>/…, test/<class>/…), read into memory; streamed_folder "
-        "(the same, or with val/ for test/), decoded in every epoch; packed, one file of decoded "
+        "torchvision; folder (train/<class>/… and test/<class>/… or val/<class>/…), read into "
+        "memory; streamed_folder (the same), decoded in every epoch; packed, one file of decoded "
         "images; or digits"
     )
     variant: str = option(
@@ -171,7 +171,7 @@ class AttackSpec:
             allowed = f"a size, in 1/255 (linf) or on [0, 1] images (l2): {self.method} needs it"
             require(self.eps is not None, "eps", self.eps, allowed)
         else:
-            require(self.eps is None, "eps", self.eps, f"none: {self.method} takes no eps")
+            _unused("eps", self.eps, None, f"{self.method} takes no eps")
         norms, applied = self.method.norms, self.method.parameters
         require(self.norm in norms, "norm", self.norm, f"{' or '.join(norms)} for {self.method}")
         for key in _METHOD_FIELDS:

@@ -82,11 +82,12 @@ class Norm(StrEnum):
 
 @dataclass(frozen=True)
 class _About:
-    """What is said of an attack method; every :class:`AttackMethod` has the same attributes.
+    """What is declared of an attack method; every :class:`AttackMethod` has the same attributes.
 
     Attributes:
         function: its module in ``rst_core.attacks`` and its function there, which load torch.
-        parameters: fields of ``AttackSpec`` that it has beside name, norm, eps, seed and images.
+        parameters: fields of ``AttackSpec`` that it has beside name, norm, eps, seed and images,
+            separated by blanks.
         gradients: passes with a gradient towards the image, an image and declared step.
         forwards: passes without one, an image and declared step.
         norms: of the perturbation.
@@ -95,7 +96,7 @@ class _About:
     """
 
     function: str
-    parameters: frozenset[str] = frozenset()
+    parameters: str = ""
     gradients: int = 1
     forwards: int = 0
     norms: tuple[Norm, ...] = tuple(Norm)
@@ -103,8 +104,9 @@ class _About:
     has_eps: bool = True
 
 
-_PGD = frozenset({"steps", "step_size", "random_start", "restarts", "stop_at_success"})
-_LINF = (Norm.LINF,)
+_PGD = "steps step_size random_start restarts stop_at_success"
+_BANDITS = "steps step_size learning_rate probe exploration tiles"
+_LINF, _L2 = (Norm.LINF,), (Norm.L2,)
 
 
 class AttackMethod(StrEnum):
@@ -126,24 +128,19 @@ class AttackMethod(StrEnum):
         """A member whose value is its word."""
         member = str.__new__(cls, word)
         member._value_ = word
-        for name, said in vars(about).items():
-            setattr(member, name, said)
+        declared = vars(about) | {"parameters": frozenset(about.parameters.split())}
+        for name, value in declared.items():
+            setattr(member, name, value)
         return member
 
     PGD = "pgd", _About("gradient.pgd", _PGD)
     EOT = "eot", _About("gradient.pgd", _PGD, on_sets=True)
     ENSEMBLE = "ensemble", _About("gradient.pgd", _PGD, on_sets=True)
-    CW_INF = (
-        "cw_inf",
-        _About("reference.cw_inf", frozenset({"steps", "step_size", "random_start"}), norms=_LINF),
-    )
+    CW_INF = "cw_inf", _About("reference.cw_inf", "steps step_size random_start", norms=_LINF)
     CW_L2 = (
         "cw_l2",
         _About(
-            "reference.cw_l2",
-            frozenset({"steps", "learning_rate", "search_steps", "constant"}),
-            norms=(Norm.L2,),
-            has_eps=False,
+            "reference.cw_l2", "steps learning_rate search_steps constant", norms=_L2, has_eps=False
         ),
     )
     # Auto-Attack has no parameters: its authors fix the parts. Standard: APGD on the cross-entropy,
@@ -155,46 +152,16 @@ class AttackMethod(StrEnum):
         _About("reference.auto_attack", gradients=4040, forwards=7),
     )
     # Of every step of Bandits the image and two queries.
-    BANDITS = (
-        "bandits",
-        _About(
-            "bandits.bandits",
-            frozenset({"steps", "step_size", "learning_rate", "probe", "exploration", "tiles"}),
-            gradients=0,
-            forwards=3,
-            norms=_LINF,
-        ),
-    )
+    BANDITS = "bandits", _About("bandits.bandits", _BANDITS, 0, 3, norms=_LINF)
     APGD = (
         "apgd",
-        _About(
-            "expectation.apgd",
-            frozenset({"steps", "restarts", "combine"}),
-            norms=_LINF,
-            on_sets=True,
-        ),
+        _About("expectation.apgd", "steps restarts combine", norms=_LINF, on_sets=True),
     )
     AUTO_ATTACK_EXPECTED = (
         "auto_attack_expected",
-        _About(
-            "expectation.auto_attack_expected",
-            gradients=202,
-            forwards=7,
-            norms=_LINF,
-            on_sets=True,
-        ),
+        _About("expectation.auto_attack_expected", "", 202, 7, norms=_LINF, on_sets=True),
     )
-    SQUARE = (
-        "square",
-        _About(
-            "expectation.square",
-            frozenset({"steps"}),
-            gradients=0,
-            forwards=1,
-            norms=_LINF,
-            on_sets=True,
-        ),
-    )
+    SQUARE = "square", _About("expectation.square", "steps", 0, 1, norms=_LINF, on_sets=True)
 
 
 class Combination(StrEnum):
@@ -250,6 +217,14 @@ class Schedule(StrEnum):
 
     STEP = "step"
     COSINE = "cosine"
+
+
+class Device(StrEnum):
+    """Where a job computes: ``auto`` takes a GPU if there is one."""
+
+    AUTO = "auto"
+    CUDA = "cuda"
+    CPU = "cpu"
 
 
 class Precision(StrEnum):

@@ -18,13 +18,13 @@ from rst_core.data.sources import load_splits
 from rst_core.identity import Adversary, Network, Ticket
 from rst_core.job.cells import make, manifest_of
 from rst_core.job.cli import main
-from rst_core.job.flags import to_flags
 from rst_core.job.recipe import AttackRecipe
 from rst_core.models.masks import top_k_mask
 from rst_core.models.networks import Classifier, build_classifier, draw_weights, prunable_weights
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
+from tests.job.flags import to_flags
 
 torch.set_num_threads(1)
 

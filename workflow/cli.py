@@ -13,6 +13,8 @@ from pathlib import Path
 
 from rst_core.job import cli
 from rst_core.job.commands import parser
+from rst_core.job.flags import number
+from rst_core.ranges import Range
 
 _TARGETS = (
     "an artifact (table3, results/figures/fig7.png), all_tables, all_figures, all_cells, all, "
@@ -22,6 +24,8 @@ _WORDS = (
     "filter by a value of any axis or by a role (resnet18, rst, pgd20), or by axis=value "
     "(keep=0.2); a cell must match all words (default: all cells)"
 )
+
+_POSITIVE = Range(0, above=True)
 
 _CELL = "a model's file, finished or not, as 'rst cells --paths' prints it"
 
@@ -81,13 +85,13 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
         return parser
     parser.add_argument("targets", nargs="*", default=["all"], metavar="TARGET", help=_TARGETS)
     parser.add_argument(
-        "--tflops", type=_positive(float), metavar="X",
+        "--tflops", type=number(float, _POSITIVE), metavar="X",
         help="sustained TFLOP/s of one device (default: measured on finished cells, or assumed if "
         "there are none)",
     )  # fmt: skip
     if name == "plan":
         parser.add_argument(
-            "--gpus", nargs="+", type=_positive(int), default=[1, 8], metavar="N",
+            "--gpus", nargs="+", type=number(int, Range(1)), default=[1, 8], metavar="N",
             help="GPU counts to estimate wall time for, one cell per GPU (default: 1 8)",
         )  # fmt: skip
         parser.add_argument(
@@ -97,20 +101,10 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
         )  # fmt: skip
     else:
         parser.add_argument(
-            "--window", type=_positive(float), default=6.0, metavar="H",
+            "--window", type=number(float, _POSITIVE), default=6.0, metavar="H",
             help="hours over which throughput is measured (default: 6)",
         )  # fmt: skip
     return parser
-
-
-def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        number = kind(text)
-        if not 0 < number < float("inf"):
-            raise argparse.ArgumentTypeError(f"is {text}; allowed is a positive number")
-        return number
-
-    return read
 
 
 def _plan(arguments: argparse.Namespace) -> str:

@@ -17,8 +17,6 @@ from pathlib import Path
 
 from rst_core.data.manifest import read_manifest
 from rst_core.data.source_files import are_there, fingerprint
-from rst_core.job.flags import to_flags
-from rst_core.settings import DatasetSettings
 from rst_core.storage import FileError
 from workflow import failures
 from workflow.config import ConfigError
@@ -69,18 +67,18 @@ class Datasets:
         if not there:
             return None
         if self._write():
-            digest = self._make(name, settings, path)
+            digest = self._make(name, path)
             record = failures.record_of(Path(self._matrix.manifest(name)), self._matrix.results)
             (self._root / record).unlink(missing_ok=True)
             return digest
         with tempfile.TemporaryDirectory() as folder:
-            return self._make(name, settings, Path(folder, path.name))
+            return self._make(name, Path(folder, path.name))
 
-    def _make(self, name: str, settings: DatasetSettings, path: Path) -> str:
+    def _make(self, name: str, path: Path) -> str:
         print(f"reading the images of {name}: they are new or have changed", file=sys.stderr)
         command = [sys.executable, "-m", "rst_core", "data", str(path.absolute())]
         made = subprocess.run(
-            [*command, *to_flags(settings)],
+            [*command, "--settings", self._matrix.images_document(name)],
             cwd=self._root,
             capture_output=True,
             text=True,

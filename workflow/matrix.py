@@ -6,8 +6,9 @@ Everything here is a pure function of the config; rules and artifacts only ask.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, assert_never
@@ -200,6 +201,12 @@ class Matrix:
         return [TrainingCell(model, selection) for model in sources_of(cell)]
 
     @cached_property
+    def noise_grid(self) -> tuple[float, ...]:
+        """Noise magnitudes of all feature distances, in 1/255, rising."""
+        grids = (e.feature_distance for e in self.config.experiments.values())
+        return tuple(sorted({eps for grid in grids for eps in grid}))
+
+    @cached_property
     def compared_seeds(self) -> list[int]:
         """The seeds of ``other_seeds``: the config's, and those of experiments with such a row."""
         own = [e.seeds or [] for e in self.config.experiments.values() if e.compares_seeds]
@@ -241,8 +248,8 @@ class Matrix:
 
     # -- settings ---------------------------------------------------------------------
 
-    def document(self, cell: Cell) -> dict[str, Any]:
-        """The settings that a cell's job is given.
+    def document(self, cell: Cell) -> str:
+        """The settings that a cell's job is given, as JSON.
 
         Its path says those that its identity holds, the manifest those of its dataset.
 
@@ -256,7 +263,11 @@ class Matrix:
             settings["selections"] = [s.value for s in self.config.keep_selections]
             if settings.pop("sha256", None) is None:
                 settings["base"] = self.config.selection.value
-        return settings
+        return json.dumps(settings)
+
+    def images_document(self, dataset: str) -> str:
+        """The settings that the job is given which looks at a dataset's images, as JSON."""
+        return json.dumps({"dataset": asdict(self.dataset(dataset).images)})
 
     def settings(self, cell: Cell) -> dict[str, Any]:
         """All settings of a cell as plain values, which its key is of.
@@ -277,13 +288,11 @@ class Matrix:
                 size = self.config.attack_batch_size
                 return _settings(images, attack=self.attack(cell), batch_size=size)
             case FeatureDistance():
-                grids = (e.feature_distance for e in self.config.experiments.values())
-                grid = sorted({eps for grid in grids for eps in grid})
-                if not grid:
+                if not self.noise_grid:
                     raise ConfigError(
                         "no experiment has a feature_distance; it lists noise magnitudes"
                     )
-                return _settings(images, network=network, eps_grid=tuple(grid))
+                return _settings(images, network=network, eps_grid=self.noise_grid)
             case _:
                 assert_never(cell)
 

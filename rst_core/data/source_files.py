@@ -21,13 +21,27 @@ _TORCHVISION = {
 }
 
 
+def split_folders(path: Path) -> tuple[Path, Path]:
+    """Where an image folder has its training and its test images: ``test/`` or ImageNet's ``val/``.
+
+    Raises ``ValueError`` if it has both of these. None of the folders need exist.
+    """
+    tests = [path / name for name in ("test", "val") if (path / name).is_dir()]
+    if len(tests) > 1:
+        raise ValueError(
+            f"{path} holds both test/ and val/; allowed is one of them, whose images are the test "
+            "images: move the other away"
+        )
+    return path / "train", tests[0] if tests else path / "test"
+
+
 def are_there(dataset: DatasetSettings) -> bool:
     """Whether there is anything to read the images from."""
     return dataset.source is Source.DIGITS or any(True for _ in _files(dataset))
 
 
 def fingerprint(dataset: DatasetSettings) -> str:
-    """Hex digest of places below the dataset's path, sizes and times of its files.
+    """Hex digest of the dataset's files: their paths below its own, sizes and times.
 
     Of a streamed folder, which may hold a million files, only the folders of the classes count:
     their times change when a file in them is added, removed or renamed, not when one is written
@@ -36,8 +50,8 @@ def fingerprint(dataset: DatasetSettings) -> str:
     found = hashlib.sha256()
     for path in sorted(_files(dataset)):
         status = path.stat()
-        place = path.relative_to(dataset.path).as_posix()  # a class is a folder
-        found.update(f"{place} {status.st_size} {status.st_mtime_ns}\n".encode())
+        name = path.relative_to(dataset.path).as_posix()  # a class is a folder
+        found.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return found.hexdigest()
 
 
@@ -51,11 +65,11 @@ def _files(dataset: DatasetSettings) -> Iterator[Path]:
         case Source.TORCHVISION:
             yield from path.glob(_TORCHVISION.get(dataset.variant, "*"))
         case Source.STREAMED_FOLDER:
-            for split in ("train", "test", "val"):
-                yield from (path / split).glob("*/")
+            for split in split_folders(path):
+                yield from split.glob("*/")
         case Source.FOLDER:
-            for split in ("train", "test"):
-                for folder, _, names in os.walk(path / split, followlinks=True):
+            for split in split_folders(path):
+                for folder, _, names in os.walk(split, followlinks=True):
                     yield from (Path(folder, name) for name in names)
         case _:
             raise ValueError(f"{dataset.source} is no source of images")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rst_core.data.image_files import class_names, image_files, read_rgb
 from rst_core.data.images import Images, LabelledImages, Splits
+from rst_core.data.source_files import split_folders
 from rst_core.data.streaming import streamed_halves
 from rst_core.device.compat import import_torchvision
 from rst_core.settings import DatasetSettings
@@ -98,7 +99,7 @@ def _torchvision(settings: DatasetSettings, download: bool) -> tuple[Images, Ima
 
 
 def _folder(settings: DatasetSettings) -> tuple[Images, Images]:
-    train, test = (Path(settings.path) / split for split in ("train", "test"))
+    train, test = split_folders(Path(settings.path))
     names = class_names(settings, (train, test))
     return read_folder(train, names), read_folder(test, names)
 

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rst_core.data.image_files import class_names, fingerprints, image_files, read_rgb
 from rst_core.data.images import LabelledImages, as_float, shuffled
+from rst_core.data.source_files import split_folders
 from rst_core.device.compat import import_torchvision
 from rst_core.device.distributed import SINGLE_PROCESS, Share
 from rst_core.device.seeding import derived_seed
@@ -114,19 +115,12 @@ def _plainly(loader: Iterable[Tensor]) -> Iterator[Tensor]:
 def streamed_halves(
     settings: DatasetSettings, workers: int
 ) -> tuple[StreamedImages, StreamedImages]:
-    """List training and test images; the latter are in ``test/`` or, as ImageNet's, in ``val/``.
+    """List training and test images.
 
-    Raises ``FileNotFoundError`` if a folder is missing, ``ValueError`` if one is empty, or there
-    are both ``test/`` and ``val/``.
+    Raises ``FileNotFoundError`` if a folder is missing, ``ValueError`` if one is empty, and as
+    :func:`split_folders` does.
     """
-    root = Path(settings.path)
-    found = [root / name for name in ("test", "val") if (root / name).is_dir()]
-    if len(found) == 2:
-        raise ValueError(
-            f"{settings.description} holds both test/ and val/; allowed is one of them, whose "
-            "images are the test images: move the other away"
-        )
-    folders = (root / "train", found[0] if found else root / "val")
+    folders = split_folders(Path(settings.path))
     names = class_names(settings, folders)
     halves = []
     for folder in folders:

@@ -19,6 +19,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rst_core.vocabulary import Device
+
 
 @dataclass(frozen=True)
 class Share:
@@ -54,10 +56,6 @@ def share() -> Share:
     return SINGLE_PROCESS
 
 
-#: What the environment variable RST_DEVICE and the flag --device may say.
-DEVICES = ("auto", "cuda", "cpu")
-
-
 def default_device() -> torch.device:
     """The GPU if there is one, under ``torchrun`` the one of this process; else the CPU.
 
@@ -65,10 +63,10 @@ def default_device() -> torch.device:
     a CPU because a driver is missing; ``ValueError`` if there is none. Float32 means float32 on a
     GPU too: torch lets cuDNN round convolutions to TF32 by default.
     """
-    wanted = os.environ.get("RST_DEVICE", "auto")
-    if wanted not in DEVICES:
-        raise ValueError(f"RST_DEVICE is {wanted!r}; allowed is one of {', '.join(DEVICES)}")
-    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+    wanted = os.environ.get("RST_DEVICE", Device.AUTO)
+    if wanted not in list(Device):
+        raise ValueError(f"RST_DEVICE is {wanted!r}; allowed is one of {', '.join(Device)}")
+    if wanted == Device.CPU or (wanted == Device.AUTO and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -90,7 +88,7 @@ def process_group() -> Iterator[None]:
         yield
         return
     backend = "gloo"
-    if os.environ.get("RST_DEVICE") != "cpu" and torch.cuda.is_available():
+    if os.environ.get("RST_DEVICE") != Device.CPU and torch.cuda.is_available():
         wanted, found = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if wanted > found:
             raise ValueError(

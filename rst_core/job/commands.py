@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from rst_core.identity import (
     TransferRow,
     split_cell_path,
 )
-from rst_core.job.flags import add_settings, settings_of
+from rst_core.job.flags import add_settings, number, settings_of
 from rst_core.job.recipe import (
     AttackRecipe,
     FeaturesRecipe,
@@ -30,7 +30,9 @@ from rst_core.job.recipe import (
     TrainingRecipe,
 )
 from rst_core.key import named
+from rst_core.ranges import Range
 from rst_core.settings import DatasetSettings
+from rst_core.vocabulary import Device
 
 _EXAMPLE = "results/cells/cifar10/resnet18/signed_kaiming_constant-seed0"
 _TICKET = "rst-keep0.2-element-pgd7-eps8/best_val"
@@ -198,29 +200,18 @@ def parser(description: str | None) -> ArgumentParser:
 
 def _add_job_arguments(command: ArgumentParser) -> None:
     """How the job runs: these change results by rounding at most."""
-    job = command.add_argument_group("job")
-    job.add_argument("--threads", type=_whole(1), metavar="N", help="CPU threads to use")
+    job, positive = command.add_argument_group("job"), number(int, Range(1))
+    job.add_argument("--threads", type=positive, metavar="N", help="CPU threads to use")
     job.add_argument(
-        "--processes", type=_whole(1), default=1, metavar="N",
+        "--processes", type=positive, default=1, metavar="N",
         help="processes that share the cell, one per GPU (default: %(default)s)",
     )  # fmt: skip
     job.add_argument(
-        "--workers", type=_whole(0), default=4, metavar="N",
+        "--workers", type=number(int, Range(0)), default=4, metavar="N",
         help="worker processes that decode images of a streamed_folder; 0 decodes in the main "
         "process; does not change results (default: %(default)s)",
     )  # fmt: skip
     job.add_argument(
-        "--device", choices=["auto", "cuda", "cpu"],
+        "--device", choices=[device.value for device in Device],
         help="where to compute; cuda fails where there is no GPU (default: RST_DEVICE, or auto)",
     )  # fmt: skip
-
-
-def _whole(low: int) -> Callable[[str], int]:
-    """The type of a flag that is a whole number from ``low``."""
-
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < low:
-            raise ArgumentTypeError(f"is {text}; allowed is a whole number from {low}")
-        return int(text)
-
-    return read

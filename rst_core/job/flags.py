@@ -7,12 +7,14 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from math import nan
 from pathlib import Path
 from typing import Any
 
 from rst_core.document import converted, from_document, without_none
+from rst_core.ranges import Range
 
 
 class UsageError(ValueError):
@@ -131,19 +133,17 @@ def _read(words: str) -> dict[str, Any]:
     return document
 
 
-def to_flags(settings: Any) -> list[str]:
-    """The flags that give back these settings; every field is spelled out, defaults too."""
-    words = []
-    for field in dataclasses.fields(settings):
-        value, flag = getattr(settings, field.name), _flag(field.name)
-        if isinstance(value, bool):
-            words.append(flag if value else "--no-" + flag[2:])
-        elif value is not None:
-            parts = value if isinstance(value, tuple) else (value,)
-            words += [flag, *map(_text, parts)]
-    return words
+def number(kind: type[int] | type[float], within: Range) -> Callable[[str], float]:
+    """The type of a flag that is a number within a range."""
 
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = nan
+        if value not in within:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"is {text}; allowed is {what} {within}")
+        return value
 
-def _text(value: Any) -> str:
-    """A value as the command line takes it."""
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    return read

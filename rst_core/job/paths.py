@@ -20,5 +20,5 @@ def lease_path(root: Path, cell: Cell) -> Path:
 def checkpoint_path(root: Path, cell: Cell) -> Path:
     """Where a cell's unfinished work is: one file for all selections of a model."""
     training = isinstance(cell, TrainingCell)
-    place = cell.model.path if training else PurePosixPath(cell.path).with_suffix("")
-    return checkpoints(root) / place / "state.pt"
+    work = cell.model.path if training else PurePosixPath(cell.path).with_suffix("")
+    return checkpoints(root) / work / "state.pt"

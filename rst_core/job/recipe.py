@@ -40,8 +40,6 @@ from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, che
 from rst_core.storage import FileError, check_tensors, file_digest, read_header
 from rst_core.vocabulary import CheckpointLayout, Selection
 
-_KEPT = (Selection.BEST_VAL, Selection.LAST)
-
 
 @dataclass(frozen=True)
 class Recipe(ABC):
@@ -132,24 +130,30 @@ class Recipe(ABC):
         return all(found.get(name) == part for name, part in self.record_fields(cell).items())
 
 
-@dataclass(frozen=True)
-class TrainingRecipe(Recipe):
-    """A search, a dense training or a fine-tuning: a model for every selection."""
-
-    PARTS = TRAINING
-
+@dataclass(frozen=True, kw_only=True)
+class _ModelRecipe(Recipe):
     model: Trained
     network: NetworkSettings
-    training: TrainingSettings
-    selections: tuple[Selection, ...] = option("epochs to keep; each gets a folder", _KEPT)
-    base: Selection = option(
-        "epoch of the dense or ticket that this one starts from", Selection.BEST_VAL
+    selections: tuple[Selection, ...] = option(
+        "epochs to keep; each gets a folder", (Selection.BEST_VAL, Selection.LAST)
     )
 
     @property
     def cells(self) -> list[TrainingCell]:
         """The model of every selection."""
         return [TrainingCell(self.model, selection) for selection in self.selections]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe(_ModelRecipe):
+    """A search, a dense training or a fine-tuning: a model for every selection."""
+
+    PARTS = TRAINING
+
+    training: TrainingSettings
+    base: Selection = option(
+        "epoch of the dense or ticket that this one starts from", Selection.BEST_VAL
+    )
 
     @property
     def bases(self) -> list[TrainingCell]:
@@ -157,21 +161,19 @@ class TrainingRecipe(Recipe):
         return [TrainingCell(start, self.base) for start in bases_of(self.model)]
 
 
-@dataclass(frozen=True)
-class ImportRecipe(Recipe):
+@dataclass(frozen=True, kw_only=True)
+class ImportRecipe(_ModelRecipe):
     """A foreign checkpoint of a dense or an RST, the same model for every selection."""
 
     PARTS = IMPORT
 
     model: Dense | Ticket
-    network: NetworkSettings
     file: Path
     layout: CheckpointLayout = option(
         "how it names its tensors: as the networks here or torchvision's do, or as the paper's "
         "released code does",
         CheckpointLayout.STATE_DICT,
     )
-    selections: tuple[Selection, ...] = option("epochs that it stands for", _KEPT)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,11 +181,6 @@ class ImportRecipe(Recipe):
             raise ValueError(
                 f"{self.model.path} is made from another model; allowed are dense and RST"
             )
-
-    @property
-    def cells(self) -> list[TrainingCell]:
-        """The model of every selection."""
-        return [TrainingCell(self.model, selection) for selection in self.selections]
 
     @cached_property
     def sha256(self) -> str:

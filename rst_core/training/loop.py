@@ -22,6 +22,7 @@ from rst_core.attacks import budget
 from rst_core.attacks.gradient import pgd
 from rst_core.checkpoints import NO_CHECKPOINTS, Checkpoints
 from rst_core.checkpoints import State as Saved
+from rst_core.curves import criterion
 from rst_core.data.images import LabelledImages, Splits
 from rst_core.device.arithmetic import training_step
 from rst_core.device.distributed import (
@@ -129,13 +130,12 @@ class _Loop:
         """Note an epoch's metrics, and its model for every selection that wants it."""
         run, state = self.run, self.state
         state.metrics.append(line)
-        goal = "natural" if run.attack is None else "robust"
         for selection in run.selections:
             if selection is Selection.LAST:
                 wanted = line["epoch"] == run.settings.epochs
             else:
-                split = "test" if selection is Selection.BEST_TEST else "validation"
-                score, best = line[f"{split}_{goal}"], state.best.get(selection.value, -1.0)
+                score = line[criterion(selection, robust=run.attack is not None)]
+                best = state.best.get(selection.value, -1.0)
                 wanted = score > best
                 state.best[selection.value] = max(score, best)
             if wanted:

@@ -8,8 +8,8 @@ from PIL import Image
 
 from rst_core.data.image_files import fingerprint, fingerprints, read_rgb
 from rst_core.job.cli import main
-from rst_core.job.flags import to_flags
 from tests.data.folders import put, streamed
+from tests.job.flags import to_flags
 
 
 @pytest.mark.parametrize("kind", ["memory", "streamed"])

@@ -104,7 +104,7 @@ def make_cells(matrix: Matrix, cells: Iterable[Cell], root: Path) -> None:
             make_data_manifest(data, data.stem, matrix.dataset(data.stem).images, download=False)
         kind = type(cell.model if isinstance(cell, TrainingCell) else cell)
         (command,) = (n for n, c in COMMANDS.items() if kind in c.makes and n != "import")
-        words = ["--data", str(data), "--settings", json.dumps(matrix.document(cell))]
+        words = ["--data", str(data), "--settings", matrix.document(cell)]
         if isinstance(cell, TransferRow):
             files = [str(root / matrix.file(target)) for target in matrix.targets(cell)]
             words += ["--targets", *files]

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from rst_core.job.cli import main
-from rst_core.job.flags import to_flags
 from rst_core.settings import validation_attack
 from tests.conftest import BRIEF, NARROW, ROOT
+from tests.job.flags import to_flags
 
 CELLS = "cells/digits/narrow/signed_kaiming_constant-seed0"
 PGD = validation_attack(8, 3)

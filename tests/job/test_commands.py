@@ -13,7 +13,6 @@ import torch
 
 from rst_core.job import commands
 from rst_core.job.cli import DIVERGED, INTERRUPTED, main
-from rst_core.job.flags import to_flags
 from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.networks import draw_weight
 from rst_core.settings import TrainingSettings
@@ -21,6 +20,7 @@ from rst_core.storage import read_header
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Pattern, Precision, Selection
 from tests.conftest import DIGITS, NARROW, narrow_classifier, rst
+from tests.job.flags import to_flags
 from tests.job.test_cli import PGD
 
 CELLS = "results/cells/digits/narrow/signed_kaiming_constant-seed0"

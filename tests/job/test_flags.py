@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rst_core.job.cli import main
-from rst_core.job.flags import add_settings, settings_of, to_flags
+from rst_core.job.flags import add_settings, settings_of
 from rst_core.settings import AttackSpec, TrainingSettings
 from rst_core.vocabulary import AttackMethod, Combination
 from tests.conftest import BRIEF, DIGITS, NARROW
+from tests.job.flags import to_flags
 
 positive = st.floats(1e-3, 200, allow_nan=False)
 parameters = {

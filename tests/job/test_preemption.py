@@ -17,13 +17,13 @@ import torch
 from rst_core.identity import split_cell_path
 from rst_core.job import cells
 from rst_core.job.cli import main
-from rst_core.job.flags import to_flags
 from rst_core.job.lease import held
 from rst_core.job.log import log
 from rst_core.job.paths import lease_path
 from rst_core.job.preemption import PREEMPTED, Preempted, Preemption
 from rst_core.storage import load_tensors, read_header, save_tensors
 from tests.conftest import BRIEF, NARROW, ROOT
+from tests.job.flags import to_flags
 from tests.measures.test_evaluation import PGD
 
 CELL = "results/cells/digits/narrow/signed_kaiming_constant-seed0"

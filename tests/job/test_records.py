@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from rst_core.job.cli import main
-from rst_core.job.flags import to_flags
 from rst_core.records import read_cell
 from rst_core.storage import DamagedFileError, read_header, write_json
 from tests.conftest import NARROW
+from tests.job.flags import to_flags
 from tests.job.test_cli import CELLS, PGD
 from tests.job.test_commands import TICKET, one_line, words
 

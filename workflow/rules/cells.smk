@@ -1,7 +1,6 @@
 # The cell that a job's wildcards name, what it is made from, and whether it has to be made.
 import dataclasses
 import functools
-import json
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -157,7 +156,7 @@ def target_flags(wildcards):
 @asked
 def settings_of(wildcards):
     """The settings of a cell as one JSON document."""
-    return json.dumps(MATRIX.document(cell_of(wildcards)))
+    return MATRIX.document(cell_of(wildcards))
 
 
 # Regular expressions of what rules make: paths below the cells' folder.

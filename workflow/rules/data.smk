@@ -1,6 +1,5 @@
 # Load each dataset once, fetch it if need be, and write down what was found. Images that are
 # there were read when the plan was made (workflow/images.py); this is for those that are not.
-from rst_core.job.flags import to_flags
 
 
 localrules:
@@ -17,8 +16,6 @@ rule data:
     conda:
         "../envs/rst.yaml"
     params:
-        flags=lambda wildcards: shlex.join(
-            to_flags(MATRIX.dataset(wildcards.dataset).images)
-        ),
+        settings=lambda wildcards: MATRIX.images_document(wildcards.dataset),
     shell:
-        "python -m rst_core data {output} --download {params.flags} > {log} 2>&1"
+        "python -m rst_core data {output} --download --settings {params.settings:q} > {log} 2>&1"

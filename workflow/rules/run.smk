@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from rst_core.data.source_files import split_folders
 from rst_core.job.lease import leases
 from rst_core.vocabulary import Source
 from workflow import failures, preflight
@@ -49,12 +50,10 @@ def check_data_folders():
     """Stop before the first job if a dataset in use is an image folder that does not exist."""
     for name in sorted(DATASETS_IN_USE):
         images = MATRIX.config.datasets[name].images
-        for split in ("train", "test"):
-            folder = Path(images.path) / split
-            on_disk = images.source in (Source.FOLDER, Source.STREAMED_FOLDER)
-            if images.source is Source.STREAMED_FOLDER and split == "test":
-                folder = folder if folder.is_dir() else Path(images.path) / "val"
-            if on_disk and not folder.is_dir():
+        if images.source not in (Source.FOLDER, Source.STREAMED_FOLDER):
+            continue
+        for folder in split_folders(Path(images.path)):
+            if not folder.is_dir():
                 raise WorkflowError(
                     f"datasets.{name}.images.path is {images.path!r}, but {str(folder)!r} does not "
                     "exist; an image folder holds train/<class>/… and test/<class>/…"
