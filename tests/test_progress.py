@@ -64,7 +64,7 @@ def test_what_is_running_is_said_now_and_then():
     for number in range(100):
         run.start(number, "search", TICKET)
         run.now += EVERY / 10
-    told = [line for line in run.lines if line.startswith("running: search rst-keep0.2-")]
+    told = [line for line in run.lines if line.startswith("running: search rst 0.2 ")]
     assert len(told) == 10
 
 
@@ -92,7 +92,7 @@ def test_a_finished_cell_shows_its_accuracies(tmp_path, monkeypatch):
         run.start(number, rule, f"{file} (update)")
     assert "1/4" in run.finish(0, 7)
     assert "validation natural 98.5, robust 71.0 (7 s)" in run.lines[-1]
-    assert "pgd20-eps8 on rst-keep0.2-element-pgd7-eps8" in run.finish(1, 0)
+    assert "attack pgd20 eps8 rst 0.2 digits tiny s0" in run.finish(1, 0)
     assert "natural 90.0, robust 12.5" in run.lines[-1]
     assert run.finish(2, 0).endswith("figure results/figures/fig1.csv (7 s)")
     assert "validation natural 90.0 (7 s)" in run.finish(3, 0)

@@ -9,20 +9,14 @@ from __future__ import annotations
 import json
 from math import ceil
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from rst_core.identity import (
-    CandidateSet,
-    Cell,
-    Dense,
-    Evaluation,
-    FeatureDistance,
-    FineTuned,
-    TrainingCell,
-    TransferRow,
-)
+from rst_core.identity import CandidateSet, Cell, Evaluation, TrainingCell, TransferRow
+from rst_core.job.commands import COMMANDS
+from rst_core.job.recipe import ImportRecipe
+from rst_core.vocabulary import Device
 from workflow.config import ConfigError, read_yaml
 from workflow.config_sentences import sentences
 from workflow.config_values import Section
@@ -65,7 +59,9 @@ class Machine(Section):
         default="gpus", description="gpus: --gpus=TYPE:N; gres: --gres=gpu:TYPE:N"
     )
     options: list[str] = Field(default=[], description="more options of sbatch, each with --")
-    device: str = Field(default="", description="cuda: a job whose node has no GPU fails at once")
+    device: Device | None = Field(
+        default=None, description="cuda: a job whose node has no GPU fails at once"
+    )
     time: float = Field(default=1, gt=0, description="factor on the table's minutes")
     longest: int = Field(gt=0, description="the partition's time limit in minutes")
     total: int = Field(gt=0, description="minutes that all jobs of one cell may have together")
@@ -149,29 +145,18 @@ def read_machine(path: Path) -> Machine:
     return machine
 
 
-#: Kinds of cells that ask for different things.
-KINDS = ("train", "search", "finetune", "attack", "transfer", "adaptive", "features")
+#: The commands that make cells; a foreign model is called like one that is made here.
+_COMMANDS = {n: c.makes for n, c in COMMANDS.items() if c.makes and c.recipe is not ImportRecipe}
+#: Kinds of cells that need different things.
+KINDS = (*_COMMANDS, "adaptive")
 
 
 def kind_of(cell: Cell) -> str:
-    """The kind of a cell: the name of the rule that makes it."""
-    match cell:
-        case TrainingCell(model=Dense()):
-            return "train"
-        case TrainingCell(model=FineTuned()):
-            return "finetune"
-        case TrainingCell():
-            return "search"
-        case TransferRow():
-            return "transfer"
-        case Evaluation(model=CandidateSet()):
-            return "adaptive"
-        case Evaluation():
-            return "attack"
-        case FeatureDistance():
-            return "features"
-        case _:
-            assert_never(cell)
+    """The kind of a cell: the command that makes it; ``adaptive`` attacks a whole candidate set."""
+    if isinstance(cell, Evaluation) and isinstance(cell.model, CandidateSet):
+        return "adaptive"
+    made = cell.model if isinstance(cell, TrainingCell) else cell
+    return next(name for name, kinds in _COMMANDS.items() if isinstance(made, kinds))
 
 
 def resources(cell: Cell, machine: Machine) -> dict[str, int]:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -18,7 +19,9 @@ from snakemake.logging import DefaultFormatter
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from rst_core.curves import METRICS, chosen, read_curve
+from rst_core.identity import split_cell_path
 from rst_core.vocabulary import Selection
+from workflow.names import short_name
 from workflow.text import accuracies, duration
 
 #: Characters of a line of ours.
@@ -117,8 +120,8 @@ class ProgressHandler(logging.Handler):
         left = self._left()
         numbers = numbers_of(Path(job.file))
         end = f"{f': {numbers}' if numbers else ''} ({duration(seconds)})"
-        head = f"{count}, {left:>12}  "
-        return [head + shortened(job.name, WIDTH - len(head) - len(end)) + end]
+        start = f"{count}, {left:>12}  "
+        return [start + shortened(job.name, WIDTH - len(start) - len(end)) + end]
 
     def _left(self) -> str:
         """Time left, if jobs to come take as long as finished ones of their rule.
@@ -149,14 +152,10 @@ class ProgressHandler(logging.Handler):
 
 
 def name_of(rule: str, file: str) -> str:
-    """What a job makes: of a cell, the model first, as that tells jobs apart."""
-    cell = file.partition("/cells/")[2]
-    if not cell:
-        return f"{rule} {file}" if file else rule
-    dataset, network, init, *parts = Path(cell).with_suffix("").parts
-    model, last = parts[0], parts[-1]
-    made = f"{rule} {model}" if file.endswith(".pt") else f"{last} on {model}"
-    return f"{made}, {dataset} {network} {init.rpartition('-')[2]}"
+    """What a job makes: a cell in a few words, or a file."""
+    with suppress(ValueError):
+        return f"{rule} {short_name(split_cell_path(file)[1])}"
+    return f"{rule} {file}" if file else rule
 
 
 def numbers_of(file: Path) -> str:

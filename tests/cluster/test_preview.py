@@ -3,10 +3,15 @@
 import logging
 from collections import Counter, defaultdict
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-from workflow.cluster.preview import LINES, Executor, share
+from rst_core.identity import parse_cell
+from tests.conftest import ROOT
+from workflow.cluster.preview import LINES, Executor, install, share
+from workflow.machine import read_machine, resources
 
 ONE, FOUR = {"gpu": 1, "runtime": 60}, {"gpu": 4, "runtime": 60}
 SHORT = {"gpu": 1, "runtime": 10}
@@ -26,12 +31,11 @@ def test_cells_share_gpus_and_follow_each_other(levels, slots, gpus, minutes):
     assert share(levels, slots) == (gpus, minutes)
 
 
-def job(rule: str, network: str):
-    return SimpleNamespace(
-        rule=SimpleNamespace(name=rule),
-        wildcards={"model": f"cifar10/{network}/x-seed0"},
-        is_group=lambda: False,
+def job(file: str, network: str = "resnet18", init: str = "kaiming_normal") -> Any:
+    cell = file and parse_cell(
+        f"cifar10/{network}/{init}-seed0/rst-keep0.2-element-pgd7-eps8/{file}"
     )
+    return SimpleNamespace(cell=cell or None, is_group=lambda: False)
 
 
 @pytest.fixture
@@ -40,28 +44,27 @@ def preview(monkeypatch) -> Executor:
     made.logger = logging.getLogger("preview")
     made.workflow = SimpleNamespace(output_settings=SimpleNamespace(printshellcmds=False))
     made._counts, made._hours, made._cells = Counter(), defaultdict(float), 0
-    changes = {"total": 2880, "slots": 1, "asked_by": staticmethod(lambda job: job.asked)}
-    for name, value in changes.items():
-        monkeypatch.setattr(Executor, name, value, raising=False)
+    monkeypatch.setattr(ExecutorPluginRegistry(), "plugins", {"dryrun": SimpleNamespace()})
+    install(read_machine(ROOT / "slurm/machine.yaml"), 1, lambda job: job.cell)
     return made
 
 
 def test_the_overview_has_a_line_a_kind_and_a_sum(preview):
-    for rule, asked in (("search", ONE), ("search", ONE), ("attack", SHORT), ("table", {})):
-        one = job(rule, "resnet18")
-        one.asked = asked
+    search, attack = "last/ticket.pt", "last/pgd20-eps8.json"
+    for one in (job(search), job(search), job(attack), job("")):
         preview.printjob(one)
+    hours = resources(job(search).cell, preview.machine)["runtime"] / 60
     lines = [line.split() for line in preview.summary().splitlines()]
-    assert lines[1] == ["2", "2", "search,", "cifar10", "resnet18,", "1", "GPU"]
-    assert lines[-1][:2] == ["3", "2"]
+    assert lines[1] == ["2", f"{2 * hours:.0f}", "search,", "cifar10", "resnet18,", "1", "GPU"]
+    assert lines[2][2] == "attack,"
+    assert lines[-1][0] == "3"
     assert lines[-1][-2:] == ["3", "cells"]
 
 
-def test_the_overview_has_a_hundred_lines_at_most(preview):
+def test_kinds_beyond_the_last_line_share_one(preview):
     for number in range(300):
-        one = job("search", f"n{number}")
-        one.asked = ONE
-        preview.printjob(one)
+        preview.printjob(job("last/ticket.pt", f"n{number}"))
     lines = preview.summary().splitlines()
     assert len(lines) == LINES + 3
-    assert lines[-2].split()[:4] == [str(300 - LINES), str(300 - LINES), str(300 - LINES), "other"]
+    assert lines[-2].split()[0] == str(300 - LINES)
+    assert lines[-2].split()[2:4] == [str(300 - LINES), "other"]

@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 
 from snakemake.executors import dryrun
 
+from rst_core.identity import Cell, TrainingCell
+from workflow.machine import Machine, kind_of, resources
+
 #: Lines of the overview at most; the rarest kinds share the last one.
 LINES = 30
 
@@ -17,11 +20,11 @@ LINES = 30
 class Executor(dryrun.Executor):  # type: ignore[misc]
     """A dry run that counts the jobs."""
 
-    #: Minutes that all jobs of a cell may have together.
-    total: ClassVar[int]
+    #: As if one job might take as long as all jobs of a cell together.
+    machine: ClassVar[Machine]
     slots: ClassVar[int]
-    #: What a cell needs in all, however many jobs it takes; empty if it is no cell.
-    asked_by: ClassVar[Callable[[Any], dict[str, int]]]
+    #: The cell that a job makes; None if it makes none.
+    cell_of: ClassVar[Callable[[Any], Cell | None]]
 
     def __init__(self, workflow: Any, logger: Any) -> None:
         super().__init__(workflow, logger)
@@ -33,18 +36,24 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
         """Count; print only if commands are asked for (``--printshellcmds``)."""
         if self.workflow.output_settings.printshellcmds:
             super().printjob(job)
-        levels = job.toposorted if job.is_group() else [[job]]
-        jobs = [one for level in levels for one in level]
-        asked = [[type(self).asked_by(one) for one in level] for level in levels]
-        if not all(each for level in asked for each in level):  # drawn where Snakemake runs
+        jobs = job.toposorted if job.is_group() else [[job]]
+        levels = [
+            [cell for one in level if (cell := type(self).cell_of(one)) is not None]
+            for level in jobs
+        ]
+        cells = [cell for level in levels for cell in level]
+        if len(cells) < sum(map(len, jobs)):  # drawn where Snakemake runs
             return
-        gpus, minutes = share(asked, self.slots)
-        rules = sorted({one.rule.name for one in jobs}, key=lambda rule: rule not in _MODELS)
-        where = min(_dataset_and_network(one) for one in jobs)
-        name = f"{' + '.join(rules)}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
+        requests = [[resources(cell, self.machine) for cell in level] for level in levels]
+        gpus, minutes = share(requests, self.slots)
+        kinds = {kind_of(c): not isinstance(c, TrainingCell) for c in cells}
+        where = min(f"{c.model.network.dataset} {c.model.network.name}" for c in cells)
+        # Models first.
+        made = " + ".join(sorted(kinds, key=lambda kind: (kinds[kind], kind)))
+        name = f"{made}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
         self._counts[name] += 1
-        self._cells += len(jobs)
-        self._hours[name] += gpus * min(minutes, self.total) / 60
+        self._cells += len(cells)
+        self._hours[name] += gpus * min(minutes, self.machine.longest) / 60
 
     def shutdown(self) -> None:
         """Say what was counted, after all that Snakemake has to say."""
@@ -73,32 +82,24 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
         return f"{count:>8} {sum(self._hours[name] for name in names):>18,.0f}  {label}"
 
 
-#: Rules that make models, which a job is named after.
-_MODELS = ("train", "search", "finetune")
-
-
-def _dataset_and_network(job: Any) -> str:
-    path = job.wildcards.get("model") or job.wildcards.get("cell", "")
-    return " ".join(path.split("/")[:2])
-
-
 def share(levels: Sequence[Sequence[dict[str, int]]], slots: int) -> tuple[int, int]:
     """GPUs and minutes of a job whose cells use so many GPUs at once, level by level."""
     gpus = minutes = 0
     for level in levels:
-        longest_first = sorted(level, key=lambda asked: -asked["runtime"])
-        side = max(1, slots // max(asked["gpu"] for asked in level))
+        longest_first = sorted(level, key=lambda request: -request["runtime"])
+        side = max(1, slots // max(request["gpu"] for request in level))
         for start in range(0, len(level), side):
             together = longest_first[start : start + side]
             minutes += together[0]["runtime"]
-            gpus = max(gpus, sum(asked["gpu"] for asked in together))
+            gpus = max(gpus, sum(request["gpu"] for request in together))
     return gpus, minutes
 
 
-def install(total: int, slots: int, asked_by: Callable[[Any], dict[str, int]]) -> None:
+def install(machine: Machine, slots: int, cell_of: Callable[[Any], Cell | None]) -> None:
     """Let dry runs end with the overview."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-    Executor.total, Executor.slots = total, slots
-    Executor.asked_by = staticmethod(asked_by)
+    Executor.machine = machine.model_copy(update={"longest": machine.total})
+    Executor.slots = slots
+    Executor.cell_of = staticmethod(cell_of)
     ExecutorPluginRegistry().plugins["dryrun"].executor = Executor

@@ -34,12 +34,6 @@ def request_of(cell):
     return resources_of(cell, MACHINE)
 
 
-@functools.cache
-def in_all(cell):
-    """The same for as many jobs as it takes, up to machine.yaml's total."""
-    return resources_of(cell, MACHINE.model_copy(update={"longest": MACHINE.total}))
-
-
 def slots_of_a_job():
     """How many GPUs of cells that share a job are used at once (slurm/config.yaml)."""
     slots = workflow.global_resources.get("slot")

@@ -11,39 +11,41 @@ from rst_core.vocabulary import Source
 from workflow import failures, preflight
 
 if MACHINE is not None:
-    from workflow.cluster import cells, executor, preview
+    from workflow.cluster import executor, preview, progress
+    from workflow.names import short_name
 
-    def named(job):
-        """A job's name for squeue."""
-        jobs = cells_of_job(job)
-        return cells.job_name(
-            [one.rule.name for one in jobs], [str(one.output[0]) for one in jobs]
-        )
-
-    def last_saved(job):
-        """When a job's cells last saved something."""
-        outputs = [str(one.output[0]) for one in cells_of_job(job)]
-        return cells.last_saved(outputs, Path(CELLS), CHECKPOINTS)
-
-    def asked_by(job):
-        """What a cell needs in all its jobs; empty for what is no cell."""
+    def cell_made_by(job):
+        """The cell that a job makes, of a model its first epoch; None if it makes none."""
         path = str(job.output[0]) if job.output else ""
         return (
-            in_all(parse_cell(path[len(CELLS) + 1 :])) if path.startswith(CELLS) else {}
+            parse_cell(path[len(CELLS) + 1 :]) if path.startswith(f"{CELLS}/") else None
         )
 
     def cells_of_job(job):
-        """A job, or those of a group with the one that makes the model first."""
-        if not job.is_group():
-            return [job]
+        """The rules and cells of a job, or of all jobs of a group with models first."""
+        jobs = job.jobs if job.is_group() else [job]
+        made = [(one.rule.name, cell_made_by(one)) for one in jobs]
         return sorted(
-            job.jobs,
-            key=lambda one: (str(one.output[0])[-3:] != ".pt", str(one.output[0])),
+            made,
+            key=lambda one: (
+                not isinstance(one[1], identity.TrainingCell),
+                one[1].path,
+            ),
         )
 
+    def job_name(job):
+        """A job's name for squeue: its first cell, and how many others it makes."""
+        (rule, cell), *others = cells_of_job(job)
+        return f"{rule} {short_name(cell)}" + (f" +{len(others)}" if others else "")
+
+    def last_saved(job):
+        """When a job's cells last saved something."""
+        cells = [cell for _, cell in cells_of_job(job)]
+        return progress.last_saved(Path(CELLS), cells)
+
     if workflow.is_main_process:
-        executor.install(MACHINE, slots_of_a_job(), named, last_saved)
-        preview.install(MACHINE.total, slots_of_a_job(), asked_by)
+        executor.install(MACHINE, slots_of_a_job(), job_name, last_saved)
+        preview.install(MACHINE, slots_of_a_job(), cell_made_by)
 
 
 def check_data_folders():
