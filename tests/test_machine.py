@@ -58,14 +58,14 @@ def test_no_cell_of_the_paper_gets_less_time_than_the_plan_says_it_takes(tmp_pat
     for one in project.matrix.all_cells():
         asked = resources(one, MACHINE)
         planned = rates.seconds(one) / 60 / asked["gpu"]
-        if planned > asked["runtime"] < MACHINE.longest:
+        if planned > asked["runtime"] < MACHINE.job_minutes:
             network = one.model.network
             short[kind_of(one), one.attack, network.name, network.dataset] = planned, asked
     assert not short
 
 
 def test_no_job_asks_for_more_time_than_there_is_and_long_evaluations_share_none():
-    short = MACHINE.model_copy(update={"longest": 240})
+    short = MACHINE.model_copy(update={"job_minutes": 240})
     assert all(resources(one, short)["runtime"] <= 240 for one in CELLS.values())
     assert may_share(CELLS["attack"], MACHINE)
     assert not may_share(cell(f"{RST}/best_val/auto_attack-eps8.json"), MACHINE)
@@ -90,7 +90,7 @@ def test_a_request_is_for_one_node_and_a_signal_ahead_of_the_limit(change, words
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"longest": 0}, "longest is 0"),
+        ({"job_minutes": 0}, "job_minutes is 0"),
         ({"acount": "rst"}, "acount"),
         ({"kinds": {}}, "kinds lacks adaptive, attack"),
         ({"gpus_as": "gpu"}, "gpus_as is 'gpu'"),

@@ -73,7 +73,7 @@ def test_a_slurm_that_does_not_answer_is_no_problem_jobs_wait_for_it(commands):
 @pytest.mark.parametrize(
     "change",
     [
-        {"partition": "gpu, fast", "gpu_type": "rtx-a6000", "longest": 240},
+        {"partition": "gpu, fast", "gpu_type": "rtx-a6000", "job_minutes": 240},
         {"account": "rst", "qos": "long"},
         {"partition": "", "account": ""},
     ],
@@ -86,7 +86,7 @@ def test_lists_of_partitions_types_with_dashes_and_qos_are_fine(commands, change
 def test_a_limit_above_the_partitions_is_one_sentence_that_says_which_to_set(commands):
     commands(**GOOD)
     (sentence,) = found(partition="fast")
-    assert sentence.startswith("longest is 2880 minutes")
+    assert sentence.startswith("job_minutes is 2880 minutes")
     assert sentence.endswith("so set it to 240 or less")
     # Where none is named, SLURM's default counts, if it has GPUs.
     for default, said in (("fast", [sentence]), ("cpu", [])):

@@ -59,19 +59,19 @@ class Machine(Section):
         default="gpus", description="gpus: --gpus=TYPE:N; gres: --gres=gpu:TYPE:N"
     )
     options: list[str] = Field(default=[], description="more options of sbatch, each with --")
-    device: Device | None = Field(
-        default=None, description="cuda: a job whose node has no GPU fails at once"
+    device: Device = Field(
+        default=Device.AUTO, description="cuda: a job whose node has no GPU fails at once"
     )
-    time: float = Field(default=1, gt=0, description="factor on the table's minutes")
-    longest: int = Field(gt=0, description="the partition's time limit in minutes")
-    total: int = Field(gt=0, description="minutes that all jobs of one cell may have together")
-    notice: int = Field(
+    time_factor: float = Field(default=1, gt=0, description="factor on the table's minutes")
+    job_minutes: int = Field(gt=0, description="the partition's time limit")
+    cell_minutes: int = Field(gt=0, description="of all jobs of one cell together")
+    signal_seconds: int = Field(
         default=180, gt=0, description="seconds before its limit at which a job is told to save"
     )
-    silence: int = Field(
+    grace_minutes: int = Field(
         default=10, gt=0, description="minutes without news of a job after which it is named"
     )
-    batched: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
+    shared_minutes: int = Field(ge=0, description="evaluations of up to so many minutes share jobs")
     kinds: dict[str, KindRequest]
     attacks: dict[str, Factors] = Field({})
     networks: dict[str, Factors] = Field({})
@@ -114,8 +114,8 @@ class Machine(Section):
         with a dash, and asks for no number of nodes.
         """
         # SLURM may send the signal a minute early; a short job keeps most of its time.
-        notice = min(self.notice, 15 * minutes)
-        words = ["--nodes=1", f"--signal=B:TERM@{notice}"]
+        ahead = min(self.signal_seconds, 15 * minutes)
+        words = ["--nodes=1", f"--signal=B:TERM@{ahead}"]
         if gpus:
             asked = f"{self.gpu_type}:{gpus}" if self.gpu_type else str(gpus)
             words.append(f"--gres=gpu:{asked}" if self.gpus_as == "gres" else f"--gpus={asked}")
@@ -173,14 +173,14 @@ def resources(cell: Cell, machine: Machine) -> dict[str, int]:
     ]
     if isinstance(cell, Evaluation | TransferRow):
         factors.append(machine.attacks.get(cell.attack, Factors()))
-    minutes, mem_mb, cpus = machine.time * kind.minutes, float(kind.mem_mb), float(kind.cpus)
+    minutes, mem_mb, cpus = machine.time_factor * kind.minutes, float(kind.mem_mb), float(kind.cpus)
     for factor in factors:
         minutes, mem_mb, cpus = minutes * factor.minutes, mem_mb * factor.mem_mb, cpus * factor.cpus
     return {
         "gpu": max(factor.gpus for factor in factors),
         "cpus_per_task": ceil(cpus),
         "mem_mb": ceil(mem_mb),
-        "runtime": min(ceil(minutes), machine.longest),
+        "runtime": min(ceil(minutes), machine.job_minutes),
     }
 
 
@@ -188,4 +188,4 @@ def may_share(cell: Cell, machine: Machine) -> bool:
     """Whether a cell may share a job: it makes a model, or is too short for one of its own."""
     if isinstance(cell, TrainingCell):
         return True
-    return resources(cell, machine)["runtime"] <= machine.batched
+    return resources(cell, machine)["runtime"] <= machine.shared_minutes

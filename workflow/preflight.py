@@ -126,9 +126,9 @@ def _partition_problems(machine: Machine, file: str) -> Iterator[str]:
             yield f"{start}the nodes of {name!r} have no GPUs that SLURM knows of; {allowed}"
     used = [known[name] for name in names if name in known and known[name].gpus]
     limits = [one.minutes for one in used if one.minutes is not None]
-    if limits and machine.longest > min(limits):
+    if limits and machine.job_minutes > min(limits):
         yield (
-            f"longest is {machine.longest} minutes in {file}, but partition {partition} "
+            f"job_minutes is {machine.job_minutes} minutes in {file}, but partition {partition} "
             f"gives {min(limits)}; jobs would wait for ever, so set it to {min(limits)} or less"
         )
     types = set().union(*(one.types for one in used))
@@ -165,7 +165,7 @@ def _refusal(machine: Machine, file: str) -> Iterator[str]:
     site = {"slurm_account": "--account", "slurm_partition": "--partition", "qos": "--qos",
             "constraint": "--constraint"}  # fmt: skip
     where = [f"{site[name]}={value}" for name, value in machine.site.items()]
-    where += [f"--time={machine.longest}", *machine.request(1, machine.longest)]
+    where += [f"--time={machine.job_minutes}", *machine.request(1, machine.job_minutes)]
     call = ["sbatch", "--test-only", "--parsable", "--job-name=rst-test", "--output", "/dev/null",
             *where, "/dev/stdin"]  # fmt: skip
     answer = ask(*call, script="#!/bin/sh\nexit 0\n")

@@ -267,18 +267,18 @@ def test_time_and_memory_grow_only_where_they_lacked(pretended, tmp_path):
 
 
 def test_a_cell_has_a_total_that_ends_even_progress(tmp_path, monkeypatch):
-    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"total": 0}), monkeypatch)
+    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"cell_minutes": 0}), monkeypatch)
     job = Group()
     info = pretended.submit(job)
     pretended.answers["squeue"], pretended.saved = squeue("TIMEOUT"), 1.0
     pretended.look(info)
     assert pretended.reported == ["submitted", "error"]
-    assert "machine.yaml allows 0 (total)" in Executor.reasons[OUTPUT]
+    assert "machine.yaml allows 0 (cell_minutes)" in Executor.reasons[OUTPUT]
     assert job.attempt > job.restart_times
 
 
 def test_jobs_of_which_nobody_knows_are_named_with_what_was_tried(tmp_path, monkeypatch, caplog):
-    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"silence": 0}), monkeypatch)
+    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"grace_minutes": 0}), monkeypatch)
     pretended.answers |= {
         "sacct": NO_ACCOUNTING,
         "squeue": [Answer(1, [], "slurm_load_jobs error: Unable to contact slurm controller")],
@@ -299,7 +299,7 @@ def test_jobs_of_which_nobody_knows_are_named_with_what_was_tried(tmp_path, monk
 def test_a_job_that_ran_and_is_pending_again_is_named_with_the_reason(
     tmp_path, monkeypatch, caplog
 ):
-    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"silence": 0}), monkeypatch)
+    pretended = Pretended(tmp_path, MACHINE.model_copy(update={"grace_minutes": 0}), monkeypatch)
     info = pretended.submit(Group())
     for state, reason in (("PENDING", "Resources"), ("RUNNING", "None")):
         pretended.answers["squeue"] = squeue(state, reason)

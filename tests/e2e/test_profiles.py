@@ -31,7 +31,7 @@ def edit_machine(project: Project, old: str, new: str) -> None:
 
 def test_evaluations_of_models_to_be_made_run_in_the_jobs_that_make_them(project):
     """And hours are of all jobs that a cell takes: a search's 12, where a job may have one."""
-    edit_machine(project, "longest: 2880", "longest: 60")
+    edit_machine(project, "job_minutes: 2880", "job_minutes: 60")
     groups, _, said = submitted(project, *ARTIFACTS)
     assert groups == [
         ["attack", "search"], ["attack", "search"], ["attack", "train"], ["transfer", "transfer"],
@@ -57,14 +57,14 @@ def test_one_cell_of_a_batch_can_be_made_alone(changeable):
 def test_a_long_evaluation_is_a_job_of_its_own(changeable):
     changeable.config(OTHER_ATTACK)
     # A row's limit is 15 minutes, an attack's 10.
-    edit_machine(changeable, "batched: 30 ", "batched: 12 ")
+    edit_machine(changeable, "shared_minutes: 30 ", "shared_minutes: 12 ")
     groups, jobs, _ = submitted(changeable, *ARTIFACTS)
     assert groups == [["attack"] * 3]
     assert jobs["transfer"] == 2
 
 
 def test_another_machine_batch_size_or_runtime_reruns_nothing(changeable):
-    edit_machine(changeable, "time: 1 ", "time: 7 ")
+    edit_machine(changeable, "time_factor: 1 ", "time_factor: 7 ")
     assert changeable.planned(*ARTIFACTS, *SLURM, "--group-components", "evaluations=3") == {}
     workstation = ("--profile", "workstation", "--default-resources", "runtime=99")
     assert changeable.planned(*ARTIFACTS, *workstation) == {}

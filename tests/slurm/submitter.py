@@ -75,7 +75,7 @@ class Submitter:
     def machine(self, **changes: Any) -> None:
         """Write the machine file: small jobs, and what a test wants otherwise."""
         file = self.project.folder / "slurm" / "machine.yaml"
-        machine = yaml.safe_load(file.read_text()) | {"device": ""}  # the GPUs are pretended
+        machine = yaml.safe_load(file.read_text()) | {"device": "auto"}  # the GPUs are pretended
         for kind in machine["kinds"].values():
             kind |= {"mem_mb": 1000, "cpus": 1, "minutes": 20}
         file.write_text(yaml.safe_dump(machine | changes))

@@ -34,7 +34,7 @@ def test_it_is_beside_another_cluster(bare, cluster):
 def test_cells_of_a_job_are_side_by_side_each_on_a_gpu_and_their_end_is_known(bare, tmp_path):
     """Jobs leave squeue between two looks, and nobody keeps accounts: their scripts say it."""
     submitter = Submitter(copy_project(tmp_path), bare)
-    submitter.machine(account="", longest=60)
+    submitter.machine(account="", job_minutes=60)
     submitter.project.config(TINY)
     cells = [f"{CELLS}/rst-keep{keep}-element-pgd7-eps8/best_val/pgd20-eps8.json"
              for keep in (0.2, 0.5)]  # fmt: skip

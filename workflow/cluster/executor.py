@@ -123,8 +123,8 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """
         asked = dict(job.resources.items())
         # More time and memory only where those were what lacked.
-        longest = self.machine.longest
-        record.minutes = min(asked.get("runtime", longest) * (1 + record.timeouts), longest)
+        most = self.machine.job_minutes
+        record.minutes = min(asked.get("runtime", most) * (1 + record.timeouts), most)
         asked["runtime"] = record.minutes
         if "mem_mb" in asked:
             asked["mem_mb"] *= 1 + record.out_of_memory
@@ -191,7 +191,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         queue, queue_error = ask_queue()
         unsure = [r.job_id for r in records if not _runs(queue.get(r.job_id))]
         accounts, accounts_error = ask_accounting(unsure)
-        now, grace_seconds = time.monotonic(), 60.0 * self.machine.silence
+        now, grace_seconds = time.monotonic(), 60.0 * self.machine.grace_minutes
         found = []
         for record in records:
             seen, status = queue.get(record.job_id), left_status(self.slurm_logdir, record.job_id)
@@ -210,7 +210,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         ]
         if silent:
             self._warn(
-                f"state unknown for {self.machine.silence} minutes: {_listed(silent)}; tried "
+                f"state unknown for {self.machine.grace_minutes} minutes: {_listed(silent)}; tried "
                 f"squeue ({queue_error or 'does not list them'}), sacct "
                 f"({accounts_error or 'reports no end'}) and the exit status in "
                 f"{self.slurm_logdir}; Snakemake keeps polling",
@@ -254,15 +254,15 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             self._warn(
                 "a job reached its time limit without the signal that it asked for (--signal): "
                 "cells lose their work since the last checkpoint",
-                60.0 * self.machine.silence,
+                60.0 * self.machine.grace_minutes,
             )
         if type(self).last_saved(info.job) <= record.saved:
             record.timeouts += what.state in ("TIMEOUT", "stopped")
             self._fail(info, f"{what.message}, and nothing was saved in it", final=False)
-        elif record.spent >= self.machine.total:
+        elif record.spent >= self.machine.cell_minutes:
             words = (
                 f"{what.message}; its jobs had {record.spent:.0f} minutes in all, and machine.yaml "
-                f"allows {self.machine.total} (total)"
+                f"allows {self.machine.cell_minutes} (cell_minutes)"
             )
             self._fail(info, words, final=True)
         else:

@@ -53,7 +53,7 @@ class Executor(dryrun.Executor):  # type: ignore[misc]
         name = f"{made}, {where}, {gpus} GPU{'s' if gpus != 1 else ''}"
         self._counts[name] += 1
         self._cells += len(cells)
-        self._hours[name] += gpus * min(minutes, self.machine.longest) / 60
+        self._hours[name] += gpus * min(minutes, self.machine.job_minutes) / 60
 
     def shutdown(self) -> None:
         """Say what was counted, after all that Snakemake has to say."""
@@ -99,7 +99,7 @@ def install(machine: Machine, slots: int, cell_of: Callable[[Any], Cell | None])
     """Let dry runs end with the overview."""
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-    Executor.machine = machine.model_copy(update={"longest": machine.total})
+    Executor.machine = machine.model_copy(update={"job_minutes": machine.cell_minutes})
     Executor.slots = slots
     Executor.cell_of = staticmethod(cell_of)
     ExecutorPluginRegistry().plugins["dryrun"].executor = Executor

@@ -33,7 +33,7 @@ except ConfigError as error:
 # rst_core writes RST_JOB into records and leases; what a scheduler calls the job is known here.
 # A scheduler's SIGTERM reaches all processes of a job: the shell waits for its command to leave.
 PREFIX = "trap : TERM; export RST_JOB=${{SLURM_JOB_ID:-}}; "
-if MACHINE is not None and MACHINE.device:
+if MACHINE is not None:
     PREFIX += f"export RST_DEVICE=${{{{RST_DEVICE:-{MACHINE.device}}}}}; "
 # Jobs run under the very interpreter that runs Snakemake, so that no shell needs an
 # activated environment; unless Snakemake was asked to deploy one (--sdm conda, --sdm apptainer).
