@@ -175,9 +175,9 @@ def evaluate(
 
     Args:
         model: one's own, a published checkpoint, or one of :func:`load`; it is put into evaluation
-            mode. Normalisation belongs inside. A :class:`RandomSwitch` is judged exactly. Settings
-            of a method for candidate sets (``eot``, ``ensemble``, …) attack all its tickets, other
-            settings and functions the ticket that it draws.
+            mode. Normalisation belongs inside. The accuracy of a :class:`RandomSwitch` is exact.
+            Settings of a method for candidate sets (``eot``, ``ensemble``, …) attack all its
+            tickets, other settings and functions the ticket that it draws.
         images: what :func:`load_test_images` returns.
         attack: settings; ``pgd20-eps8`` (steps, then eps in 1/255; its step is 2/255 and its start
             random) or ``auto_attack-eps8``, which attack the expectation of a

@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
 
 #: In the order of their columns.
 AXES = (
-    Axis("dataset", Network, "dataset", "name of the judged model's dataset in the config"),
+    Axis("dataset", Network, "dataset", "name of the evaluated model's dataset in the config"),
     Axis("network", Network, "name", "name of its network in the config"),
     Axis(
         "init",

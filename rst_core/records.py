@@ -60,10 +60,10 @@ def unpack_outcomes(packed: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.bo
     import numpy as np
 
     # Out of a data frame they may come as floats.
-    whole = {**packed, **{name: int(packed[name]) for name in ("correct", "total")}}
-    _check_outcomes(whole, whole["total"])
+    counts = {name: int(packed[name]) for name in ("correct", "total")}
+    _check_outcomes({**packed, **counts}, counts["total"])
     bits = np.frombuffer(base64.b64decode(packed["outcomes"]), dtype=np.uint8)
-    return np.unpackbits(bits, count=whole["total"]).astype(bool)
+    return np.unpackbits(bits, count=counts["total"]).astype(bool)
 
 
 def pack_counts(counts: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def _check_attack(cell: Evaluation | TransferRow, record: dict[str, Any], count:
     spec = _spec(json.dumps(record["settings"]))
     own = all(getattr(spec, name) == value for name, value in named(cell).items())
     _require(own, "its settings describe another attack")
-    whole = record["images"]["test_set"]
+    test_set = record["images"]["test_set"]
     _require(
-        count == min(spec.images or whole, whole),
+        count == min(spec.images or test_set, test_set),
         f"{count} attacked images do not match its settings",
     )
     for result in record["results"]:

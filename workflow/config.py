@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from rst_core.axes import METHOD_AXES, ModelKind
+from rst_core.axes import DEFAULTS, METHOD_AXES, ModelKind
 from rst_core.identity import Dense, Ticket, parse_model
 from rst_core.ranges import IMAGES
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
@@ -112,7 +112,9 @@ class Experiment(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
     seeds: list[Seed] | None = Field(
         None, min_length=1, description="left out: the seeds of the whole matrix"
     )
-    eps: list[Eps] = Field([8.0], min_length=1, description="eps of search and training, in 1/255")
+    eps: list[Eps] = Field(
+        [DEFAULTS["trained_eps"]], min_length=1, description="eps of search and training, in 1/255"
+    )
     keep_ratios: list[KeepRatio] = Field([], description="of the tickets")
     transferred_from: str | None = Field(
         None, description="role of the dataset on which a transferred RTT's dense was trained"

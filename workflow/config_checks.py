@@ -190,12 +190,12 @@ def _experiment(config: Config, where: str, experiment: Experiment) -> Iterator[
     yield from _missing(f"{where}.transferred_from", origin, roles)
     played = {roles.get(role, "") for role in experiment.datasets} & config.datasets.keys()
     sides = sorted({config.datasets[name].images.image_size for name in played})
-    for place in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
-        for entry in getattr(experiment, place):
-            yield from _missing(f"{where}.{place}.attack", entry.attack, config.attacks)
+    for key in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
+        for entry in getattr(experiment, key):
+            yield from _missing(f"{where}.{key}.attack", entry.attack, config.attacks)
             if entry.attack in config.attacks:
                 attack = config.attacks[entry.attack]
-                yield from _misplaced(f"{where}.{place}", experiment, entry, attack, sides)
+                yield from _misplaced(f"{where}.{key}", experiment, entry, attack, sides)
     for row in experiment.adaptive_transfer:
         if row.to != "other_seeds":
             yield (f"{where}.adaptive_transfer.to is {row.to!r}; allowed is other_seeds")
@@ -211,14 +211,14 @@ def _misplaced(
     """A sentence if an attack cannot be asked for in that way, or at that size.
 
     Args:
-        where: the place of the measurement, as it is typed.
+        where: the key of the measurement, as it is typed.
         experiment: of which it is one.
         entry: the measurement.
         attack: which it names.
         image_sizes: sides of the images of the experiment's datasets, in pixels.
     """
-    method, place = attack.method, where.rpartition(".")[2]
-    if method.on_sets != place.startswith("adaptive"):
+    method, key = attack.method, where.rpartition(".")[2]
+    if method.on_sets != key.startswith("adaptive"):
         allowed = "adaptive" if method.on_sets else "evaluate and transfer"
         yield (
             f"{where}.attack is {entry.attack!r}, whose method {method} "

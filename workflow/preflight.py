@@ -72,8 +72,8 @@ def disk_problem(folder: Path) -> str:
 
     A quota that the file system doesn't show is not seen; jobs meet it and say so themselves.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    free = shutil.disk_usage(there).free
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    free = shutil.disk_usage(existing).free
     if free >= LEAST_FREE:
         return ""
     return (

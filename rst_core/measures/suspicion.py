@@ -2,7 +2,7 @@
 
 Athalye, Carlini and Wagner, ICML 2018, and Carlini et al., "On Evaluating Adversarial
 Robustness", 2019, list the symptoms of an attack that failed for the wrong reason. Those that
-one cell can show by itself are measured here; what counts as suspect is judged where
+one cell can show by itself are measured here; what counts as suspect is decided where
 numbers are shown (``workflow.artifacts.numbers.suspicion``).
 """
 

@@ -113,8 +113,8 @@ class ModelFile(NamedTuple):
         _copy_weights(model, self.contents["weights"])
         # Affine batch norms and biases, which foreign networks may have.
         for name, value in self.contents.get("others", {}).items():
-            place, _, part = name.rpartition(".")
-            setattr(model.get_submodule(place), part, nn.Parameter(value.clone()))
+            module, _, part = name.rpartition(".")
+            setattr(model.get_submodule(module), part, nn.Parameter(value.clone()))
 
 
 def save_model(

@@ -126,8 +126,8 @@ def _taken(state: dict[str, Tensor], name: str, shape: tuple[int, ...], path: Pa
 def _taken_others(state: dict[str, Tensor], model: Classifier, path: Path) -> dict[str, Tensor]:
     """What is left: affine parameters of batch norms, and biases."""
     kinds = (nn.BatchNorm2d, nn.Conv2d, nn.Linear)
-    places = {name for name, module in model.named_modules() if isinstance(module, kinds)}
-    allowed = {f"{place}.{part}" for place in places for part in ("weight", "bias")}
+    layers = {name for name, module in model.named_modules() if isinstance(module, kinds)}
+    allowed = {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}
     if unknown := state.keys() - allowed:
         raise ValueError(
             f"{path} has {', '.join(sorted(unknown)[:3])}, which the config's network lacks"

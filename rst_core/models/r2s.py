@@ -133,13 +133,13 @@ class RandomSwitch(nn.Module):
             logits: Tensor = self.tickets[int(self._draw(1))](images)
             return logits
         drawn = self._draw(len(images))
-        places = [(drawn == ticket).nonzero().squeeze(1) for ticket in range(len(self))]
+        rows = [(drawn == ticket).nonzero().squeeze(1) for ticket in range(len(self))]
         parts = [
             ticket(images[at.to(images.device)])
-            for ticket, at in zip(self.tickets, places, strict=True)
+            for ticket, at in zip(self.tickets, rows, strict=True)
             if len(at)
         ]
-        order = torch.cat(places).argsort()
+        order = torch.cat(rows).argsort()
         return torch.cat(parts)[order.to(images.device)]
 
     def overhead(self) -> dict[str, float]:

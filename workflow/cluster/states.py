@@ -203,9 +203,9 @@ def _waits(record: Record, state: str, reason: str, now: float, grace_seconds: f
 def _ended(status: int | None, state: str, nodes: str = "", reason: str = "") -> JobStatus:
     """The status of a job that SLURM says has ended."""
     outcome = Outcome.DONE if status == 0 else outcome_of(state)
-    place = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
+    where = f" on {nodes}" if nodes and not nodes.startswith("None") else ""
     why = f" ({reason})" if reason not in ("", "None", state) else ""
-    message = f"ended as {state}{place}{why}"
+    message = f"ended as {state}{where}{why}"
     if outcome is Outcome.FAILED and status == PREEMPTED:
         return JobStatus(Outcome.RESUBMIT, "stopped", f"{message}: it was told to stop (SIGTERM)")
     return JobStatus(outcome, state.split()[0], message)

@@ -19,7 +19,7 @@ STALE = {}
 parse_cell = functools.cache(identity.parse_cell)
 
 
-def asked(function):
+def as_workflow_error(function):
     """Turn the matrix's own errors into Snakemake's, which print as one sentence."""
 
     def wrapped(*arguments):
@@ -31,7 +31,7 @@ def asked(function):
     return wrapped
 
 
-@asked
+@as_workflow_error
 def cell_of(wildcards):
     """The cell that wildcards name; of a model, the one whose epoch is attacked."""
     if "model" in wildcards.keys():
@@ -39,7 +39,7 @@ def cell_of(wildcards):
     return parse_cell(f"{wildcards.cell}.json")
 
 
-def made_with(cell):
+def cells_made_with(cell):
     """All cells that the job of a cell makes: a training run makes all kept epochs."""
     if isinstance(cell, identity.TrainingCell):
         kept = MATRIX.config.keep_selections
@@ -56,7 +56,7 @@ def file_of(cell):
     """
     path = MATRIX.file(cell)
     if workflow.is_main_process and any(
-        KEYS.status(other).reason for other in made_with(cell)
+        KEYS.status(other).reason for other in cells_made_with(cell)
     ):
         return path
     return ancient(path)
@@ -68,7 +68,7 @@ def files(cells):
 
 
 @functools.cache
-def rest_on_keys():
+def use_keys_only():
     """Let nothing but missing files and keys decide what is made, and delete no file.
 
     Snakemake's triggers (params and code of rules) and its marks of files that it does not know
@@ -85,7 +85,7 @@ def rest_on_keys():
 def make_again(path, reason=""):
     """Have Snakemake make an existing file again; it asks before it decides what to run."""
     if workflow.is_main_process:
-        rest_on_keys()
+        use_keys_only()
         workflow.dag.forcefiles.add(str(path))
         # Snakemake's report shows whatever files are there.
         if reason and "--report" in sys.argv:
@@ -97,12 +97,8 @@ def make_again(path, reason=""):
             STALE[str(path)] = reason
 
 
-def look_at_dataset(name):
-    """Have a manifest made again if it is of other images, which are still to be fetched.
-
-    Returns:
-        whether the dataset is known; jobs need not ask.
-    """
+def check_dataset(name):
+    """Whether a dataset's images are known; if not, its manifest is made again by a job."""
     if not workflow.is_main_process or DATASETS.digest(name) is not None:
         return True
     if Path(MATRIX.manifest(name)).exists():
@@ -110,50 +106,50 @@ def look_at_dataset(name):
     return False
 
 
-@asked
-def dataset_looked_at(wildcards):
-    """No input, but what is there is read when the plan is made."""
-    look_at_dataset(wildcards.dataset)
+@as_workflow_error
+def checked_dataset(wildcards):
+    """No input, but images that exist are read when the plan is made."""
+    check_dataset(wildcards.dataset)
     return []
 
 
-@asked
+@as_workflow_error
 def models_below(wildcards):
-    """Files of all models that a cell's job reads; what is not as the config asks is made again."""
+    """Files of all models that a cell's job reads; stale ones are made again."""
     cell = cell_of(wildcards)
     if workflow.is_main_process:
-        rest_on_keys()
-        for one in made_with(cell):
+        use_keys_only()
+        for one in cells_made_with(cell):
             if reason := KEYS.status(one).reason:
                 make_again(MATRIX.file(one), reason)
     return files(MATRIX.loaded(MATRIX.input_models(cell)))
 
 
-@asked
+@as_workflow_error
 def manifest_of(wildcards):
     """Manifest of a cell's dataset."""
     name = cell_of(wildcards).model.network.dataset
     DATASETS_IN_USE.add(name)
-    path, known = MATRIX.manifest(name), look_at_dataset(name)
+    path, known = MATRIX.manifest(name), check_dataset(name)
     if known and not Path(path).exists():
         return []  # a dry run has read the images and written nothing
     return ancient(path) if known else path
 
 
-@asked
+@as_workflow_error
 def checkpoint_of(wildcards):
     """The file of a foreign model; its bytes count, not its time."""
     return ancient(MATRIX.checkpoint(cell_of(wildcards).model).file)
 
 
-@asked
+@as_workflow_error
 def target_flags(wildcards):
     """The flag that names the files of the models that a transfer row is evaluated on."""
     targets = MATRIX.targets(cell_of(wildcards))
     return shlex.join(["--targets", *map(MATRIX.file, targets)])
 
 
-@asked
+@as_workflow_error
 def settings_of(wildcards):
     """The settings of a cell as one JSON document."""
     return MATRIX.document(cell_of(wildcards))

@@ -8,7 +8,7 @@ localrules:
 
 rule data:
     input:
-        dataset_looked_at,
+        checked_dataset,
     output:
         update(f"{RESULTS}/data/{{dataset}}.json"),
     log:

@@ -9,21 +9,22 @@ from workflow import failures, gpu_slots
 from workflow.machine import may_share, resources as resources_of
 
 
-def asked_for(name):
+def resource_of(name):
     """One of a job's resources, from the cell that its wildcards name."""
     return lambda wildcards: request_of(cell_of(wildcards))[name]
 
 
 def slots(wildcards):
     """How many of a shared job's GPUs a cell uses."""
-    return min(asked_for("gpu")(wildcards), slots_of_a_job())
+    return min(resource_of("gpu")(wildcards), slots_of_a_job())
 
 
 # The resources of all rules that make cells; a profile for schedulers says more of them.
 REQUEST = {"gpu": 1}
 if MACHINE is not None:
     REQUEST = MACHINE.site | {
-        name: asked_for(name) for name in ("gpu", "cpus_per_task", "mem_mb", "runtime")
+        name: resource_of(name)
+        for name in ("gpu", "cpus_per_task", "mem_mb", "runtime")
     }
     REQUEST |= {"slot": slots, "tries": lambda wildcards, attempt: attempt}
 

@@ -135,9 +135,9 @@ def summarise_failures():
 
 def failed_in_place():
     """Cells among what was asked for whose files say that they failed, with their logs."""
-    asked_for = {Path(file) for job in workflow.dag.jobs for file in job.output}
+    wanted = {Path(file) for job in workflow.dag.jobs for file in job.output}
     found = failures.in_place(results=RESULTS)
-    return {cell: log for cell, log in found.items() if cell in asked_for}
+    return {cell: log for cell, log in found.items() if cell in wanted}
 
 
 def fail_if_cells_failed():

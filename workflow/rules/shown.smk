@@ -27,11 +27,11 @@ def shows(cells, name):
         name: of the page, which says what it was made of, below the folder of pages; of wildcards.
     """
 
-    @asked
+    @as_workflow_error
     def inputs(wildcards):
         found = list(cells(wildcards))
         if workflow.is_main_process:
-            rest_on_keys()
+            use_keys_only()
             path = Path(RESULTS, "pages", f"{name(wildcards)}.html")
             # Without its page nothing says what the other files were drawn from.
             try:
