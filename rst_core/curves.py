@@ -15,6 +15,7 @@ from typing import Any
 from rst_core.document import from_document
 from rst_core.storage import (
     IMPOSSIBLE,
+    MODEL,
     FileError,
     StaleFileError,
     file_digest,
@@ -90,7 +91,7 @@ def curve_of(model: Path) -> list[Epoch]:
         FileNotFoundError: if one of the two is missing.
         FileError: if the curve is damaged or another training's, or the model has none.
     """
-    path, made = model.parents[1] / METRICS, read_header(model, "Model")["provenance"]
+    path, made = model.parents[1] / METRICS, read_header(model, MODEL)["provenance"]
     if "curve" not in made:
         raise FileError(
             f"{model} has no training curve: it was imported, or made before curves were recorded"

@@ -160,6 +160,8 @@ def _verified(path: Path, value: object, check: str, kind: str, version: int) ->
 
 #: Of the header of tensor files, and of what each kind of them holds.
 TENSORS = 4
+#: The kinds of tensor files among results.
+MODEL, CHECKPOINT = "Model", "Checkpoint"
 
 
 def save_tensors(path: Path, value: object, kind: str, header: Mapping[str, Any] = {}) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from rst_core.identity import Cell
 from rst_core.key import canonical, cell_key
 from rst_core.records import read_cell
-from rst_core.storage import FileError, checksum, read_header
+from rst_core.storage import MODEL, FileError, checksum, read_header
 from workflow.failures import is_in_place
 from workflow.matrix import Matrix
 
@@ -175,7 +175,7 @@ def _read(path: Path) -> dict[str, Any]:
     files that it was made from.
     """
     if path.suffix != ".json":
-        header = read_header(path, "Model")
+        header = read_header(path, MODEL)
         return {**header, "models": header["bases"]}
     try:
         record = read_cell(path)

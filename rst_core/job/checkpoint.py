@@ -12,9 +12,8 @@ from rst_core.checkpoints import State
 from rst_core.device.distributed import max_over_processes, share
 from rst_core.job.log import log
 from rst_core.job.preemption import SUPERSEDED, TERMINATED, Preempted, Preemption
-from rst_core.storage import FileError, load_tensors, remove_parts, save_tensors
+from rst_core.storage import CHECKPOINT, FileError, load_tensors, remove_parts, save_tensors
 
-KIND = "Checkpoint"
 #: Seconds between two checkpoints: what a killed job can lose.
 INTERVAL = 600.0
 #: Seconds between two lines of progress in the log.
@@ -59,7 +58,7 @@ class Checkpoint:
     def restore(self) -> State | None:
         """See :class:`~rst_core.checkpoints.Checkpoints`."""
         try:
-            header, stored = load_tensors(self.path, KIND)
+            header, stored = load_tensors(self.path, CHECKPOINT)
         except FileNotFoundError:
             return None
         except FileError as error:
@@ -111,7 +110,7 @@ class Checkpoint:
                 "continued": self.continued,
                 "precisions": sorted(self.precisions),
             }
-            save_tensors(self.path, state, KIND, header)
+            save_tensors(self.path, state, CHECKPOINT, header)
             self.follow(state)
         max_over_processes(0)
         self._saved = self.clock()

@@ -37,7 +37,7 @@ from rst_core.key import (
 from rst_core.ranges import Range, check_ranges, option, require
 from rst_core.records import read_cell
 from rst_core.settings import AttackSpec, NetworkSettings, TrainingSettings, check_fits
-from rst_core.storage import FileError, check_tensors, file_digest, read_header
+from rst_core.storage import MODEL, FileError, check_tensors, file_digest, read_header
 from rst_core.vocabulary import CheckpointLayout, Selection
 
 
@@ -87,7 +87,7 @@ class Recipe(ABC):
     @cached_property
     def inputs(self) -> Inputs:
         """What the files will record; raises if a model is missing, or its file is damaged."""
-        headers = {base.path: read_header(self.root / base.path, "Model") for base in self.bases}
+        headers = {base.path: read_header(self.root / base.path, MODEL) for base in self.bases}
         for path, header in headers.items():
             if header.get("identity") != path:
                 raise ValueError(f"{self.root / path} holds {header.get('identity')}")
@@ -121,7 +121,7 @@ class Recipe(ABC):
         path = self.root / cell.path
         try:
             training = isinstance(cell, TrainingCell)
-            found = check_tensors(path, "Model") if training else read_cell(path)
+            found = check_tensors(path, MODEL) if training else read_cell(path)
         except FileNotFoundError:
             return False
         except FileError as error:

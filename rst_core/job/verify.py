@@ -11,11 +11,10 @@ from typing import Any
 from rst_core.curves import METRICS, curve_of
 from rst_core.data.manifest import read_manifest
 from rst_core.identity import split_cell_path
-from rst_core.job.checkpoint import KIND
 from rst_core.models.files import read_model
 from rst_core.pages import stamped
 from rst_core.records import read_cell
-from rst_core.storage import FileError, StaleFileError, load_tensors, read_header
+from rst_core.storage import CHECKPOINT, MODEL, FileError, StaleFileError, load_tensors, read_header
 
 
 def verify(folder: Path) -> int:
@@ -65,7 +64,7 @@ def _is_failure(path: Path, parts: Sequence[str]) -> bool:
 
 def _check_tensors(path: Path) -> None:
     kind = read_header(path)["kind"]
-    if kind == "Model":
+    if kind == MODEL:
         header = read_model(path).header
         _check_bases(path, header, "bases")
         # A missing curve is no error: model files may be copied without it.
@@ -73,7 +72,7 @@ def _check_tensors(path: Path) -> None:
             curve_of(path)
         return
     load_tensors(path, kind)
-    if kind != KIND:
+    if kind != CHECKPOINT:
         raise FileError(f"{path} holds {kind}, which does not belong among results")
 
 
@@ -85,7 +84,7 @@ def _check_bases(path: Path, record: dict[str, Any], bases: str) -> None:
     for base, contents in record[bases].items():
         # A model that is not there, such as one that was not copied along, is no fault.
         if contents and (root / base).is_file():
-            found = read_header(root / base, "Model")["contents"]
+            found = read_header(root / base, MODEL)["contents"]
             if found != contents:
                 raise StaleFileError(
                     f"{path} was made from another {base} than the one that is there; delete it "

@@ -33,6 +33,7 @@ from rst_core.records import check_inputs, check_named
 from rst_core.settings import DatasetSettings, NetworkSettings
 from rst_core.storage import (
     IMPOSSIBLE,
+    MODEL,
     DamagedFileError,
     digest,
     load_tensors,
@@ -40,9 +41,6 @@ from rst_core.storage import (
     save_tensors,
 )
 from rst_core.vocabulary import Init, Origin, Selection, Start
-
-#: What the files' header calls them.
-KIND = "Model"
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def save_model(
         "contents": _digest(identity, described, bases, contents),
         "provenance": provenance,
     }
-    save_tensors(path, contents, KIND, header)
+    save_tensors(path, contents, MODEL, header)
 
 
 def _digest(
@@ -164,7 +162,7 @@ def read_model(path: Path) -> ModelFile:
     Raises ``FileNotFoundError``; ``DamagedFileError`` if it is not as it was written, is another
     model's, or says what cannot be; ``OtherVersionError`` if another version wrote it.
     """
-    header, contents = load_tensors(path, KIND)
+    header, contents = load_tensors(path, MODEL)
     try:
         identity, network, head = _check_header(path, header)
         check_contents(identity, network, head.classes, contents)
@@ -302,4 +300,4 @@ def load_trained(root: Path, model: Trained, selection: Selection) -> Classifier
 
 def base_below(ticket: Path, root: Path) -> Path | None:
     """The file of the dense that a ticket was searched on, below the folder of all cells."""
-    return next((root / base for base in read_header(ticket, KIND)["bases"]), None)
+    return next((root / base for base in read_header(ticket, MODEL)["bases"]), None)

@@ -24,7 +24,7 @@ from rst_core.identity import (
     Untrained,
 )
 from rst_core.job.cells import make
-from rst_core.job.checkpoint import KIND, Checkpoint
+from rst_core.job.checkpoint import Checkpoint
 from rst_core.job.preemption import Preemption
 from rst_core.job.recipe import FeaturesRecipe, TrainingRecipe
 from rst_core.models.files import read_model
@@ -97,7 +97,7 @@ class World:
         optimiser = torch.optim.SGD(list(trainee.variables.values()), lr=0.1)
 
         def read(path: Path) -> Any:
-            _, saved = load_tensors(path, KIND)
+            _, saved = load_tensors(path, "Checkpoint")
             try:
                 restored(saved, trainee, optimiser)
             except ValueError as error:

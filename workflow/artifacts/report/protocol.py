@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rst_core.data.manifest import read_manifest
-from rst_core.storage import read_header
+from rst_core.storage import MODEL, read_header
 from rst_core.vocabulary import Selection
 from workflow.config import Config
 from workflow.config_attacks import AttackEntry
@@ -77,7 +77,7 @@ def protocol(matrix: Matrix, cells: Iterable[Path], root: Path = Path()) -> str:
         "### Code and machines",
         _made(
             _provenance(cells, lambda path: json.loads(path.read_bytes())),
-            _provenance(models, lambda path: read_header(path, "Model")),
+            _provenance(models, lambda path: read_header(path, MODEL)),
         ),
         f"Config digest (defaults filled in): `{config_digest(config)}`.",
     ]
