@@ -132,7 +132,7 @@ def test_a_job_makes_the_configs_settings_of_its_path_and_a_document_without_wha
     measured = matrix.all_cells()
     trained = dict.fromkeys(base for cell in measured for base in matrix.input_models(cell))
     for cell in [*measured, *trained]:
-        document = matrix.document(cell)
+        document = json.loads(matrix.document(cell))
         assert not document.get("attack", {}).keys() & {"name", "eps", "seed"}
         kind = type(cell.model if isinstance(cell, TrainingCell) else cell)
         (command,) = (n for n, c in COMMANDS.items() if kind in c.makes and n != "import")

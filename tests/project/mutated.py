@@ -72,7 +72,10 @@ class World:
             rst(0.1),
             FineTuned(rst(0.3), Start.INHERITED),
         ):
-            recipe = TrainingRecipe(self.root, manifest(), model, NARROW, training, [BEST])
+            recipe = TrainingRecipe(
+                self.root, manifest(), model=model, network=NARROW, training=training,
+                selections=(BEST,),
+            )  # fmt: skip
             make(recipe)
             self.readers[recipe.outputs[0]] = read_model
 
