@@ -129,6 +129,11 @@ class Experiment(_Chosen):  # type: ignore[misc, valid-type]  # made of axes
     feature_distance: list[Eps] = Field([], description="noise magnitudes, in 1/255")
 
     @property
+    def candidate_set(self) -> tuple[float, ...]:
+        """Keep ratios of the tickets among which R2S switches where no other set is named."""
+        return tuple((self.candidate_sets or [self.keep_ratios])[0])
+
+    @property
     def compares_seeds(self) -> bool:
         """Whether it has a row that is evaluated on models of other seeds."""
         rows = [*self.transfer, *self.adaptive_transfer]

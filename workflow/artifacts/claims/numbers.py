@@ -12,9 +12,9 @@ import numpy as np
 
 from rst_core.axes import cell_axes, model_axes
 from rst_core.identity import Cell, Evaluation, FeatureDistance, TransferRow
-from rst_core.records import unpack_outcomes
 from workflow.artifacts.numbers.frame import cell_rows
 from workflow.artifacts.numbers.keyed import COUNTS, HOW, Key, Keyed
+from workflow.artifacts.numbers.outcomes import outcomes
 from workflow.matrix import Matrix
 
 Vector = np.ndarray[Any, np.dtype[Any]]
@@ -91,9 +91,7 @@ def _sample(row: dict[str, Any]) -> Sample:
     if row.get("outcomes") is None:
         error = (row.get("deviation") or np.nan) / np.sqrt(row["total"])
         return Sample(np.array([value]), error)
-    packed = {"correct": round(value * row["total"] / 100), "total": int(row["total"])}
-    images = unpack_outcomes({**packed, "outcomes": row["outcomes"]})
-    return Sample(images.astype(np.float32) * 100)
+    return Sample(outcomes(row).astype(np.float32) * 100)
 
 
 def planned(matrix: Matrix) -> Numbers:

@@ -26,7 +26,7 @@ from workflow.artifacts.claims.statistics import conjunction
 from workflow.artifacts.claims.tree import Compiled, Leaf, Terms, Tree, compiled, group
 from workflow.artifacts.numbers.keyed import Key
 from workflow.artifacts.numbers.models import Models
-from workflow.artifacts.numbers.selection import Measure, transferred
+from workflow.artifacts.numbers.selection import ROBUST, transferred
 from workflow.artifacts.numbers.summary import PAPER, printed
 from workflow.artifacts.tables.keys import ColumnKey, RowKey
 from workflow.artifacts.tables.tabulation import PAPER_CANDIDATES, selector
@@ -109,7 +109,7 @@ def _made_on(source: str, column: str) -> tuple[Key, ...]:
     targets = "tickets_and_dense" if source.startswith("dense") else "tickets"
     if source == "same_ratio_other_seed":
         source, targets = column, "other_seeds"
-    return transferred(models(source), models(column), Measure("pgd20", 8.0), targets).keys
+    return transferred(models(source), models(column), ROBUST, targets).keys
 
 
 # -- what the facts imply ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ from workflow.artifacts.claims.definitions import Claims, OfExperiment, Test
 from workflow.artifacts.claims.numbers import Address, Numbers
 from workflow.artifacts.figures import r2s_stress_parts as stress_test
 from workflow.artifacts.numbers.keyed import HOW, Key
-from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.numbers.models import ATTACK, Models
 from workflow.artifacts.numbers.selection import NATURAL, Measure, adaptive, switched, transferred
 
 Terms = tuple[tuple[float, Address], ...]
@@ -27,7 +27,7 @@ USUAL: Axes = {
     "network": "resnet18",
     "dataset": "cifar10",
     "measure": "robust",
-    "attack": "pgd20",
+    "attack": ATTACK,
     "source_seed": "own",
 }
 _ABSENT = Address(((Key("", "", "", "", "absent"),),))

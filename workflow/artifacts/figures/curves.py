@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from rst_core.axes import DEFAULTS
 from workflow.artifacts import style
 from workflow.artifacts.figures.panel_grid import NARROW, Slot, bands, footed, lay_out, letter_title
-from workflow.artifacts.figures.panels import ATTACK, Panel, PanelFigure, Series
-from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.figures.panels import Panel, PanelFigure, Series
+from workflow.artifacts.numbers.models import ATTACK, Models
 from workflow.artifacts.numbers.selection import NATURAL, Measure, Number, evaluated, tidy
-from workflow.artifacts.numbers.summary import network_label, paper_values, stands_in
+from workflow.artifacts.numbers.summary import Published, network_label, paper_values
 from workflow.matrix import Matrix
 
 #: "zoom-ins for the low remaining ratios (1 % ~ 20 %)" [5.1]
@@ -28,11 +29,12 @@ _MEASURES = {"robust": "robust accuracy (%)", "natural": "natural accuracy (%)"}
 def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """One row for each panel, series and keep ratio; keep ratio 1 is the dense."""
     points = list(_points(figure, matrix))
-    data = tidy(figure.name, [number for _, _, number in points], cells, matrix)
+    numbers = [number for _, _, number in points]
+    data = tidy(figure.name, numbers, cells, matrix, published_points())
     data.insert(1, "panel", [panel.letter for panel, _, _ in points])
     data["series"] = [series.name for _, series, _ in points]
     data.loc[data["series"] == "dense_adversarial", "keep_ratio"] = 1.0
-    return _beside_paper(data, matrix)
+    return data
 
 
 def _points(figure: PanelFigure, matrix: Matrix) -> Iterator[tuple[Panel, Series, Number]]:
@@ -47,14 +49,14 @@ def _points(figure: PanelFigure, matrix: Matrix) -> Iterator[tuple[Panel, Series
 def _number(panel: Panel, series: Series, models: Models) -> Number:
     measure = NATURAL if panel.measure == "natural" else Measure(ATTACK, series.eps)
     column = f"{panel.dataset}/{panel.measure}"
-    column += "" if series.eps == 8 else f"-eps{series.eps:g}"
+    column += "" if series.eps == DEFAULTS["trained_eps"] else f"-eps{series.eps:g}"
     ratio = 1 if models.keep_ratio is None else models.keep_ratio
     return Number(f"{series.network}/{series.name}@{ratio:g}", column, evaluated(models, measure))
 
 
 @cache
-def published_points() -> Mapping[tuple[str, str], float]:
-    """What the paper publishes of its curves, by (row, column).
+def published_points() -> Published:
+    """What the paper publishes of its curves.
 
     The curves come without numbers; known are what the text says of Figure 1 and the diagonal of
     Figure 7, which is the robust accuracy of each RST under its own attack.
@@ -62,16 +64,6 @@ def published_points() -> Mapping[tuple[str, str], float]:
     diagonal = {k: v for k, v in paper_values("fig7").items() if k[0] == k[1]}
     robust = {(f"resnet18/rst@{k}", "cifar10/robust"): v for (k, _), v in diagonal.items()}
     return robust | dict(paper_values("fig1"))
-
-
-def _beside_paper(data: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-    """Fill in the published points that a figure's own file of the paper's numbers lacks."""
-    keys = zip(data["row"], data["column"], strict=True)
-    known = pd.Series([published_points().get(key) for key in keys], index=data.index, dtype=float)
-    data["paper"] = data["paper"].astype(float).fillna(known)
-    on_stand_in = pd.Series([stands_in(matrix, role) for role in data["role"]], index=data.index)
-    data["difference"] = (data["mean"].astype(float) - data["paper"]).mask(on_stand_in.astype(bool))
-    return data
 
 
 def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:

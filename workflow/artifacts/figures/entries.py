@@ -11,6 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 from itertools import product
 
+from rst_core.axes import DEFAULTS
 from rst_core.vocabulary import Init, Pattern, SearchMethod
 from workflow.artifacts.artifact import Figure
 from workflow.artifacts.figures import r2s_stress_parts
@@ -62,11 +63,10 @@ def _by(
     axis: str, values: Iterable[StrEnum], letter: str, dataset: str, measure: str = "robust"
 ) -> Panel:
     """RSTs by one axis, of which one value is the default; its experiment is called alike."""
-    default = SearchMethod.PGD7 if axis == "method" else getattr(_rst(), axis)
     series = tuple(
         replace(
             _rst(f"{axis}s", name=value.value)
-            if value is default
+            if value == DEFAULTS[axis]
             else Series(value.value, (f"{axis}s",)),
             **{axis: value},  # type: ignore[arg-type]
         )

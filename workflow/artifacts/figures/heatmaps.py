@@ -18,7 +18,9 @@ from matplotlib.patheffects import Normal, Stroke
 
 from workflow.artifacts import style
 from workflow.artifacts.figures.panel_grid import footed, letter_title
-from workflow.artifacts.figures.panels import ATTACK, Panel, PanelFigure
+from workflow.artifacts.figures.panels import Panel, PanelFigure
+from workflow.artifacts.numbers.models import ATTACK
+from workflow.artifacts.numbers.outcomes import transferred_damage
 from workflow.artifacts.numbers.selection import (
     NATURAL,
     Measure,
@@ -75,14 +77,6 @@ class _Map:
     scale: tuple[float, float]
     absent: str
 
-    @property
-    def damage(self) -> list[float]:
-        """Of the damage that its own images do to a ticket, the shares that others' do [6.1]."""
-        own = np.diag(self.values)
-        shares = (self.natural.to_numpy() - self.values) / (self.natural.to_numpy() - own)
-        others = shares.to_numpy()[~np.eye(len(own), dtype=bool)]
-        return [float(share) for share in others if np.isfinite(share)]
-
 
 def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Our matrices, and the paper's beside ours where it survives in the text."""
@@ -128,9 +122,8 @@ def _transferred(figure: PanelFigure, maps: list[_Map]) -> list[str]:
     """How much of the white-box attack's damage transfers, of each panel of ours."""
     found = []
     for panel, drawn in zip(figure.panels, maps[:: len(maps) // len(figure.panels)], strict=True):
-        if damage := drawn.damage:
-            where = f" in ({panel.letter})" if panel.letter else ""
-            found.append(f"{100 * min(damage):.0f} to {100 * max(damage):.0f} %{where}")
+        if damage := transferred_damage(drawn.values.to_numpy(), drawn.natural.to_numpy()):
+            found.append(f"{damage} in ({panel.letter})" if panel.letter else damage)
     if not found:
         return []
     return [f"images of another ticket do {', '.join(found)} of the damage that its own do to it"]

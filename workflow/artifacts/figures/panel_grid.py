@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from rst_core.vocabulary import SearchMethod
+from rst_core.axes import DEFAULTS
 from workflow.artifacts import style
 from workflow.artifacts.figures.panels import Panel, PanelFigure
 from workflow.artifacts.numbers.summary import network_label, remarks, short_label
@@ -114,7 +114,7 @@ def letter_title(panel: Panel, matrix: Matrix, letters: int = 100, *, attack: bo
     title = short_label(matrix, panel.dataset)
     if len(panel.networks) == 1:
         title = f"{network_label(matrix, panel.networks[0])} @ {title}"
-    eps = "" if panel.eps == 8 else f"ε = {panel.eps:g}/255\n"
+    eps = "" if panel.eps == DEFAULTS["trained_eps"] else f"ε = {panel.eps:g}/255\n"
     label = f"{matrix.config.attacks[panel.attack].label}\n" if attack else ""
     letter = f"({panel.letter}) " if panel.letter else ""
     title = f"{letter}{eps}{label}{title}"
@@ -137,8 +137,8 @@ def footed(
 def _other_methods(figure: PanelFigure, matrix: Matrix) -> list[str]:
     """With what the models are searched and trained where it is not the paper's PGD-7 [4.1]."""
     series = (s for panel in figure.panels for s in (*panel.series, *panel.dense))
-    methods = {s.searched(matrix) for s in series if s.method is None} - {SearchMethod.PGD7}
-    return [f"searched and trained with {style.look(m.value).label}" for m in sorted(methods)]
+    methods = {s.searched(matrix) for s in series if s.method is None} - {DEFAULTS["method"]}
+    return [f"searched and trained with {style.look(method).label}" for method in sorted(methods)]
 
 
 def bands(data: pd.DataFrame) -> list[str]:

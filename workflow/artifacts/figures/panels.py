@@ -9,20 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rst_core.axes import KINDS, METHOD_AXES
-from rst_core.vocabulary import Init, Pattern, SearchMethod
+from rst_core.axes import DEFAULTS, KINDS, METHOD_AXES
 from workflow.artifacts import artifact
-from workflow.artifacts.numbers.models import Models
+from workflow.artifacts.numbers.models import ATTACK, Models
 from workflow.config import Experiment
 from workflow.matrix import Matrix
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-
-#: The attack of all figures of the paper [4.1].
-ATTACK = "pgd20"
 
 
 @dataclass(frozen=True)
@@ -44,16 +39,16 @@ class Series:
     experiments: tuple[str, ...]
     model: str = "rst"
     network: str = "resnet18"
-    init: Init = Init.SIGNED_KAIMING_CONSTANT
-    pattern: Pattern = Pattern.ELEMENT
-    method: SearchMethod | None = None
-    eps: float = 8.0
+    init: str = DEFAULTS["init"]
+    pattern: str = DEFAULTS["pattern"]
+    method: str | None = None
+    eps: float = DEFAULTS["trained_eps"]
 
     def __post_init__(self) -> None:
         if self.model not in KINDS:
             raise ValueError(f"{self.model!r} is no model; allowed is one of {', '.join(KINDS)}")
 
-    def searched(self, matrix: Matrix) -> SearchMethod:
+    def searched(self, matrix: Matrix) -> str:
         """With which inner maximisation its models are searched and trained."""
         return self.method or matrix.config.experiments[self.experiments[0]].methods[0]
 

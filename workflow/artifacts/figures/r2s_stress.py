@@ -2,8 +2,8 @@
 
 R2S draws a member uniformly, so its expected accuracy on an image is the share of members that
 classify it correctly, and an adversary who has several attacks picks for each image the one
-that leaves the smallest share. The dense beside it is judged likewise, by its own attacks. All
-attacks are compared on the same images.
+that leaves the smallest share. So does the adversary of the dense beside it, with attacks on the
+dense. All attacks are compared on the same images.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow.artifacts import artifact, style
-from workflow.artifacts.figures.panels import ATTACK
-from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, members, on_dense
+from workflow.artifacts.figures.r2s_stress_parts import EXPERIMENT, SEEDS, on_dense
 from workflow.artifacts.numbers.keyed import Keyed
-from workflow.artifacts.numbers.models import Models, first_values
+from workflow.artifacts.numbers.models import ATTACK, Models, first_values
+from workflow.artifacts.numbers.outcomes import Shares, expected_outcomes
 from workflow.artifacts.numbers.selection import (
     NATURAL,
     Measure,
@@ -46,19 +46,13 @@ from workflow.artifacts.numbers.summary import (
     stands_in,
     with_paper,
 )
-from workflow.artifacts.numbers.suspicion import (
-    FOOTNOTES,
-    Shares,
-    carried_flags,
-    expected_outcomes,
-)
+from workflow.artifacts.numbers.suspicion import FOOTNOTES, carried_flags
 from workflow.matrix import Matrix
 
 #: Attacks of the paper's own evaluation [6.3]: on one drawn ticket, and its two adaptive ones.
-_ONE_TICKET = ATTACK
-_PAPER = (_ONE_TICKET, "eot_pgd20", "ensemble_pgd20")
+_PAPER = (ATTACK, "eot_pgd20", "ensemble_pgd20")
 #: Rows that are no attack on R2S, and the minimum over those that are.
-_NATURAL, _DENSE, _DENSE_MINIMUM = "r2s/natural", f"dense/{_ONE_TICKET}", "dense/strongest"
+_NATURAL, _DENSE, _DENSE_MINIMUM = "r2s/natural", f"dense/{ATTACK}", "dense/strongest"
 _MINIMUM = "r2s/minimum"
 #: Standard errors by which a difference must exceed 0 to be called one.
 _ERRORS = 2.0
@@ -101,20 +95,20 @@ def build(figure: artifact.Figure, cells: pd.DataFrame, matrix: Matrix) -> pd.Da
     on those. ``error`` is the standard error over images, ``spread`` the deviation over seeds.
     """
     experiment = matrix.config.experiments[EXPERIMENT]
+    keyed = Keyed.measured(cells, matrix)
     rows: list[dict[str, Any]] = []
     shown = product(experiment.datasets, experiment.networks) if experiment.models else ()
     for dataset, network in shown:
-        rows += _column(cells, network, dataset, matrix)
+        rows += _column(keyed, network, dataset)
     data = with_paper(rows, figure.name, matrix)
-    return data.assign(**{k: [r[k] for r in rows] for k in ("error", "images", "flags", "verdict")})
+    return data.assign(**{key: [row[key] for row in rows] for key in ("error", "verdict")})
 
 
-def _column(
-    cells: pd.DataFrame, network: str, dataset: str, matrix: Matrix
-) -> list[dict[str, Any]]:
+def _column(keyed: Keyed, network: str, dataset: str) -> list[dict[str, Any]]:
     """The rows of one network and dataset."""
+    matrix = keyed.matrix
     selectors = _selectors(network, dataset, matrix)
-    found = _measured(selectors, cells, matrix)
+    found = _measured(selectors, keyed)
     images = min(
         (len(v) for s in found.values() for vs in s.shares.values() for v in vs), default=0
     )
@@ -143,8 +137,6 @@ def _column(
                 "column": f"{network}/{dataset}",
                 "role": dataset,
                 "network_role": network,
-                "dataset": matrix.config.roles.datasets[dataset],
-                "network": matrix.config.roles.networks[network],
                 "series": row.split("/")[0],
                 "measure": "natural" if row == _NATURAL else "robust",
                 **over_seeds(pd.Series([100 * v.mean() for v in complete.values()], dtype=float)),
@@ -167,31 +159,28 @@ def _selectors(network: str, dataset: str, matrix: Matrix) -> dict[str, Selector
         for kind in ("dense_adversarial", "rst")
     )
     eps = axes["trained_eps"]
-    judged, one = tuple(members(experiments[EXPERIMENT])), Measure(_ONE_TICKET, eps)
+    members, one_ticket = experiments[EXPERIMENT].candidate_set, Measure(ATTACK, eps)
     found = {
-        _NATURAL: switched(tickets, judged, NATURAL),
-        _DENSE: evaluated(dense, one),
+        _NATURAL: switched(tickets, members, NATURAL),
+        _DENSE: evaluated(dense, one_ticket),
         **{f"dense/{a}": evaluated(dense, Measure(a, eps)) for a in on_dense(matrix)},
-        f"r2s/{_ONE_TICKET}": switched(tickets, judged, one),
+        f"r2s/{ATTACK}": switched(tickets, members, one_ticket),
     }
     for attack in (m.attack for m in experiments[EXPERIMENT].adaptive):
-        found[f"r2s/{attack}"] = adaptive(tickets, judged, Measure(attack, eps))
+        found[f"r2s/{attack}"] = adaptive(tickets, members, Measure(attack, eps))
     others = experiments[SEEDS].adaptive_transfer if experiments[SEEDS].models else []
     for attack in (m.attack for m in others):
-        other = adaptive(tickets, judged, Measure(attack, eps), "other_seeds")
+        other = adaptive(tickets, members, Measure(attack, eps), "other_seeds")
         found[f"r2s/other_seeds_{attack}"] = other
     return found
 
 
-def _measured(
-    selectors: Mapping[str, Selector], cells: pd.DataFrame, matrix: Matrix
-) -> dict[int, _Seed]:
-    """Every attack on the set of every seed; one that did not judge all members is left out."""
+def _measured(selectors: Mapping[str, Selector], keyed: Keyed) -> dict[int, _Seed]:
+    """Every attack on the set of every seed; one that lacks a member's outcomes is left out."""
     found: dict[int, _Seed] = {}
-    keyed = Keyed.measured(cells, matrix)
-    judged = len(members(matrix.config.experiments[EXPERIMENT]))
+    members = len(keyed.matrix.config.experiments[EXPERIMENT].candidate_set)
     for row, selector in selectors.items():
-        needed = 1 if row.startswith("dense/") else judged
+        needed = 1 if row.startswith("dense/") else members
         for seed, rows in selector.rows(keyed).items():
             by_cell: dict[str, list[Row]] = {}
             for one in rows:
@@ -264,7 +253,7 @@ def _label(row: str, matrix: Matrix) -> str:
         _NATURAL: "no attack",
         _DENSE: "dense network, PGD-20",
         _DENSE_MINIMUM: "dense network, strongest attack",
-        f"r2s/{_ONE_TICKET}": "PGD-20 on one ticket",
+        f"r2s/{ATTACK}": "PGD-20 on one ticket",
         _MINIMUM: "minimum over all, per image",
     }
     if row in fixed:

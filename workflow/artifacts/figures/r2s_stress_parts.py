@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from rst_core.axes import METHOD_KEYS
 from workflow.artifacts.artifact import ExperimentSlice, narrowed
-from workflow.artifacts.figures.panels import ATTACK
-from workflow.config import Experiment
+from workflow.artifacts.numbers.models import ATTACK
 from workflow.matrix import Matrix
 
 EXPERIMENT, SEEDS, DENSE = "r2s_stress", "r2s_stress_seeds", "r2s_stress_dense"
@@ -22,15 +21,10 @@ _ATTACKS = {
 }
 
 
-def members(experiment: Experiment) -> list[float]:
-    """The candidate set that is judged."""
-    return (experiment.candidate_sets or [experiment.keep_ratios])[0]
-
-
 def on_dense(matrix: Matrix) -> list[str]:
-    """The attacks by which the dense is judged, at the eps of R2S; none if it is left out."""
-    dense, judged = (matrix.config.experiments[name] for name in (DENSE, EXPERIMENT))
-    eps = judged.eps[0]
+    """The attacks on the dense, at the eps of R2S; none if it is left out."""
+    dense, r2s = (matrix.config.experiments[name] for name in (DENSE, EXPERIMENT))
+    eps = r2s.eps[0]
     return [entry.attack for entry in dense.evaluate if dense.models and eps in entry.sizes(eps)]
 
 
@@ -39,21 +33,21 @@ def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
 
     Beside it the dense under every attack.
     """
-    judged = matrix.config.experiments[EXPERIMENT]
+    r2s = matrix.config.experiments[EXPERIMENT]
+    eps, members = r2s.eps[0], r2s.candidate_set
     for name, ways in _ATTACKS.items():
         experiment = matrix.config.experiments[name]
-        first = {a: getattr(judged, a)[:1] for a in METHOD_KEYS}
+        first = {a: getattr(r2s, a)[:1] for a in METHOD_KEYS}
         shown = narrowed(
             experiment,
             **first,
-            networks=judged.networks,
-            datasets=judged.datasets,
-            candidate_sets=[members(judged)],
-            keep_ratios=members(judged),
+            networks=r2s.networks,
+            datasets=r2s.datasets,
+            candidate_sets=[list(members)],
+            keep_ratios=members,
             models=["dense_adversarial" if name == DENSE else "rst"],
             feature_distance=[],
         )
-        eps = judged.eps[0]
         for how in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
             shown[how] = [
                 m.at(eps)

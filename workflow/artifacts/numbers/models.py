@@ -10,6 +10,9 @@ from rst_core.axes import DEFAULTS, METHOD_AXES
 from workflow.artifacts.numbers.keyed import Key
 from workflow.config import Experiment
 
+#: The config's name of the attack that the paper evaluates with unless it names another [4.1].
+ATTACK = "pgd20"
+
 
 @dataclass(frozen=True)
 class Models:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rst_core.axes import DEFAULTS
 from rst_core.measures.expected import expected_accuracy
 from workflow.artifacts.numbers.frame import candidates
 from workflow.artifacts.numbers.keyed import Key, Keyed
-from workflow.artifacts.numbers.models import Models
-from workflow.artifacts.numbers.summary import over_seeds, with_paper
+from workflow.artifacts.numbers.models import ATTACK, Models
+from workflow.artifacts.numbers.summary import Published, over_seeds, with_paper
 from workflow.artifacts.numbers.suspicion import carried_flags
 from workflow.matrix import Matrix
 
@@ -48,6 +49,8 @@ class Measure:
 
 
 NATURAL = Measure()
+#: The paper's attack at the eps that models are searched and trained for.
+ROBUST = Measure(ATTACK, DEFAULTS["trained_eps"])
 
 
 @dataclass(frozen=True)
@@ -177,33 +180,35 @@ class Number:
 
 
 def tidy(
-    artifact: str, numbers: Iterable[Number], cells: pd.DataFrame, matrix: Matrix
+    artifact: str,
+    numbers: Iterable[Number],
+    cells: pd.DataFrame,
+    matrix: Matrix,
+    published: Published | None = None,
 ) -> pd.DataFrame:
     """The rows of an artifact, in the order of ``numbers``.
 
     Columns: the keys, what a selector has ``shown``, mean, spread and number of seeds, the
     paper's number and the difference, the images that it rests on, and the flags of everything
-    behind the number.
+    behind the number. ``published``: see :func:`with_paper`.
     """
-    roles, keyed = matrix.config.roles, Keyed.measured(cells, matrix)
+    keyed = Keyed.measured(cells, matrix)
     rows: list[dict[str, Any]] = []
     for number in numbers:
         row: dict[str, Any] = {"row": number.row, "column": number.column, "role": number.role}
         values = pd.DataFrame(columns=COLUMNS)
         if number.selector is not None:
             row |= number.selector.shown
-            row["dataset"] = roles.datasets[row["role"]]
-            row["network"] = roles.networks[row["network_role"]]
             values = number.selector.values(keyed)
         row |= over_seeds(values["value"]) | {"flags": carried_flags(values["flags"])}
         row["images"] = values["total"].min() if len(values) else None
         row["comparable"] = number.comparable
         rows.append(row)
-    return with_paper(rows, artifact, matrix)
+    return with_paper(rows, artifact, matrix, published)
 
 
 def _made_on(kind: str, keep_ratio: float | None, targets: str) -> dict[str, Any]:
-    """How images are made that are not made on what is judged; all others are."""
+    """How images are made that are not made on what they are evaluated on."""
     own = "other" if targets == "other_seeds" else "own"
     source = {"source_model": kind, "source_keep_ratio": keep_ratio, "source_seed": own}
     return source | {"targets": targets}

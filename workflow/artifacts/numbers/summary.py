@@ -16,10 +16,13 @@ from workflow.matrix import Matrix
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
 
+#: The paper's numbers, by row and column.
+Published = Mapping[tuple[str, str], float]
+
 
 @cache
-def paper_values(artifact: str) -> Mapping[tuple[str, str], float]:
-    """The paper's published numbers of an artifact, by (row, column); see workflow/paper."""
+def paper_values(artifact: str) -> Published:
+    """The paper's published numbers of an artifact; see workflow/paper."""
     path = PAPER / f"{artifact}.csv"
     found = printed(path) if path.is_file() else {}
     return {key: float(text) for key, text in found.items()}
@@ -127,19 +130,26 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def with_paper(rows: list[dict[str, Any]], artifact: str, matrix: Matrix) -> pd.DataFrame:
+def with_paper(
+    rows: list[dict[str, Any]], artifact: str, matrix: Matrix, published: Published | None = None
+) -> pd.DataFrame:
     """Add the paper's value and the difference to rows that have ``row``, ``column``, ``role``.
 
     The difference is left out on a stand-in, and where a row's ``comparable`` is false: it would
-    compare two different things.
+    compare two different things. ``published`` are the paper's values, left out those in the
+    artifact's own file.
     """
-    published = paper_values(artifact)
+    roles = matrix.config.roles
+    published = paper_values(artifact) if published is None else published
     for row in rows:
         row["paper"] = published.get((row["row"], row["column"]))
         comparable = row["paper"] is not None and row["mean"] is not None
         comparable = comparable and row.get("comparable", True)
         comparable = comparable and not stands_in(matrix, row["role"])
         row["difference"] = row["mean"] - row["paper"] if comparable else None
+        if "network_role" in row:  # else the paper alone has the number
+            row["dataset"] = roles.datasets[row["role"]]
+            row["network"] = roles.networks[row["network_role"]]
         row["data"] = data_label(matrix, row["role"])
         row["selection"] = matrix.config.selection.value
     return pd.DataFrame([{"artifact": artifact, **r} for r in rows], columns=COLUMNS)

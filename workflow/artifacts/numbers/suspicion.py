@@ -15,15 +15,11 @@ from functools import cached_property
 from math import sqrt
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from rst_core.axes import MODEL_COLUMNS
-from rst_core.records import unpack_outcomes
 from rst_core.vocabulary import AttackMethod
-
-#: Of each image, the share of some models that classify it correctly.
-Shares = np.ndarray[Any, np.dtype[np.float64]]
+from workflow.artifacts.numbers.outcomes import Shares, expected_outcomes
 
 #: Code in ``flags`` to the sentence under a table, in the order in which codes are joined.
 FOOTNOTES: dict[str, str] = {
@@ -46,7 +42,7 @@ _ERRORS = 2.0
 #: threshold for randomised defences. Rounding is a hundred times smaller.
 _RERUN = 1e-4
 #: Share of images that may survive eps 64, before noise: in so large a ball an attack that works
-#: leaves next to none, and a few in a hundred may be its bad luck.
+#: leaves next to none, and a few in a hundred may survive by chance.
 _AT_64 = 0.05
 #: Methods that see outputs only.
 _BLACK_BOX = {method.value for method in AttackMethod if not method.gradients}
@@ -82,20 +78,6 @@ def check_codes(checks: Mapping[str, Any] | None) -> str:
 def carried_flags(flags: Iterable[Any]) -> str:
     """The codes of a number that is made of rows with these ``flags``, each once; may be empty."""
     return _joined({c for one in flags if isinstance(one, str) for c in one.split(";") if c})
-
-
-def outcomes(row: Mapping[Any, Any]) -> Shares:
-    """Which images a row's model classifies correctly, N zeros and ones."""
-    counts = {k: int(row[k]) for k in ("correct", "total")}  # floats in a frame with gaps
-    return unpack_outcomes(counts | {"outcomes": row["outcomes"]}).astype(np.float64)
-
-
-def expected_outcomes(rows: Iterable[Mapping[Any, Any]]) -> Shares:
-    """The share of the rows' models that classify each image correctly, N in [0, 1]."""
-    each = [outcomes(row) for row in rows]
-    shared = min(len(one) for one in each)
-    mean: Shares = np.mean([one[:shared] for one in each], axis=0)
-    return mean
 
 
 @dataclass

@@ -62,7 +62,7 @@ class Block:
         update |= {a: getattr(experiment, a)[:1] for a in fixed if a not in self.vary}
         sets = experiment.candidate_sets
         if not any(row.endswith("r2s_sets") for row in self.rows):
-            sets = sets[: "r2s" in self.rows]
+            sets = [list(experiment.candidate_set)] if "r2s" in self.rows else []
         update["candidate_sets"] = sets
         if sets:
             update |= narrowed(experiment, keep_ratios={k for ratios in sets for k in ratios})

@@ -92,7 +92,7 @@ def _number(
 ) -> Number:
     comparable = column.measure not in table.incomparable
     if row.switches and not row.keep_ratios:
-        comparable = candidate_set(experiment) == PAPER_CANDIDATES
+        comparable = experiment.candidate_set == PAPER_CANDIDATES
     return Number(
         str(row),
         str(column),
@@ -100,12 +100,6 @@ def _number(
         comparable,
         column.dataset or experiment.datasets[0],
     )
-
-
-def candidate_set(experiment: Experiment) -> tuple[float, ...]:
-    """The set that an experiment's R2S switches over where a row names none."""
-    sets = experiment.candidate_sets or [experiment.keep_ratios]
-    return tuple(sets[0])
 
 
 def selector(
@@ -124,7 +118,7 @@ def selector(
     measure = _measure(column, experiment, axes["trained_eps"])
     if not row.switches:
         return evaluated(models, measure)
-    keep_ratios = row.keep_ratios or candidate_set(experiment)
+    keep_ratios = row.keep_ratios or experiment.candidate_set
     entry = matrix.config.attacks.get(column.measure)
     if entry and entry.method.on_sets:
         return adaptive(models, keep_ratios, measure)
