@@ -15,13 +15,12 @@ from workflow.artifacts import style
 from workflow.artifacts.figures import training
 from workflow.artifacts.figures.training_parts import trained
 from workflow.artifacts.make import make
-from workflow.artifacts.registry import FIGURES, TABLES
+from workflow.artifacts.registry import ARTIFACTS
 from workflow.plan.project import Project
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
 MATRIX = Project(ROOT, [ROOT / "measurements/cifar10_50k.yaml"]).matrix
-ARTIFACTS = FIGURES | TABLES
 NAMES = ("fig7", "fig7_all_steps", "table2", "table3", "table5", "r2s_stress")
 #: Experiments whose training curves are drawn.
 TRAINED = ("dense", "existence", "rates")

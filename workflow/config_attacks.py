@@ -65,8 +65,12 @@ class AttackEntry(_Parameters):  # type: ignore[misc, valid-type]  # made of Att
                 f"step_size is {self.step_size} and step_per_eps is {self.step_per_eps}; "
                 f"{'exactly one' if wanted else 'none'} of the two is allowed for {self.method}"
             )
-        self.at("any", 1.0 if self.method.has_eps else None, 0)
+        self.at_any_size()
         return self
+
+    def at_any_size(self) -> AttackSpec:
+        """The attack with a made-up name, size and seed, for what does not depend on them."""
+        return self.at("any", 1.0 if self.method.has_eps else None, 0)
 
     def at(self, name: str, eps: float | None, seed: int) -> AttackSpec:
         """The attack at one size and seed.

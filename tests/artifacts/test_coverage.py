@@ -13,13 +13,12 @@ from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
 from tests.test_config import extended
 from workflow.artifacts.coverage import AXES, problems
-from workflow.artifacts.make import write_table
-from workflow.artifacts.registry import FIGURES, TABLES
+from workflow.artifacts.make import write
+from workflow.artifacts.registry import ARTIFACTS, TABLES
 from workflow.config import ConfigError, read_config
 from workflow.config_attacks import Measurement, TransferMeasurement
 from workflow.matrix import Matrix
 
-ARTIFACTS = TABLES | FIGURES
 #: Values that an axis may get, of which the first that it has not is added.
 MORE = {
     "models": ["dense_natural", "rst", "rtt_natural", "rtt_adversarial", "finetuned_inherited"],
@@ -133,7 +132,7 @@ def test_any_experiment_may_be_left_out_and_what_shows_it_says_so(artifact, tmp_
     assert artifact.cells(matrix) == []
     nothing, stem = made_up(demo(), ["dense"]).iloc[:0], tmp_path / artifact.name
     if artifact.name in TABLES:
-        write_table(artifact, nothing, matrix, stem)
+        write(artifact, nothing, matrix, stem)
         text = stem.with_suffix(".md").read_text()
         assert "not in this matrix" in text or "–: not measured" in text
         return

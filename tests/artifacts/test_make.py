@@ -13,9 +13,7 @@ from tests.artifacts.made_up import made_up
 from tests.conftest import ROOT
 from workflow.artifacts.figures.panels import PanelFigure
 from workflow.artifacts.make import make
-from workflow.artifacts.registry import FIGURES, TABLES
-
-ARTIFACTS = {**TABLES, **FIGURES}
+from workflow.artifacts.registry import ARTIFACTS, FIGURES, TABLES
 
 
 @pytest.fixture(scope="module")

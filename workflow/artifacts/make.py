@@ -21,40 +21,36 @@ from workflow.matrix import Matrix
 
 
 def make(artifact: Table | Figure, cells: Iterable[Path], matrix: Matrix, stem: Path) -> None:
-    """Write an artifact from the files of all of its cells; see the writer of its kind."""
+    """Write an artifact from the files of all of its cells; see :func:`write`."""
     frame = read_cells(cells)
-    if isinstance(artifact, Table):
-        write_table(artifact, frame, matrix, stem, gaps(frame))
-    else:
-        write_figure(artifact, frame, matrix, stem, gaps(frame))
+    write(artifact, frame, matrix, stem, gaps(frame))
 
 
-def write_table(
-    artifact: Table, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
+def write(
+    artifact: Table | Figure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
 ) -> None:
-    """Write ``stem`` with .csv (tidy), and .md, .tex and .png (the paper's layout).
+    """Write ``stem`` with .csv (tidy) and .png; a table also with .md and .tex, a figure with .pdf.
 
     ``cells`` is the tidy frame of cells, all or those that exist; the note begins with ``remark``.
     """
     data = artifact.build(cells, matrix)
-    grid = make_grid(data, artifact.positions(matrix), artifact.titles, FOOTNOTES)
+    if isinstance(artifact, Table):
+        _write_table(artifact, data, matrix, stem, remark)
+    else:
+        drawn = artifact.draw(data, matrix, remark)
+        style.save(drawn, stem.with_suffix(".png"), stem.with_suffix(".pdf"))
+    write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
+
+
+def _write_table(table: Table, data: pd.DataFrame, matrix: Matrix, stem: Path, remark: str) -> None:
+    """Write the paper's layout as picture, Markdown and LaTeX."""
+    grid = make_grid(data, table.positions(matrix), table.titles, FOOTNOTES)
     note = "; ".join(filter(None, [remark, layout.table_remarks(data, grid, matrix)]))
-    heading = title(matrix, artifact.heading, list(dict.fromkeys(data["role"])))
-    caption = f"{artifact.caption} {note}."
+    heading = title(matrix, table.heading, list(dict.fromkeys(data["role"])))
+    caption = f"{table.caption} {note}."
     style.save(picture(grid, heading, note), stem.with_suffix(".png"))
     write_text(stem.with_suffix(".md"), layout.markdown(grid, heading, caption))
-    write_text(stem.with_suffix(".tex"), layout.latex(grid, artifact.name, heading, caption))
-    write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
-
-
-def write_figure(
-    figure: Figure, cells: pd.DataFrame, matrix: Matrix, stem: Path, remark: str = ""
-) -> None:
-    """Write ``stem`` with .csv (the data behind it), .png and .pdf; else as :func:`write_table`."""
-    data = figure.build(cells, matrix)
-    drawn = figure.draw(data, matrix, remark)
-    style.save(drawn, stem.with_suffix(".png"), stem.with_suffix(".pdf"))
-    write_text(stem.with_suffix(".csv"), data.to_csv(index=False))
+    write_text(stem.with_suffix(".tex"), layout.latex(grid, table.name, heading, caption))
 
 
 def gaps(frame: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 
@@ -16,6 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rst_core.storage import atomic_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Okabe and Ito's colours, told apart with any colour vision, for what most figures compare.
 _BLUE, _ORANGE, _GREEN, _PINK, _RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"
@@ -133,6 +136,13 @@ def keep_ratio_axis(ax: Axes, keep_ratios: list[float]) -> None:
     ax.minorticks_off()
 
 
+def curve(ax: Axes, rows: pd.DataFrame, x: str, look: Look) -> None:
+    """Means over a column, with gaps where cells are missing, and their band."""
+    over, mean, spread = (rows[column].astype(float) for column in (x, "mean", "spread"))
+    ax.plot(over, mean, marker=look.marker, color=look.colour, label=look.label)
+    ax.fill_between(over, mean - spread, mean + spread, color=look.colour, alpha=0.2, lw=0)
+
+
 def absent(ax: Axes, text: str) -> None:
     """Say in an empty panel why it is empty."""
     ax.set(xticks=[], yticks=[], facecolor="0.96")
@@ -144,20 +154,20 @@ def absent(ax: Axes, text: str) -> None:
 
 def footnote(figure: Figure, text: str) -> None:
     """A remark under the whole figure, wrapped to its width."""
-    lines = fill(whole(text), characters(figure), break_on_hyphens=False)
-    figure.supxlabel(lines, fontsize=SMALL, color="0.35", x=0.01, ha="left")
+    figure.supxlabel(wrapped(text, figure), fontsize=SMALL, color="0.35", x=0.01, ha="left")
 
 
-def whole(text: str) -> str:
+def wrapped(text: str, figure: Figure) -> str:
+    """The text in lines of the smallest letters, as wide as the figure."""
+    letters = int(figure.get_size_inches()[0] * 72 / (0.53 * SMALL))
+    return fill(keep_together(text), letters, break_on_hyphens=False)
+
+
+def keep_together(text: str) -> str:
     """The text so that no line ends between a mark or a number and what it belongs to."""
-    for torn in ("† ", " ± ", " %"):
-        text = text.replace(torn, torn.replace(" ", "\N{NO-BREAK SPACE}"))
+    for part in ("† ", " ± ", " %"):
+        text = text.replace(part, part.replace(" ", "\N{NO-BREAK SPACE}"))
     return text
-
-
-def characters(figure: Figure) -> int:
-    """How many of the smallest letters fit into a figure's width."""
-    return int(figure.get_size_inches()[0] * 72 / (0.53 * SMALL))
 
 
 def save(figure: Figure, *paths: Path, tight: bool = True) -> None:

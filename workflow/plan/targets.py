@@ -9,10 +9,9 @@ from rst_core.identity import Cell, split_cell_path
 from workflow.artifacts import registry
 from workflow.artifacts.artifact import Artifact
 from workflow.artifacts.figures.training_parts import ALL, trained_cells
+from workflow.artifacts.registry import ARTIFACTS
 from workflow.matrix import Matrix
 from workflow.plan.project import PlanError
-
-ARTIFACTS: dict[str, Artifact] = {**registry.TABLES, **registry.FIGURES}
 
 
 def parts_of(targets: Sequence[str], matrix: Matrix) -> dict[str, Sequence[Cell]]:

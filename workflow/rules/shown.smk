@@ -49,7 +49,7 @@ def shows(cells, name):
     return inputs
 
 
-ARTIFACTS = registry.TABLES | registry.FIGURES
+ARTIFACTS = registry.ARTIFACTS
 if workflow.is_main_process and (unshown := list(problems(ARTIFACTS.values(), MATRIX))):
     raise WorkflowError("the config cannot be used:\n" + "\n".join(unshown))
 LABELLED = {label(artifact): artifact for artifact in ARTIFACTS.values()}

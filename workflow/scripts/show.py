@@ -19,12 +19,12 @@ job = snakemake  # type: ignore[name-defined]  # noqa: F821
 def artifact() -> None:
     """A table or a figure, and its page."""
     from workflow.artifacts.make import make
-    from workflow.artifacts.registry import FIGURES, TABLES
+    from workflow.artifacts.registry import ARTIFACTS
     from workflow.artifacts.report.page import page_name, write_page
 
     shown = Shown(job.config)
     name, stem = job.wildcards.artifact, Path(job.output.csv).with_suffix("")
-    artifact = (TABLES | FIGURES)[name]
+    artifact = ARTIFACTS[name]
     cells = artifact.cells(shown.matrix)
     make(artifact, shown.files(cells), shown.matrix, stem)
     made = [Path(path) for which, path in job.output.items() if which != "page"]

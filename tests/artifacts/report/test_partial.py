@@ -8,14 +8,15 @@ import pytest
 from rst_core.storage import write_text
 from tests.artifacts.made_up import IMAGES
 from tests.artifacts.made_up_cells import write_cell
-from workflow.artifacts.registry import FIGURES, TABLES
+from workflow.artifacts.registry import ARTIFACTS
 from workflow.artifacts.report import partial
 from workflow.artifacts.report.page import page_name
 from workflow.artifacts.report.partial import draw_partial, read_existing
+from workflow.artifacts.tables.table import Table
 from workflow.keys import Keys, State
 from workflow.matrix import Matrix
 
-TABLE = TABLES["table3"]
+TABLE = ARTIFACTS["table3"]
 
 
 def known_keys(matrix: Matrix, root: Path) -> Keys:
@@ -30,8 +31,7 @@ def only_table_3(monkeypatch):
         write_text(target, f"{base} {remark}")
 
     monkeypatch.setattr(partial, "make_claims", page_of_claims)
-    monkeypatch.setattr(partial, "TABLES", {"table3": TABLE})
-    monkeypatch.setattr(partial, "FIGURES", {})
+    monkeypatch.setattr(partial, "ARTIFACTS", {"table3": TABLE})
 
 
 def test_half_of_the_cells_make_a_table_with_gaps_that_says_how_many(demo, tmp_path, only_table_3):
@@ -87,14 +87,15 @@ def test_a_stale_cell_is_named_and_left_out(demo, tmp_path, only_table_3):
 def test_an_artifact_that_cannot_be_drawn_does_not_keep_the_others(
     demo, tmp_path, only_table_3, monkeypatch
 ):
-    monkeypatch.setattr(partial, "FIGURES", {"fig7": FIGURES["fig7"]})
+    both = {name: ARTIFACTS[name] for name in ("table3", "fig7")}
+    monkeypatch.setattr(partial, "ARTIFACTS", both)
 
     def broken(*_):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(partial, "write_table", broken)
+    monkeypatch.setattr(Table, "build", broken)
     completeness = draw_partial(demo, known_keys(demo, tmp_path), tmp_path / "partial", tmp_path)
     failed = f"{TABLE.heading} could not be drawn: RuntimeError: no ink"
     assert failed in completeness.sentences()
-    assert (tmp_path / "partial/pages" / page_name(FIGURES["fig7"])).is_file()
+    assert (tmp_path / "partial/pages" / page_name(ARTIFACTS["fig7"])).is_file()
     assert not (tmp_path / "partial/pages/Table 3 - R2S under PGD-20.html").exists()

@@ -15,8 +15,7 @@ from workflow.keys import Keys, State
 @pytest.fixture
 def only_curves(monkeypatch):
     monkeypatch.setattr(partial, "make_claims", lambda *_, **__: None)
-    for kind in ("TABLES", "FIGURES"):
-        monkeypatch.setattr(partial, kind, {})
+    monkeypatch.setattr(partial, "ARTIFACTS", {})
 
 
 def test_partial_shows_the_curves_that_there_are(demo, tmp_path, only_curves):

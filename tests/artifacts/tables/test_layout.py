@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.artifacts.tables.made_up_tables import built, made_up, shown
-from workflow.artifacts.make import write_table
+from workflow.artifacts.make import write
 from workflow.artifacts.tables.entries import TABLES
 from workflow.artifacts.tables.layout import latex, markdown, tex
 
@@ -75,6 +75,6 @@ def test_text_is_escaped_for_latex():
 
 
 def test_the_supplements_number_is_in_the_title(paper, tmp_path):
-    write_table(TABLES["table9"], made_up(paper, []), paper, tmp_path / "table9")
+    write(TABLES["table9"], made_up(paper, []), paper, tmp_path / "table9")
     assert "## Table 9 (supplement's Table 4): R2S" in (tmp_path / "table9.md").read_text()
     assert "[Table 9 (supplement's Table 4)]" in (tmp_path / "table9.tex").read_text()

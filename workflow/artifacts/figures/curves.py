@@ -172,7 +172,10 @@ def _panel(ax: Axes, slot: Slot, rows: pd.DataFrame, matrix: Matrix) -> None:
         return
     style.keep_ratio_axis(ax, ratios)
     for series in slot.panel.series:
-        _curve(ax, _series(tickets, series), _look(slot.panel, series, matrix))
+        drawn, look = _series(tickets, series), _look(slot.panel, series, matrix)
+        style.curve(ax, drawn, "keep_ratio", look)
+        paper = drawn["paper"].astype(float).where(drawn["difference"].notna())
+        ax.plot(drawn["keep_ratio"], paper, color=look.colour, marker=look.marker, **_OPEN)
     for series in slot.panel.dense:
         dense = rows[rows["series"] == "dense_adversarial"]
         look = _look(slot.panel, series, matrix)
@@ -182,18 +185,6 @@ def _panel(ax: Axes, slot: Slot, rows: pd.DataFrame, matrix: Matrix) -> None:
 def _series(rows: pd.DataFrame, series: Series) -> pd.DataFrame:
     mine = rows[(rows["series"] == series.name) & (rows["network_role"] == series.network)]
     return mine.sort_values("keep_ratio")
-
-
-def _curve(ax: Axes, rows: pd.DataFrame, look: style.Look) -> None:
-    """Means with gaps where cells are missing, the band, and the paper's points."""
-    x, y, spread, paper = (
-        rows[c].astype(float) for c in ("keep_ratio", "mean", "spread", "paper")
-    )  # fmt: skip
-    ax.plot(x, y, marker=look.marker, color=look.colour)
-    ax.fill_between(x, y - spread, y + spread, color=look.colour, alpha=0.2, lw=0)
-    ax.plot(
-        x, paper.where(rows["difference"].notna()), color=look.colour, marker=look.marker, **_OPEN
-    )
 
 
 def _baseline(ax: Axes, rows: pd.DataFrame, look: style.Look, dashes: str) -> None:

@@ -35,11 +35,8 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     (panel,) = figure.panels
     picture, ax = plt.subplots(figsize=(3.2, 2.9), layout="constrained")
     for series in panel.series:
-        look = style.look(series.name)
         rows = data[data["series"] == series.name].sort_values("noise_eps")
-        x, y, spread = (rows[c].astype(float) for c in ("noise_eps", "mean", "spread"))
-        ax.plot(x, y, marker=look.marker, color=look.colour, label=look.label)
-        ax.fill_between(x, y - spread, y + spread, color=look.colour, alpha=0.2, lw=0)
+        style.curve(ax, rows, "noise_eps", style.look(series.name))
     ax.set_title(letter_title(panel, matrix))
     if data["mean"].notna().any():
         ax.set_xlabel("magnitude of the noise ε (1/255)")

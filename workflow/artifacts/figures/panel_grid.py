@@ -30,7 +30,7 @@ _LINE = 1.3 * style.SMALL / 72
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the grid: a panel, or its enlargement."""
+    """A position in the grid: a panel, or its enlargement."""
 
     panel: Panel
     zoomed: bool = False

@@ -330,5 +330,5 @@ def _panel(ax: Axes, here: pd.DataFrame, letters: dict[str, str], matrix: Matrix
     network, role = rows[0]["network_role"], rows[0]["role"]
     where = f"{network_label(matrix, network)} @ {short_label(matrix, role)}".replace("\n", " ")
     verdict = next(r["verdict"] for r in rows if r["verdict"])
-    verdict = fill(style.whole(verdict), 70)
+    verdict = fill(style.keep_together(verdict), 70)
     ax.set_title(f"{where}\n{verdict}", loc="left", fontsize=8)

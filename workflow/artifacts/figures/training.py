@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from math import sqrt
-from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -106,20 +105,20 @@ def draw(experiment: str, data: pd.DataFrame, matrix: Matrix) -> Figure:
 
 
 def _lay_out(titles: list[str], legend: bool, note: str) -> tuple[Figure, Any]:
-    """Axes at fixed places: a layout engine would take longer than all the rest."""
+    """Axes at fixed positions: a layout engine would take longer than all the rest."""
     picture = plt.figure(figsize=(style.TEXT_WIDTH, 1))
-    text = fill(style.whole(note), style.characters(picture), break_on_hyphens=False)
+    text = style.wrapped(note, picture)
     above = _TITLE + _LINE * max(title.count("\n") for title in titles)
     row, below = above + _PANEL + _TICKS, _EPOCH + (text.count("\n") + 1 + legend) * _LINE
     height = row * len(titles) + below
     picture.set_figheight(height)
     picture.text(0.01, 0.04 / height, text, color="0.35", va="bottom")
-    places = {
+    spacing = {
         "left": _LEFT / style.TEXT_WIDTH, "right": 0.98, "wspace": 0.5,
         "bottom": (below + _TICKS) / height, "top": 1 - above / height,
         "hspace": (above + _TICKS) / _PANEL,
     }  # fmt: skip
-    return picture, picture.subplots(len(titles), len(_PANELS), squeeze=False, gridspec_kw=places)
+    return picture, picture.subplots(len(titles), len(_PANELS), squeeze=False, gridspec_kw=spacing)
 
 
 def _kinds(frame: pd.DataFrame) -> pd.DataFrame:
@@ -128,10 +127,10 @@ def _kinds(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _title(kind: RowAxes, matrix: Matrix) -> str:
-    """What a row is of, in a line; the paper's defaults are not said [4.1]."""
-    said = ["model", *(axis.name for axis in METHOD_AXES if axis.words)]
-    words = {axis: str(kind[axis]) for axis in said if kind[axis] not in ("", DEFAULTS.get(axis))}
-    parts = [style.look(word).label for word in words.values()]
+    """What a row is of, in a line, without the paper's defaults [4.1]."""
+    named = ["model", *(axis.name for axis in METHOD_AXES if axis.words)]
+    words = [str(kind[axis]) for axis in named if kind[axis] not in ("", DEFAULTS.get(axis))]
+    parts = [style.look(word).label for word in words]
     if kind["pretrained_on"]:
         start = matrix.config.datasets[str(kind["pretrained_on"])]
         parts.append(f"from {start.label}{'†' if start.stand_in_for or start.note else ''}")
@@ -201,11 +200,11 @@ def _share_scale(drawn: Sequence[Axes]) -> None:
 
 def _legend(picture: Figure, last: Axes, ratios: list[float]) -> None:
     """Which shade is which remaining ratio, in a line under the panels."""
-    head = Line2D([], [], ls="", label="remaining ratio (%):")
+    label = Line2D([], [], ls="", label="remaining ratio (%):")
     handles = [Line2D([], [], color=_shade("0.25", one), label=f"{100 * one:g}") for one in ratios]
     bottom = last.get_position().y0 - (_TICKS + _EPOCH) / picture.get_figheight()
     picture.legend(
-        handles=[head, *handles], loc="upper left", bbox_to_anchor=(-0.011, bottom),
+        handles=[label, *handles], loc="upper left", bbox_to_anchor=(-0.011, bottom),
         ncols=len(handles) + 1, frameon=False, borderpad=0, borderaxespad=0, handlelength=0.9,
         handletextpad=0.3, columnspacing=0.9,
     )  # fmt: skip

@@ -32,6 +32,7 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid #cbd5e1; text-align: lef
 th { background: #f1f5f9; cursor: pointer; } tr:hover td { background: #f8fafc; }
 .figure { overflow: auto; }
 .figure img { max-width: 100%; cursor: zoom-in; }
+.wide img { min-width: 40rem; }
 #zoom { position: absolute; opacity: 0; }
 #zoom:focus-visible + label { outline: 2px solid #0369a1; }
 #zoom:checked + label img { max-width: none; min-width: 200%; cursor: zoom-out; }
@@ -40,7 +41,7 @@ th { background: #f1f5f9; cursor: pointer; } tr:hover td { background: #f8fafc; 
 """
 
 
-#: A click on a column's head sorts by its numbers, another one the other way; text goes last.
+#: A click on a column's header sorts by its numbers, another one the other way; text goes last.
 _SORT = """
 document.querySelectorAll("th").forEach(th => th.onclick = () => {
   const body = th.closest("table").tBodies[0], sign = th.dataset.sign = -(th.dataset.sign || 1);
@@ -57,7 +58,7 @@ document.querySelectorAll("th").forEach(th => th.onclick = () => {
 def label(artifact: Artifact) -> str:
     """An artifact's title as a file's name: ``Table 3 - R2S under PGD-20``.
 
-    Without commas, which end the head of a data URI, where the report has the name.
+    Without commas, which end the header of a data URI, where the report has the name.
     """
     return re.sub(r"[^\w .()'-]", "", artifact.title.replace(": ", " - "))
 
@@ -119,7 +120,10 @@ def write_page(artifact: Artifact, files: Iterable[Path], target: Path) -> None:
         body = from_markdown(by_suffix[".md"].read_text(encoding="utf-8"))
         offered = [path for suffix, path in by_suffix.items() if suffix != ".png"]
     else:
-        body = _figure(artifact, by_suffix[".png"], _data_remarks(by_suffix[".csv"]))
+        datasets = _datasets(by_suffix[".csv"])
+        body = figure(on_data(artifact.heading, datasets), by_suffix[".png"])
+        body += f"<p>{escape(artifact.caption)}</p>\n"
+        body += f"<p>Data: {escape('; '.join(datasets))}.</p>" if datasets else ""
         offered = list(by_suffix.values())
     links = ", ".join(
         f'<a href="{data_uri(path)}" download="{escape(path.name)}">{escape(path.name)}</a>'
@@ -129,20 +133,23 @@ def write_page(artifact: Artifact, files: Iterable[Path], target: Path) -> None:
     write_text(target, page(artifact.heading, body))
 
 
-def _figure(artifact: Artifact, picture: Path, remarks: list[str]) -> str:
-    on_stand_in = any("stand-in for" in remark for remark in remarks)
-    title = artifact.heading + (" (on stand-in data)" if on_stand_in else "")
-    data = f"<p>Data: {escape('; '.join(remarks))}.</p>" if remarks else ""
+def figure(title: str, picture: Path, *, wide: bool = False) -> str:
+    """A picture under its title; a wide one is moved sideways on a phone, not shrunk."""
     return (
         f"<h1>{escape(title)}</h1>\n"
-        '<div class="figure"><input type="checkbox" id="zoom"><label for="zoom" '
+        f'<div class="figure{" wide" * wide}"><input type="checkbox" id="zoom"><label for="zoom" '
         'title="click to enlarge, and again to shrink">'
         f'<img src="{data_uri(picture)}" alt="{escape(title)}"></label></div>\n'
-        f"<p>{escape(artifact.caption)}</p>\n{data}"
     )
 
 
-def _data_remarks(path: Path) -> list[str]:
+def on_data(title: str, datasets: Iterable[str]) -> str:
+    """A title that says if any of the datasets, as a tidy CSV names them, is a stand-in."""
+    on_stand_in = any("stand-in for" in dataset for dataset in datasets)
+    return f"{title} (on stand-in data)" if on_stand_in else title
+
+
+def _datasets(path: Path) -> list[str]:
     """The datasets that a tidy CSV names, each once."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(dict.fromkeys(row["data"] for row in csv.DictReader(file) if row.get("data")))

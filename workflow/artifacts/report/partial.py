@@ -17,9 +17,9 @@ from rst_core.identity import Cell
 from rst_core.storage import write_text
 from workflow.artifacts.claims import claim_cells, make_claims
 from workflow.artifacts.figures.training_parts import ALL, trained_cells
-from workflow.artifacts.make import write_figure, write_table
+from workflow.artifacts.make import write
 from workflow.artifacts.numbers.frame import as_frame, read_rows
-from workflow.artifacts.registry import FIGURES, TABLES
+from workflow.artifacts.registry import ARTIFACTS, TABLES
 from workflow.artifacts.report.page import (
     CLAIMS,
     PROGRESS,
@@ -122,16 +122,13 @@ def draw_partial(matrix: Matrix, keys: Keys, target: Path, root: Path = Path()) 
         files, stem = [root / path for path in existing], target / "claims" / "claims"
         make_claims(files, matrix, stem, pages / f"{CLAIMS}.html", "../", remark)
 
-    for name, artifact in (TABLES | FIGURES).items():
+    for name, artifact in ARTIFACTS.items():
         needed = artifact.cells(matrix)
         existing = found(needed)
         stem = target / ("tables" if name in TABLES else "figures") / name
         with completeness.drawing(artifact.heading, existing, needed) as remark:
             cells = as_frame(row for path in existing for row in rows[path])
-            if name in TABLES:
-                write_table(TABLES[name], cells, matrix, stem, remark)
-            else:
-                write_figure(FIGURES[name], cells, matrix, stem, remark)
+            write(artifact, cells, matrix, stem, remark)
             files = sorted(stem.parent.glob(f"{name}.*"))
             write_page(artifact, files, pages / page_name(artifact))
 

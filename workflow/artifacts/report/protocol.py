@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rst_core.data.manifest import read_manifest
-from rst_core.storage import MODEL, read_header
+from rst_core.storage import MODEL, checksum, read_header
 from rst_core.vocabulary import Selection
 from workflow.config import Config
 from workflow.config_attacks import AttackEntry
@@ -30,8 +29,7 @@ _CHOICE = {
 
 def config_digest(config: Config) -> str:
     """What tells two configs apart, defaults filled in: twelve hexadecimal digits."""
-    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return checksum(config.model_dump(mode="json"))[:12]
 
 
 def _provenance(files: Iterable[Path], read: Callable[[Path], Any]) -> list[dict[str, Any]]:
@@ -152,7 +150,7 @@ def _attacks(config: Config) -> str:
 
 def _parameters(entry: AttackEntry) -> dict[str, Any]:
     """All parameters that its method takes, also those that are left to their defaults."""
-    spec = entry.at("any", 1.0 if entry.method.has_eps else None, 0).described()
+    spec = entry.at_any_size().described()
     if entry.step_per_eps is not None:
         spec["step_size"] = f"{entry.step_per_eps:g} eps"
     return {key: value for key, value in spec.items() if key not in ("name", "eps", "seed")}

@@ -12,11 +12,8 @@ from rst_core.storage import write_text
 from workflow.artifacts import style
 from workflow.artifacts.figures import training
 from workflow.artifacts.figures.training_parts import experiments, trained
-from workflow.artifacts.report.page import data_uri, page, training_label, training_overview
+from workflow.artifacts.report.page import figure, on_data, page, training_label, training_overview
 from workflow.matrix import Matrix
-
-#: On a phone a figure is moved sideways, not shrunk beyond reading.
-_WIDE = "min-width: 40rem; cursor: auto"
 
 
 def read_curves(
@@ -55,27 +52,24 @@ def write_training(
         target: the overview.
         pages: where pages go.
     """
-    for where in (folder, pages):
-        where.mkdir(parents=True, exist_ok=True)
+    for made in (folder, pages):
+        made.mkdir(parents=True, exist_ok=True)
     lines = []
     for experiment in experiments(matrix, name):
         data = training.build(experiment, curves, matrix)
-        marked = " (on stand-in data)" if data["data"].str.contains("stand-in for").any() else ""
+        datasets = data["data"].unique()
         count = f"{data['cell'].nunique()} of {len(trained(matrix, experiment))} models"
-        lines.append(f"<li>{experiment}{marked}: {count}</li>")
+        lines.append(f"<li>{on_data(experiment, datasets)}: {count}</li>")
         if data.empty:
             continue
         picture = folder / f"{experiment}.png"
         style.save(training.draw(experiment, data, matrix), picture, tight=False)
         write_text(picture.with_suffix(".csv"), data.to_csv(index=False))
         title = training_label(experiment)
-        shown = (
-            f"<h1>{title}{marked}</h1>\n"
-            f'<div class="figure"><img style="{_WIDE}" src="{data_uri(picture)}" '
-            f'alt="{title}"></div>\n'
-            f'<p class="files">{count}; data: {picture.with_suffix(".csv")}</p>'
-        )
-        write_text(pages / f"{title}.html", page(title, shown))
+        body = figure(on_data(title, datasets), picture, wide=True)
+        body += f'<p class="files">{count}; data: {picture.with_suffix(".csv")}</p>'
+        write_text(pages / f"{title}.html", page(title, body))
     problems = [f"<p><b>left out: {escape(sentence)}</b></p>" for sentence in left_out]
-    body = [f"<h1>{training_overview(name)}</h1>", *problems, "<ul>", *lines, "</ul>"]
-    write_text(target, page(training_overview(name), "\n".join(body)))
+    overview = training_overview(name)
+    lines = [f"<h1>{overview}</h1>", *problems, "<ul>", *lines, "</ul>"]
+    write_text(target, page(overview, "\n".join(lines)))

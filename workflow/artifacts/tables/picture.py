@@ -182,7 +182,7 @@ def _lines_high(texts: list[str], size: float) -> float:
 def _wrapped(text: str, width: float, size: float) -> list[str]:
     """Lines that fit a width in points."""
     lines = [""]
-    for word in style.whole(text).split(" "):
+    for word in style.keep_together(text).split(" "):
         longer = f"{lines[-1]} {word}".strip()
         if _wide(longer, size) * _HINTED <= width:
             lines[-1] = longer
