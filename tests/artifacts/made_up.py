@@ -89,6 +89,12 @@ def accuracy(model: Model, measure: str) -> float:
     return max(1.0, percent) / 100
 
 
+def targets(cell: Evaluation | TransferRow, matrix: Matrix) -> list[Model]:
+    """The models that a cell's images are evaluated on."""
+    cells = matrix.targets(cell) if isinstance(cell, TransferRow) else matrix.sources(cell)
+    return [trained.model for trained in cells]
+
+
 def record(cell: Cell, matrix: Matrix, fresh: bool = False) -> dict[str, object]:
     """What a cell's file would hold.
 
@@ -113,20 +119,19 @@ def record(cell: Cell, matrix: Matrix, fresh: bool = False) -> dict[str, object]
         settings = cell_settings(images, network=network, eps_grid=tuple(sizes))
         return _record(cell, matrix, settings, models, 1000, results)
     assert isinstance(cell, Evaluation | TransferRow)
-    judges = matrix.targets(cell) if isinstance(cell, TransferRow) else matrix.sources(cell)
     spec = matrix.attack(cell)
     if not fresh:
         spec = dataclasses.replace(spec, images=None)
     count = spec.images or 2000
     found = []
-    for judge in (judged.model for judged in judges):
-        kept = 1e6 * (model_axes(judge)["keep_ratio"] or 1)
-        result: dict[str, object] = {"model": judge.path}
+    for target in targets(cell, matrix):
+        kept = 1e6 * (model_axes(target)["keep_ratio"] or 1)
+        result: dict[str, object] = {"model": target.path}
         result |= {"parameters": 1_000_000, "parameters_kept": round(kept)}
         for measure in ("natural", "robust"):
-            share = accuracy(judge, measure)
-            if measure == "robust" and judge != cell.model:
-                share += 0.18 + 0.02 * _noise(cell.path + judge.path)
+            share = accuracy(target, measure)
+            if measure == "robust" and target != cell.model:
+                share += 0.18 + 0.02 * _noise(cell.path + target.path)
             result[measure] = pack_outcomes(np.arange(count) < round(count * min(share, 1.0)))
         found.append(result)
     settings = cell_settings(images, attack=spec, batch_size=matrix.config.attack_batch_size)
@@ -153,9 +158,9 @@ def _record(
 def bare_record(cell: Cell, results: list[dict[str, object]], **more: object) -> dict[str, object]:
     """As much of a cell's file as its numbers need; ``results`` name their models by path."""
     cell = parse_cell(cell.path)
-    judged = [{**one, "axes": model_axes(parse_model(str(one["model"])))} for one in results]
+    results = [{**one, "axes": model_axes(parse_model(str(one["model"])))} for one in results]
     kind = type(cell).__name__
-    return {"cell": cell.path, "kind": kind, "axes": cell_axes(cell), "results": judged, **more}
+    return {"cell": cell.path, "kind": kind, "axes": cell_axes(cell), "results": results, **more}
 
 
 def made_up(

@@ -37,9 +37,8 @@ def problems(artifacts: Iterable[Artifact], matrix: Matrix) -> Iterator[str]:
         if lost:
             found += _hidden(name, experiment, AXES, shown, "no table and no figure shows", matrix)
         for one in naming if not found else []:
-            told = f"{one.name} does not show"
-            own = set(one.cells(matrix))
-            found += _hidden(name, experiment, METHOD_KEYS, own, told, matrix)
+            reason = f"{one.name} does not show"
+            found += _hidden(name, experiment, METHOD_KEYS, set(one.cells(matrix)), reason, matrix)
         yield from found
         if lost and not found:
             yield (
@@ -53,7 +52,7 @@ def _hidden(
     experiment: Experiment,
     axes: Iterable[str],
     shown: set[Cell],
-    told: str,
+    reason: str,
     matrix: Matrix,
 ) -> Iterator[str]:
     """A sentence for every axis that has values without any shown cell."""
@@ -69,7 +68,7 @@ def _hidden(
             hidden += [label] if own and own.isdisjoint(shown) else []
         if hidden:
             yield (
-                f"experiments.{name}.{axis} has {', '.join(hidden)}, which {told}; remove "
+                f"experiments.{name}.{axis} has {', '.join(hidden)}, which {reason}; remove "
                 "them, or move them to an experiment of their own"
             )
 

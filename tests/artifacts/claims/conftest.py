@@ -1,16 +1,12 @@
-"""The matrices that claims are judged on, and the paper's world."""
+"""The matrices of the claims, and the paper's world."""
 
 import pytest
 
 from tests.artifacts.claims.world import world_numbers
-from tests.conftest import ROOT
-from tests.test_config import extended
 from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.paper import paper_verdict, papers_plan
 from workflow.artifacts.claims.tree import compiled
-from workflow.artifacts.claims.verdicts import judge
-from workflow.config import read_config
-from workflow.matrix import Matrix
+from workflow.artifacts.claims.verdicts import all_verdicts
 
 
 @pytest.fixture(scope="session")
@@ -21,11 +17,6 @@ def claims():
 @pytest.fixture(scope="session")
 def matrix():
     return papers_plan().matrix
-
-
-@pytest.fixture(scope="session")
-def demo():
-    return Matrix(read_config(extended(ROOT / "demo" / "matrix.yaml")))
 
 
 @pytest.fixture(scope="session")
@@ -48,4 +39,4 @@ def papers_world():
 @pytest.fixture(scope="session")
 def papers_verdicts(papers_world):
     """All claims in the paper's world."""
-    return judge(papers_world, papers_plan())
+    return all_verdicts(papers_world, papers_plan())

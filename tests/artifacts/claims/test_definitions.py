@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.artifacts.claims.judging import made_up, verdict
+from tests.artifacts.claims.one_claim import made_up, verdict
 from workflow.artifacts.claims.page import FILES, NAMES
 from workflow.artifacts.registry import FIGURES, TABLES
 

@@ -1,8 +1,8 @@
 """Claims that can fail: worlds that contradict a claim must not leave it supported.
 
 Whether a made-up world contradicts a claim is said by the claim's own definition on the exact
-values of that world (:func:`tests.artifacts.claims.judging.holds`): an equivalence bears a world of
-equals, an existence bears most shuffles.
+values of that world (:func:`tests.artifacts.claims.one_claim.holds`): an equivalence bears a world
+of equals, an existence bears most shuffles.
 """
 
 from functools import partial
@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.artifacts.claims.judging import holds, mean, verdict
+from tests.artifacts.claims.one_claim import holds, mean, verdict
 from tests.artifacts.claims.world import changed
 from workflow.artifacts.claims import verdicts
 from workflow.artifacts.claims.definitions import read_claims

@@ -17,7 +17,7 @@ def test_the_files_are_made_from_all_and_from_no_cells(
 ):
     monkeypatch.setattr(verdicts, "read_cells", lambda cells: pd.DataFrame(columns=COLUMNS))
     if share == "all":
-        monkeypatch.setattr(verdicts, "judge", lambda *_: papers_verdicts)
+        monkeypatch.setattr(verdicts, "all_verdicts", lambda *_: papers_verdicts)
     make_claims([], matrix, tmp_path / "claims", tmp_path / "page.html", remark="Partial: 1 < 2")
     written = pd.read_csv(tmp_path / "claims.csv")
     assert list(written["claim"]) == [claim.id for claim in claims.claims]

@@ -1,9 +1,9 @@
-"""The paper judged by its own numbers, printed and implied."""
+"""Verdicts of the paper's own numbers, printed and implied."""
 
 import numpy as np
 import pytest
 
-from tests.artifacts.claims.judging import holds, mean
+from tests.artifacts.claims.one_claim import holds, mean
 from tests.artifacts.claims.world import papers_values
 from workflow.artifacts.claims.definitions import read_claims
 from workflow.artifacts.claims.numbers import Address

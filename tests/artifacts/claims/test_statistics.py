@@ -54,9 +54,9 @@ def drawn(random, truth, loads, runs=RUNS, seeds=3, deviation=SEED_DEVIATION, im
     """Runs of comparisons with these true values; models deviate, comparisons share them."""
     count, models = loads.shape
     deviation = np.broadcast_to(deviation, models)
-    lucky = random.normal(0, deviation / np.sqrt(2), (runs, seeds, models)) @ loads.T
+    of_seeds = random.normal(0, deviation / np.sqrt(2), (runs, seeds, models)) @ loads.T
     of_images = random.normal(0, images / np.sqrt(2), (runs, 1, models)) @ loads.T
-    values = np.reshape(truth, (-1, 1, count)) + lucky + of_images
+    values = np.reshape(truth, (-1, 1, count)) + of_seeds + of_images
     return Estimates(
         value=values.mean(1),
         variance=values.var(1, ddof=1),

@@ -3,13 +3,13 @@
 import pandas as pd
 import pytest
 
-from tests.artifacts.claims.judging import made_up, verdict
+from tests.artifacts.claims.one_claim import made_up, verdict
 from tests.artifacts.claims.world import world_frame
 from workflow.artifacts.claims import claim_cells
 from workflow.artifacts.claims.numbers import Numbers, planned
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.tree import compiled
-from workflow.artifacts.claims.verdicts import judge
+from workflow.artifacts.claims.verdicts import all_verdicts
 from workflow.matrix import Matrix
 
 
@@ -36,7 +36,7 @@ def short(matrix, papers_world):
 @pytest.fixture(scope="module")
 def unmeasured(demo):
     """The verdicts on a demo without any cell."""
-    return judge(Numbers({}, demo), planned(demo)).rows
+    return all_verdicts(Numbers({}, demo), planned(demo)).rows
 
 
 def test_a_range_that_the_config_lacks_is_named_and_cannot_be_supported(short):
@@ -101,10 +101,10 @@ def test_config_yaml_has_every_number_that_a_claim_asks_for(trees, claims):
         assert trees[claim.id] == wanted, claim.id
 
 
-def test_a_config_of_two_experiments_can_be_judged(matrix):
+def test_a_config_of_two_experiments_has_verdicts(matrix):
     few = {name: matrix.config.experiments[name] for name in ("dense", "existence")}
     small = Matrix(matrix.config.model_copy(update={"experiments": few}))
-    rows = judge(Numbers({}, small), planned(small)).rows.set_index("claim")
+    rows = all_verdicts(Numbers({}, small), planned(small)).rows.set_index("claim")
     assert set(rows["verdict"]) == {"without cells"}
     assert rows.loc["rst_comparable_robust", "reason"] == "not yet measured"
     assert rows.loc["r2s_always_gains", "reason"] == "not in this config"
@@ -127,7 +127,7 @@ def test_other_epochs_and_the_order_of_rows_change_nothing(matrix, claims):
     columns = ["claim", "verdict", "effect"]
     pd.testing.assert_frame_equal(
         *(
-            judge(Numbers.measured(one, matrix), papers_plan(), claims).rows[columns]
+            all_verdicts(Numbers.measured(one, matrix), papers_plan(), claims).rows[columns]
             for one in (mixed, frame)
         )
     )

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.artifacts.claims.judging import made_up, mean, verdict
+from tests.artifacts.claims.one_claim import made_up, mean, verdict
 from tests.artifacts.claims.test_paper import CONTRADICTED
 from tests.artifacts.claims.world import IMAGES, changed, measured_row, with_outcomes
 from workflow.artifacts.claims.numbers import Numbers
 from workflow.artifacts.claims.paper import papers_plan
-from workflow.artifacts.claims.verdicts import judge
+from workflow.artifacts.claims.verdicts import all_verdicts
 
 _TRANSFERS = (
     "transfer_diagonal", "transfer_diagonal_everywhere", "transfer_from_dense",
@@ -17,7 +17,7 @@ _TRANSFERS = (
 )  # fmt: skip
 
 
-def test_the_papers_own_world_is_judged_as_it_is(papers_verdicts):
+def test_the_papers_own_world_has_the_papers_verdicts(papers_verdicts):
     rows = papers_verdicts.rows.set_index("claim")
     undecided = rows[rows["verdict"] == "undecided"]
     assert 0 < len(undecided) <= 8
@@ -45,7 +45,7 @@ def test_what_is_counted_makes_no_room_for_errors_of_others(claims, papers_world
     names = {"rst20_near_dense", "channel_fails", "wrn5_near_its_dense"}
     counted = {claim.id for claim in claims.claims if claim.unit == "million parameters"}
     alone, beside = (
-        judge(papers_world, papers_plan(), claims.model_copy(update={"claims": chosen})).rows
+        all_verdicts(papers_world, papers_plan(), claims.model_copy(update={"claims": chosen})).rows
         for chosen in (
             tuple(claim for claim in claims.claims if claim.id in some)
             for some in (names, names | counted)
@@ -70,11 +70,11 @@ def test_attacks_that_do_85_percent_of_the_damage_do_not_transfer_poorly(
 
 @pytest.mark.parametrize(("way", "word"), [(1, "supported"), (-1, "undecided")])
 def test_models_are_paired_by_seed_and_image(way, word, papers_world):
-    """Three points between two tickets, under a luck of their seeds of eight points."""
+    """Three points between two tickets, and seeds that deviate by eight points."""
     first, second = ({"model": "rst", "keep_ratio": ratio} for ratio in (0.2, 0.3))
     claims = made_up({"of": first, "minus": second, "is": "better"})
-    rows, luck = dict(papers_world.rows), np.array([-8.0, 0.0, 8.0])
-    for ratio, values in ((0.2, 50 + luck), (0.3, 47 + way * luck)):
+    rows, deviation = dict(papers_world.rows), np.array([-8.0, 0.0, 8.0])
+    for ratio, values in ((0.2, 50 + deviation), (0.3, 47 + way * deviation)):
         at = ("rst", ratio, "robust", None)
         key = next(k for k in rows if (k.model, k.keep_ratio, k.measure, k.targets) == at)
         by_seed = zip(rows[key].items(), values, strict=True)

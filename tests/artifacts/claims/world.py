@@ -168,7 +168,7 @@ def measured_row(row, value):
     return {**row, "value": value, "outcomes": _outcomes(correct), "correct": correct}
 
 
-def luck(key, seed, deviation):
+def seed_deviation(key, seed, deviation):
     """What one seed of a model is off by, the same under every attack."""
     later = {axis.name for axis in AXES if axis.later}
     own = Key._fields[: Key._fields.index("attack")]
@@ -184,13 +184,15 @@ def world_rows(values=None, deviation=0.1, seeds=(0, 1, 2)):
     for row in papers_rows():
         if row["seed"] in seeds:
             key = Key.of_row(row)
-            off = 0 if key.measure == "feature_distance" else luck(key, row["seed"], deviation)
-            found.append(measured_row(row, values[key] + off))
+            value = values[key]
+            if key.measure != "feature_distance":
+                value += seed_deviation(key, row["seed"], deviation)
+            found.append(measured_row(row, value))
     return found
 
 
 def world_numbers(**options) -> Numbers:
-    """A world, ready to be judged."""
+    """A world, ready for verdicts."""
     return Numbers.of(world_rows(**options), papers_plan().matrix)
 
 
@@ -204,8 +206,9 @@ def changed(numbers: Numbers, values, deviation=0.1) -> Numbers:
     rows = dict(numbers.rows)
     for key, value in values.items():
         rows[key] = {
-            seed: [_changed_row(row, key, value + luck(key, seed, deviation)) for row in several]
+            seed: [_changed_row(row, key, value + off) for row in several]
             for seed, several in numbers.rows[key].items()
+            for off in [seed_deviation(key, seed, deviation)]
         }
     return Numbers(rows, numbers.matrix)
 
@@ -214,7 +217,7 @@ def with_outcomes(numbers: Numbers, outcomes) -> Numbers:
     """A world in which the first attack of some keys leaves just these images right."""
     rows = dict(numbers.rows)
     for key, right in outcomes.items():
-        attacked = {"value": 100 * right.mean(), "outcomes": pack_outcomes(right)["outcomes"]}
+        attacked = {"value": 100 * right.mean(), **pack_outcomes(right)}
         rows[key] = {
             seed: [first | attacked, *others] for seed, (first, *others) in rows[key].items()
         }

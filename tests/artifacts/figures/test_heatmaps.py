@@ -70,8 +70,8 @@ def test_a_heatmaps_cells_are_drawn_with_the_attacked_ticket_as_row(name, built,
     own = data[data["panel"] == panel.letter].set_index(["attack_keep_ratio", "keep_ratio"])["mean"]
     last = [text for text in ax.texts if text.get_position()[1] > len(ratios)]
     assert [t.get_text() for t in last] == [f"{natural['natural', k]:.1f}" for k in ratios]
-    for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
-        assert shown[i, j] == pytest.approx(own[made, judged])
+    for (i, made), (j, target) in itertools.product(enumerate(ratios), repeat=2):
+        assert shown[i, j] == pytest.approx(own[made, target])
     ticks = [t.get_text() for t in ax.get_yticklabels()]
     assert ticks == [*(f"{100 * k:g}" for k in ratios), "none"]
     assert ax.get_ylabel().startswith("made against")
@@ -89,8 +89,8 @@ def test_the_paper_stands_beside_our_heatmap_where_it_survives(drawn):
     known = paper_values("fig7")
     ratios = sorted({column for _, column in known}, key=float)
     drawn_of_paper = np.asarray(paper.collections[0].get_array(), float).reshape(8, 8)
-    for (i, made), (j, judged) in itertools.product(enumerate(ratios), repeat=2):
-        expected = known.get((made, judged), math.nan)
+    for (i, made), (j, target) in itertools.product(enumerate(ratios), repeat=2):
+        expected = known.get((made, target), math.nan)
         assert drawn_of_paper[i, j] == pytest.approx(expected, nan_ok=True)
     assert [t.get_text() for t in paper.get_xticklabels()] == [
         f"{100 * float(k):g}" for k in ratios

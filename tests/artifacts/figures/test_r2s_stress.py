@@ -8,7 +8,7 @@ import pytest
 
 from rst_core.identity import CandidateSet, Dense, Evaluation, TransferRow
 from rst_core.records import pack_outcomes
-from tests.artifacts.made_up import bare_record
+from tests.artifacts.made_up import bare_record, targets
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
 from workflow.artifacts.numbers.suspicion import flagged
 from workflow.artifacts.registry import FIGURES
@@ -30,19 +30,18 @@ def attack_of(cell):
 
 
 def frame(matrix, robust, keep=lambda cell: True):
-    """All cells of the artifact; ``robust(attack, ticket, judge)`` gives booleans."""
+    """All cells of the artifact; ``robust(attack, ticket, target)`` gives booleans."""
     rows = []
     experiments = ("r2s_stress_dense", "r2s_stress", "r2s_stress_seeds")
     cells = itertools.chain.from_iterable(matrix.cells(e) for e in experiments)
     for cell in filter(keep, dict.fromkeys(cells)):
         assert isinstance(cell, Evaluation | TransferRow)
-        of_a_row = isinstance(cell, TransferRow)
         results = []
-        for judge in (matrix.targets if of_a_row else matrix.sources)(cell):
-            outcomes = robust(*attack_of(cell), judge.model)
+        for target in targets(cell, matrix):
+            outcomes = robust(*attack_of(cell), target)
             clean = np.ones(len(outcomes), dtype=bool)
             packed = {"natural": pack_outcomes(clean), "robust": pack_outcomes(outcomes)}
-            results.append({"model": judge.model.path, **packed})
+            results.append({"model": target.path, **packed})
         settings = {"attack": {"method": cell.attack, "norm": "linf"}}
         rows += cell_rows(bare_record(cell, results, settings=settings))
     return flagged(pd.DataFrame(rows, columns=COLUMNS))
@@ -58,9 +57,9 @@ def at(data, row):
 
 
 def test_each_attack_is_the_mean_over_members_and_the_minimum_is_by_image(demo):
-    def robust(attack, ticket, judge):
+    def robust(attack, ticket, target):
         if attack == "apgd_worst":  # fells the first half of the images of one ticket only
-            return share(0.5, start=50) if judge.keep_ratio == 0.2 else share(1.0)
+            return share(0.5, start=50) if target.keep_ratio == 0.2 else share(1.0)
         if attack == "square_expected":  # and this the second half of both
             return share(0.5)
         return share(1.0)
@@ -79,7 +78,7 @@ def test_each_attack_is_the_mean_over_members_and_the_minimum_is_by_image(demo):
 
 
 def test_an_attack_on_one_ticket_counts_as_drawn_and_in_the_minimum_as_chosen(demo):
-    def robust(attack, ticket, judge):
+    def robust(attack, ticket, target):
         if attack == "pgd20" and ticket is not None:
             return share(0.2 if ticket == 0.2 else 0.6)
         return share(1.0)
@@ -90,11 +89,11 @@ def test_an_attack_on_one_ticket_counts_as_drawn_and_in_the_minimum_as_chosen(de
     assert at(data, "dense/pgd20")["mean"] == pytest.approx(100)
 
 
-def test_the_dense_is_judged_by_its_own_strongest_attack_image_by_image(demo):
+def test_the_dense_is_under_its_own_strongest_attack_image_by_image(demo):
     """PGD-20 fells the first half of the images, Auto-Attack the second quarter and the last."""
 
-    def robust(attack, ticket, judge):
-        if not isinstance(judge, Dense):
+    def robust(attack, ticket, target):
+        if not isinstance(target, Dense):
             return share(1.0)
         if attack == "pgd20":
             return share(0.5, start=50)
@@ -114,7 +113,7 @@ def test_the_dense_is_judged_by_its_own_strongest_attack_image_by_image(demo):
 
 
 def test_all_numbers_are_on_the_images_that_every_attack_ran_on(demo):
-    def robust(attack, ticket, judge):
+    def robust(attack, ticket, target):
         count = 30 if attack == "square_expected" else 360
         return np.arange(count) >= 30 if count == 360 else np.arange(count) >= 15
 
@@ -141,7 +140,7 @@ def test_the_minimum_is_not_taken_over_fewer_attacks_than_were_asked_for(demo, a
     [(0.3, "R2S is weaker than under"), (0.6, "R2S is not found weaker than under")],
 )
 def test_on_a_stand_in_it_is_compared_with_the_papers_attacks_rerun(demo, left, finding):
-    def robust(attack, ticket, judge):
+    def robust(attack, ticket, target):
         return share(left if attack == "apgd_probabilities" else 0.6)
 
     verdict = at(FIGURE.build(frame(demo, robust), demo), "r2s/minimum")["verdict"]
@@ -162,7 +161,7 @@ def test_on_the_papers_data_it_is_compared_with_what_is_printed(paper, left, fin
     def keep(cell):
         return cell.model.network.dataset == "cifar10" and cell.model.network.name == "resnet18"
 
-    def robust(attack, ticket, judge):
+    def robust(attack, ticket, target):
         return share(left if attack == "square_expected" else 0.7, 1000)
 
     data = FIGURE.build(frame(paper, robust, keep), paper)
@@ -175,14 +174,14 @@ def test_on_the_papers_data_it_is_compared_with_what_is_printed(paper, left, fin
     assert at(data, "r2s/ensemble_pgd20")["difference"] == pytest.approx(70 - 59.05)
 
 
-def test_a_set_is_judged_by_the_attacks_of_every_other_seed_and_not_of_its_own(paper):
+def test_a_set_is_under_the_attacks_of_every_other_seed_and_not_of_its_own(paper):
     """Seed 0's set falls to the attack made on seed 2's; seed 2's own row is no transfer."""
 
     def keep(cell):
         return cell.model.network.dataset == "cifar10" and cell.model.network.name == "resnet18"
 
-    def robust(attack, ticket, judge):
-        return share(0.1 if attack.startswith("other") and judge.network.seed == 0 else 0.7, 50)
+    def robust(attack, ticket, target):
+        return share(0.1 if attack.startswith("other") and target.network.seed == 0 else 0.7, 50)
 
     data = FIGURE.build(frame(paper, robust, keep), paper)
     assert at(data, "r2s/other_seeds_apgd_logits")["mean"] == pytest.approx(50)

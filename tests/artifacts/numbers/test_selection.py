@@ -18,14 +18,14 @@ RST = Models("resnet18", "cifar10", "rst")
 def test_r2s_is_the_mean_of_the_matrix_and_its_natural_accuracy_that_over_members(paper):
     ratios = paper.config.experiments["r2s"].keep_ratios
 
-    def robust(cell, judge):
+    def robust(cell, target):
         if not isinstance(cell, TransferRow):
             return 33
-        own = 40 if judge == cell.model else 0
-        return 10 * judge.network.seed + ratios.index(judge.keep_ratio) + 50 - own
+        own = 40 if target == cell.model else 0
+        return 10 * target.network.seed + ratios.index(target.keep_ratio) + 50 - own
 
-    def only_r2s(cell, judge):
-        return robust(cell, judge) if getattr(judge, "keep_ratio", 0.05) in ratios else 99
+    def only_r2s(cell, target):
+        return robust(cell, target) if getattr(target, "keep_ratio", 0.05) in ratios else 99
 
     data = TABLES["table3"].build(of_table("table3", paper, robust=only_r2s), paper)
     at = data.set_index(["row", "column"]).loc[("wideresnet32/r2s", "cifar100/robust")]
@@ -53,8 +53,8 @@ def test_a_seed_with_a_hole_is_left_out_and_not_averaged_over(paper):
 
 
 def test_an_adaptive_attack_counts_as_the_mean_over_members(paper):
-    def robust(cell, judge):
-        return round(100 * judge.keep_ratio) if isinstance(judge, Ticket) else 50
+    def robust(cell, target):
+        return round(100 * target.keep_ratio) if isinstance(target, Ticket) else 50
 
     frame = of_table("table5", paper, robust=robust)
     found = selection.adaptive(
@@ -66,8 +66,8 @@ def test_an_adaptive_attack_counts_as_the_mean_over_members(paper):
 
 
 def test_another_seeds_ticket_is_never_the_seeds_own(paper):
-    def robust(cell, judge):
-        return 0 if cell.model == judge else 10 + judge.network.seed
+    def robust(cell, target):
+        return 0 if cell.model == target else 10 + target.network.seed
 
     frame = of_table("table7", paper, robust=robust)
     ticket = Models("resnet18", "cifar10", "rst", 0.05)
@@ -83,8 +83,8 @@ def test_another_seeds_ticket_is_never_the_seeds_own(paper):
 def test_a_table_of_other_seeds_is_over_all_seeds_of_its_experiment(demo):
     """The demo has one seed, and the experiment of Table 7's last row two."""
 
-    def robust(cell, judge):
-        return 0 if cell.model == judge else 10 + 20 * judge.network.seed
+    def robust(cell, target):
+        return 0 if cell.model == target else 10 + 20 * target.network.seed
 
     data = TABLES["table7"].build(of_table("table7", demo, robust=robust), demo)
     row = data.set_index(["row", "column"]).loc[("same_ratio_other_seed", "0.2")]

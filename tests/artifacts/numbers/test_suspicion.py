@@ -21,14 +21,14 @@ TICKET, OTHER = rst(0.2), rst(0.5)
 
 
 def numbers(cell, results, method="pgd", norm="linf", total=500, checks=None):
-    """The rows of a cell whose judges keep the first so many images."""
+    """The rows of a cell whose targets keep the first so many images."""
     found = [
         {
-            "model": judge.path,
+            "model": target.path,
             "natural": pack_outcomes(np.arange(total) < total),
             "robust": pack_outcomes(np.arange(total) < correct),
         }
-        for judge, correct in results.items()
+        for target, correct in results.items()
     ]
     attack = {"method": method, "norm": norm}
     record = bare_record(cell, found, settings={"attack": attack})
@@ -46,7 +46,7 @@ def row(source, results, attack="pgd20", eps=8, targets="tickets"):
 
 
 def flags(*parts):
-    """Flags of robust numbers by (attack, source's and judge's keep ratio)."""
+    """Flags of robust numbers by (attack, source's and target's keep ratio)."""
     frame = flagged(pd.DataFrame(itertools.chain(*parts), columns=COLUMNS))
     assert (frame.loc[frame["measure"] == "natural", "flags"] == "").all()
     frame = frame[frame["measure"] == "robust"]

@@ -4,31 +4,25 @@ from functools import cache
 
 import pandas as pd
 
-from rst_core.identity import CandidateSet, Ticket, TransferRow
-from tests.artifacts.made_up import bare_record
+from rst_core.identity import Ticket
+from tests.artifacts.made_up import bare_record, targets
 from workflow.artifacts.numbers.frame import COLUMNS, cell_rows
 from workflow.artifacts.tables.entries import TABLES
 from workflow.artifacts.tables.grid import make_grid
 
 
-def judges(cell, matrix):
-    if isinstance(cell, TransferRow):
-        return [target.model for target in matrix.targets(cell)]
-    return list(cell.model.tickets) if isinstance(cell.model, CandidateSet) else [cell.model]
-
-
-def made_up(matrix, cells, robust=lambda cell, judge: 40, total=100):
+def made_up(matrix, cells, robust=lambda cell, target: 40, total=100):
     """A frame in which natural accuracy is 60 + seed; ``robust`` gives the other."""
     rows = []
     for cell in cells:
         results = []
-        for judge in judges(cell, matrix):
-            kept = judge.keep_ratio if isinstance(judge, Ticket) else 1.0
-            right = robust(cell, judge)
+        for target in targets(cell, matrix):
+            kept = target.keep_ratio if isinstance(target, Ticket) else 1.0
+            right = robust(cell, target)
             results.append(
                 {
-                    "model": judge.path,
-                    "natural": {"correct": 60 + judge.network.seed, "total": total},
+                    "model": target.path,
+                    "natural": {"correct": 60 + target.network.seed, "total": total},
                     "robust": {"correct": right, "total": total},
                     "parameters": 2_000_000,
                     "parameters_kept": round(2_000_000 * kept),

@@ -49,7 +49,7 @@ def html(
 ) -> str:
     """The page of verdicts and the comparisons behind them; quotations and details fold out.
 
-    ``base`` is where the folders of figures and tables lie; ``remark`` goes to the page's head.
+    ``base`` is where the folders of figures and tables lie; ``remark`` goes to the page's top.
     """
     counts = rows["verdict"].value_counts()
     known = rows.astype(object).where(rows.notna(), None).to_dict("records")
@@ -79,7 +79,7 @@ def html(
 
 
 def without_links(text: str) -> str:
-    """The page for a place from which figures and tables cannot be reached."""
+    """The page for a folder from which figures and tables cannot be reached."""
     return re.sub(r'<a href="[^"]*">(.*?)</a>', r"\1", text)
 
 

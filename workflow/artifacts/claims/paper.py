@@ -1,4 +1,4 @@
-"""The paper judged by its own numbers: the printed ones, and what they imply.
+"""Verdicts of the paper's own numbers: the printed ones, and what they imply.
 
 Every printed number is a linear statement about numbers of single models, known up to its
 rounding: R2S's natural accuracy is the mean over its tickets, so two candidate sets that differ by

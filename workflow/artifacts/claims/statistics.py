@@ -195,7 +195,9 @@ def evidence(claim: Compiled, value: Vector, errors: tuple[Vector, Vector]) -> E
     outside = np.minimum(_tail(low - value, *errors), _tail(value - high, *errors))
     outside *= np.where(np.isfinite(low) & np.isfinite(high), 2.0, 1.0)
     return Evidence(
-        conjunction(claim.tree, inside if claim.whole else np.ones_like(inside), support=True),
+        conjunction(
+            claim.tree, inside if claim.supportable else np.ones_like(inside), support=True
+        ),
         conjunction(claim.tree, np.minimum(1.0, outside), support=False),
     )
 
@@ -221,8 +223,8 @@ def conjunction(tree: Tree, p: Vector, support: bool) -> Tail:
     stacked = [np.stack(column, axis=-1) for column in zip(*below, strict=True)]
     need = tree.need if support else len(below) - tree.need + 1
     factor = len(below) - need + 1
-    place = np.argsort(stacked[0], axis=-1, kind="stable")[..., need - 1 : need]
-    found = Tail(*(np.take_along_axis(column, place, axis=-1)[..., 0] for column in stacked))
+    position = np.argsort(stacked[0], axis=-1, kind="stable")[..., need - 1 : need]
+    found = Tail(*(np.take_along_axis(column, position, axis=-1)[..., 0] for column in stacked))
     return Tail(np.minimum(1.0, factor * found.p), found.leaf, factor * found.factor)
 
 
@@ -253,7 +255,7 @@ def detectable(
 ) -> float | None:
     """By how much all comparisons must lie inside their bounds to be supported with 80 % power.
 
-    Measured on made-up runs, in which comparisons that share a model share its luck, and
+    Measured on made-up runs, in which comparisons that share a model share its noise, and
     variances are estimated anew. To a hundredth; None if the middle of two bounds, or ``most``,
     is not inside enough.
     """
@@ -262,8 +264,8 @@ def detectable(
     random, shape = np.random.default_rng(0), (int(found.seeds.min()), found.loads.shape[1])
     variance, _ = moderated(found.variance, found.seeds - 1, found.loads)
     unit = found.loads / np.maximum(np.linalg.norm(found.loads, axis=1, keepdims=True), 1e-12)
-    luck = [(random.normal(size=shape), random.normal(size=shape[1])) for _ in range(RUNS)]
-    of_seeds, of_images = (np.array(part) @ unit.T for part in zip(*luck, strict=True))
+    noise = [(random.normal(size=shape), random.normal(size=shape[1])) for _ in range(RUNS)]
+    of_seeds, of_images = (np.array(part) @ unit.T for part in zip(*noise, strict=True))
     seeds = of_seeds * np.sqrt(variance)
     off = seeds.mean(1) + of_images * found.images_error
     errors = replace(found, variance=seeds.var(1, ddof=1)).errors()

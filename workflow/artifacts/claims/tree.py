@@ -79,12 +79,12 @@ class Compiled:
     """A claim's tree on what a config has; None if the config has none of its places.
 
     Attributes:
-        whole: False if a part that must come out has no place at all: it cannot be supported.
+        supportable: False if a part that must come out has no place at all.
     """
 
     tree: Tree | None
     leaves: list[Leaf]
-    whole: bool = True
+    supportable: bool = True
 
     @cached_property
     def keys(self) -> dict[Key, None]:
@@ -112,7 +112,7 @@ class Compiled:
 def compiled(claims: Claims, test: Test, plan: Numbers) -> Compiled:
     """The tree of a test on the numbers that are planned."""
     compiler = Compiler(claims, plan)
-    return Compiled(compiler.node(test, {}), compiler.leaves, compiler.whole)
+    return Compiled(compiler.node(test, {}), compiler.leaves, compiler.supportable)
 
 
 class Compiler:
@@ -121,7 +121,7 @@ class Compiler:
     def __init__(self, claims: Claims, plan: Numbers) -> None:
         self.claims, self.plan = claims, plan
         self.leaves: list[Leaf] = []
-        self.whole = True
+        self.supportable = True
         self._shares = {"all": 1.0, "every": 1.0, "mostly": claims.mostly, "any": 0.0, "some": 0.0}
 
     def node(self, test: Test, context: Axes) -> Tree | None:
@@ -135,7 +135,7 @@ class Compiler:
             return self._consistently(test, context)
         places = self._places(test, context)
         nodes = [self.node(one, place) for place in places for one in test.tests]
-        self.whole &= test.form != "all" or None not in nodes
+        self.supportable &= test.form != "all" or None not in nodes
         return group(self._shares[test.form], nodes)
 
     def _consistently(self, test: Test, context: Axes) -> Tree | None:

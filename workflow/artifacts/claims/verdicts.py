@@ -34,11 +34,12 @@ from workflow.matrix import Matrix
 WORDS = ("supported", "contradicted", "undecided", "without cells")
 
 
-class Judged:
+class MeasuredClaim:
     """A claim on what was measured, before all claims together decide about its p-value.
 
     Attributes:
         tree: on what the config has; ``complete`` on the paper's own matrix.
+        paper: the paper's own verdict.
         places: its comparisons, a row each.
         evidence: None if nothing was measured.
         counted: whether it is about numbers without an error.
@@ -48,22 +49,24 @@ class Judged:
         self.claim, self.numbers, self.plan = claim, numbers, plan
         self.tree = compiled(claims, claim.test, plan)
         self.complete = compiled(claims, claim.test, papers_plan())
-        self.own = paper_verdict(self.complete)
-        self.found = estimates(self.tree.leaves, numbers, plan)
-        error, dof = self.found.errors()
+        self.paper = paper_verdict(self.complete)
+        self.estimates = estimates(self.tree.leaves, numbers, plan)
+        error, dof = self.estimates.errors()
         places = pd.DataFrame(self.tree.leaves, columns=Leaf._fields).assign(
             claim=claim.id,
-            effect=self.found.value,
+            effect=self.estimates.value,
             error=error,
             degrees_of_freedom=dof,
-            images_error=self.found.images_error,
-            seeds=self.found.seeds,
+            images_error=self.estimates.images_error,
+            seeds=self.estimates.seeds,
         )
         places = places.drop(columns=["number", "terms", "stated"])
-        self.places = places.join(self.own.intervals, on="place")
+        self.places = places.join(self.paper.intervals, on="place")
         self.counted = bool((error == 0).all())
-        measured = np.isfinite(self.found.value).any()
-        self.evidence = evidence(self.tree, self.found.value, (error, dof)) if measured else None
+        measured = np.isfinite(self.estimates.value).any()
+        self.evidence = (
+            evidence(self.tree, self.estimates.value, (error, dof)) if measured else None
+        )
 
     def row(self, verdict: str, level: float) -> dict[str, Any]:
         """What the file and the page say of it."""
@@ -75,10 +78,10 @@ class Judged:
             "coverage": self.tree.coverage(self.complete, self.plan) or None,
             "places": max(len(self.complete.leaves), len(self.tree.leaves)),
             "places_in_config": len(self.tree.leaves),
-            "places_measured": int(np.isfinite(self.found.value).sum()),
+            "places_measured": int(np.isfinite(self.estimates.value).sum()),
             "seeds_planned": min(planned_seeds, default=0),
-            "paper": self.own.word,
-            "paper_on": f"{self.own.known} of {len(self.complete.leaves)} comparisons",
+            "paper": self.paper.word,
+            "paper_on": f"{self.paper.known} of {len(self.complete.leaves)} comparisons",
             "flags": carried_flags({str(row["flags"]) for row in rows if row.get("flags")}) or None,
         }
         return (
@@ -91,36 +94,36 @@ class Judged:
 
     def _effect(self, tail: Tail, level: float) -> dict[str, Any]:
         """The comparison that decides; its interval leaves the bound if the claim is decided."""
-        place = self.places.iloc[int(tail.leaf)]
+        comparison = self.places.iloc[int(tail.leaf)]
         if tail.p >= 1:  # nothing speaks: show the one nearest to failing
             low, high = bounds_of(self.tree.leaves)
-            inside = np.minimum(self.found.value - low, high - self.found.value)
-            place = self.places.iloc[int(np.nanargmin(inside))]
-        half = 0.0
-        if place["error"]:
-            half = stats.t.isf(level / tail.factor, place["degrees_of_freedom"]) * place["error"]
-        shown = place[["at_least", "at_most", "paper_low", "paper_high", "effect"]]
+            inside = np.minimum(self.estimates.value - low, high - self.estimates.value)
+            comparison = self.places.iloc[int(np.nanargmin(inside))]
+        half, error = 0.0, comparison["error"]
+        if error:
+            half = stats.t.isf(level / tail.factor, comparison["degrees_of_freedom"]) * error
+        shown = comparison[["at_least", "at_most", "paper_low", "paper_high", "effect"]]
         assert self.evidence is not None
         return {
             **shown.replace([np.inf, -np.inf], np.nan),
-            "decided_by": place["place"],
-            "interval_low": place["effect"] - half,
-            "interval_high": place["effect"] + half,
+            "decided_by": comparison["place"],
+            "interval_low": comparison["effect"] - half,
+            "interval_high": comparison["effect"] + half,
             "p_supported": float(self.evidence.support.p),
             "p_contradicted": float(self.evidence.contradiction.p),
-            "seeds": int(self.found.seeds[self.found.seeds > 0].min()),
+            "seeds": int(self.estimates.seeds[self.estimates.seeds > 0].min()),
         }
 
     def _open(self, level: float) -> dict[str, Any]:
         """Why there is no verdict: what is missing, or what these cells could show."""
-        found, places = self.found, len(self.tree.leaves)
+        found, places = self.estimates, len(self.tree.leaves)
         if self.tree.tree is None:
             return {"reason": "not in this config"}
         if self.evidence is None:
             return {"reason": "not yet measured"}
         if lacking := int(np.isnan(found.value).sum()):
             return {"reason": f"{places - lacking} of {places} comparisons measured"}
-        if not self.tree.whole:
+        if not self.tree.supportable:
             return {"reason": "a part of the statement has no cells"}
         if self.places["error"].isna().any():
             return {"reason": "one seed decides nothing; two are the least"}
@@ -145,22 +148,24 @@ class Verdicts(NamedTuple):
     places: pd.DataFrame
 
 
-def judge(numbers: Numbers, plan: Numbers, claims: Claims | None = None) -> Verdicts:
-    """Judge claims, those of claims.yaml unless others are given, on whatever was measured."""
+def all_verdicts(numbers: Numbers, plan: Numbers, claims: Claims | None = None) -> Verdicts:
+    """Verdicts on claims.yaml's claims unless others are given, on whatever was measured."""
     claims = claims or read_claims()
-    judged = [Judged(claim, claims, numbers, plan) for claim in claims.claims]
+    measured = [MeasuredClaim(claim, claims, numbers, plan) for claim in claims.claims]
     # What is counted cannot be wrong: it must not make room for the errors of others.
-    weighed = [float(one.evidence.stronger.p) for one in judged if one.evidence and not one.counted]
+    weighed = [
+        float(one.evidence.stronger.p) for one in measured if one.evidence and not one.counted
+    ]
     verdicts, level = decided(weighed, claims.error_rate)
     # What the next undecided claim would have to reach.
     reach = min(level + claims.error_rate / max(len(weighed), 1), claims.error_rate)
     rows, left = [], iter(verdicts)
-    for one in judged:
+    for one in measured:
         word = "undecided" if one.evidence else "without cells"
         if one.evidence and (one.counted or next(left)):
             word = WORDS[one.evidence.index(one.evidence.stronger)]
         rows.append(one.row(word, level if word in WORDS[:2] else reach))
-    places = pd.concat([one.places for one in judged if one.evidence] or [judged[0].places[:0]])
+    places = pd.concat([one.places for one in measured if one.evidence] or [measured[0].places[:0]])
     return Verdicts(pd.DataFrame(rows), places.replace([np.inf, -np.inf], np.nan))
 
 
@@ -186,7 +191,7 @@ def make_claims(
     From the report's page, ``target``, figures and tables cannot be reached; see :func:`page.html`.
     """
     claims = read_claims()
-    verdicts = judge(Numbers.measured(read_cells(cells), matrix), planned(matrix), claims)
+    verdicts = all_verdicts(Numbers.measured(read_cells(cells), matrix), planned(matrix), claims)
     write_text(stem.with_suffix(".csv"), verdicts.rows.to_csv(index=False))
     write_text(stem.with_name(f"{stem.name}_places.csv"), verdicts.places.to_csv(index=False))
     text = page.html(verdicts.rows, verdicts.places, claims, matrix, base, remark)

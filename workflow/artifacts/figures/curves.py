@@ -201,8 +201,8 @@ def _baseline(ax: Axes, rows: pd.DataFrame, look: style.Look, dashes: str) -> No
             )  # fmt: skip
 
 
-def _enlarge(whole: Axes, zoom: Axes, rows: pd.DataFrame) -> None:
-    """Fit the enlargement to the curves inside it, and outline it in the whole panel."""
+def _enlarge(panel: Axes, zoom: Axes, rows: pd.DataFrame) -> None:
+    """Fit the enlargement to the curves inside it, and outline it in the panel."""
     low = rows[rows["keep_ratio"].astype(float).le(ZOOM) & rows["mean"].notna()]
     if not len(low):
         return
@@ -211,7 +211,7 @@ def _enlarge(whole: Axes, zoom: Axes, rows: pd.DataFrame) -> None:
     margin = 0.06 * max(top - bottom, 1.0)
     zoom.set_ylim(bottom - margin, top + margin)
     (left, right), (lower, upper) = zoom.get_xlim(), zoom.get_ylim()
-    whole.add_patch(
+    panel.add_patch(
         Rectangle(
             (left, lower), right - left, upper - lower, fill=False, ec="0.3", lw=0.6, ls=":",
             zorder=3,

@@ -43,10 +43,10 @@ def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFr
     for panel in figure.panels:
         for planned in panel.planned(matrix):
             for attacker, defender in product(planned.keep_ratios, repeat=2):
-                source, judged = (
+                source, target = (
                     planned.models(panel.dataset, k, matrix) for k in (attacker, defender)
                 )
-                selector = transferred(source, judged, Measure(panel.attack, planned.series.eps))
+                selector = transferred(source, target, Measure(panel.attack, planned.series.eps))
                 row = f"{_prefix(panel)}{attacker:g}"
                 numbers.append(Number(row, f"{defender:g}", selector))
             for defender in planned.keep_ratios:

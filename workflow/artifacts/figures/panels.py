@@ -195,6 +195,6 @@ class PanelFigure(artifact.Figure):
         left_out = [f"({panel.letter})" for panel in self.panels if panel not in drawn]
         if left_out:
             word = "panel" if len(left_out) == 1 else "panels"
-            told = f"not in this matrix: the paper's {word} {', '.join(left_out)}"
-            remark = f"{remark}; {told}" if remark else told
+            lacking = f"not in this matrix: the paper's {word} {', '.join(left_out)}"
+            remark = "; ".join(filter(None, [remark, lacking]))
         return artifact.Figure.draw(replace(self, panels=drawn), data, matrix, remark)

@@ -25,7 +25,7 @@ MEANINGS: dict[str, str] = {
     "attack_method": "its algorithm",
     "attack_norm": "norm of its perturbation: linf or l2",
     "attack_eps": "its size: in 1/255 (linf), on [0, 1] images (l2)",
-    "targets": "group of models that a transfer row is judged by",
+    "targets": "group of models that a transfer row is evaluated on",
     "source_model": "what the attack was made on, in the words of 'model'",
     "source_keep_ratio": "the keep ratio of that",
     "source_seed": "the seed of that",
@@ -37,7 +37,7 @@ MEANINGS: dict[str, str] = {
     "total": "images measured",
     "deviation": "standard deviation of a feature distance over images",
     "noise_eps": "magnitude of a feature distance's noise, in 1/255",
-    "parameters": "prunable weights of the judged model",
+    "parameters": "prunable weights of the evaluated model",
     "parameters_kept": "those that its mask keeps",
     "flags": "codes of why a robust accuracy deserves suspicion, joined by ; (suspicion.py)",
 }
@@ -47,10 +47,10 @@ COLUMNS = [*MEANINGS, "outcomes"]
 
 def cell_rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The numbers of one cell file, with the axes that it says its models have."""
-    axes, judged = record["axes"], record["results"]
+    axes, results = record["axes"], record["results"]
     common = {"kind": record["kind"], "cell": record["cell"], "selection": axes["selection"]}
     if record["kind"] == "FeatureDistance":
-        for result in judged:
+        for result in results:
             yield {
                 **common,
                 **model_columns(axes),
@@ -70,7 +70,7 @@ def cell_rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     }
     checks = check_codes(record.get("checks"))
     partly = _part_of_the_test_set(record)
-    for result in judged:
+    for result in results:
         of_model = {**common, **model_columns(result["axes"])}
         of_model |= {name: result.get(name) for name in ("parameters", "parameters_kept")}
         for measure in ("natural", "robust"):

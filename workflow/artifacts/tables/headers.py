@@ -33,7 +33,7 @@ _COUNTS = {
     "sparsity_percent": "Sparsity (%)",
 }
 #: The paper's networks by their roles.
-_PAPERS = {
+_PAPER_NETWORKS = {
     "resnet18": "ResNet18",
     "imagenet_resnet18": "ImageNet's ResNet18",
     "resnet50": "ResNet50",
@@ -98,7 +98,7 @@ class Labels:
         role, plays = self.row.network, self.matrix.config.roles.networks
         label = network_label(self.matrix, role)
         if sum(plays[other] == plays[role] for other in self.networks) != 1:
-            label = f"{label} (as {_PAPERS.get(role, role)})"
+            label = f"{label} (as {_PAPER_NETWORKS.get(role, role)})"
         return label, _position(role, list(plays))
 
     def series(self) -> Label:

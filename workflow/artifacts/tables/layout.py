@@ -114,8 +114,8 @@ def _tex_entry(entry: Entry | None) -> str:
 def _with_rules(written: str, grid: Grid) -> str:
     """Rules under labels that span columns; the stub's headers beside the lowest of them."""
     above, rest = written.split("\\toprule\n")
-    head, below = rest.split("\\midrule\n")
-    *levels, names = head.splitlines()
+    header, below = rest.split("\\midrule\n")
+    *levels, names = header.splitlines()
     stub = len(grid.stub)
     lowest = levels[-1].split(" & ")
     levels[-1] = " & ".join([*names.split(" & ")[:stub], *lowest[stub:]])

@@ -42,7 +42,7 @@ class _Page:
 
 
 def picture(grid: Grid, title: str, note: str) -> Figure:
-    """Our number in each place, the paper's in brackets under it."""
+    """Our number at each position, the paper's in brackets under it."""
     style.begin()
     stub, columns = _widths(grid)
     needed = sum(stub) + sum(columns)
@@ -102,8 +102,8 @@ def _draw_rows(page: _Page, grid: Grid, edges: list[float], y: float, heights: l
     for index, (entries, height) in enumerate(lines):
         if grid.begins_group(index):
             page.rule(edges[0], edges[-1], y, 0.4)
-        for place, label in _shown_labels(grid, index):
-            page.text(edges[place], y + height / 2, label, ha="left")
+        for column, label in _shown_labels(grid, index):
+            page.text(edges[column], y + height / 2, label, ha="left")
         for column, entry in enumerate(entries):
             middle = (edges[stub + column] + edges[stub + column + 1]) / 2
             if entry is not None:
@@ -112,13 +112,13 @@ def _draw_rows(page: _Page, grid: Grid, edges: list[float], y: float, heights: l
 
 
 def _shown_labels(grid: Grid, index: int) -> list[tuple[int, str]]:
-    """A row's labels with their places, without those that the row above has already."""
+    """A row's labels by their columns in the stub, without those that the row above has already."""
     labels, above = grid.rows[index], grid.rows[index - 1] if index else ()
     new = index == 0 or grid.begins_group(index)
     return [
-        (place, label)
-        for place, label in enumerate(labels)
-        if new or place == len(labels) - 1 or labels[: place + 1] != above[: place + 1]
+        (column, label)
+        for column, label in enumerate(labels)
+        if new or column == len(labels) - 1 or labels[: column + 1] != above[: column + 1]
     ]
 
 

@@ -57,9 +57,9 @@ def positions(table: Table, matrix: Matrix) -> list[Position]:
 
 def _nothing(table: Table, matrix: Matrix) -> Position:
     """The only number of a table of which neither the config nor the paper has any."""
-    told, role = "not in this matrix", table.blocks[0].narrowed(matrix).datasets[0]
-    labels, above = (told, *[""] * (len(table.stub) - 1)), ("",) * len(table.headers)
-    return Position(Number(told, told, None, role=role), labels, (0,), above, (0,))
+    reason, role = "not in this matrix", table.blocks[0].narrowed(matrix).datasets[0]
+    labels, above = (reason, *[""] * (len(table.stub) - 1)), ("",) * len(table.headers)
+    return Position(Number(reason, reason, None, role=role), labels, (0,), above, (0,))
 
 
 def _published(table: Table, matrix: Matrix) -> dict[Keys, Experiment]:
@@ -80,7 +80,7 @@ def _likeliest(table: Table, row: RowKey, matrix: Matrix) -> Experiment:
 
 
 def _column_headers(table: Table, keys: list[Keys], matrix: Matrix) -> tuple[str, ...]:
-    """The table's headers; above them the dataset where it needs a mark and has no other place."""
+    """The table's headers; above them the dataset where it needs a mark and no header has it."""
     roles = {column.dataset for _, column in keys if column.dataset}
     named = "dataset" in (*table.stub, *table.headers)
     needed = not named and any(is_marked(matrix, role) for role in roles)

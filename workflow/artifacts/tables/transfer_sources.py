@@ -12,15 +12,16 @@ from workflow.config import Experiment
 from workflow.matrix import Matrix
 
 _DENSE = {"dense_natural": "Dense\nNat. Trained", "dense_adversarial": "Dense\nAdv. Trained"}
-#: The row of RSTs that differ from the judged one in the seed alone.
+#: The row of RSTs that differ from the target in the seed alone.
 _SEEDS = "same_ratio_other_seed"
 
 
 def positions(table: Table, matrix: Matrix) -> list[Position]:
-    """A row for each source, a column for each judged model; the RSTs are those of Figure 7."""
+    """A row for each source, a column for each target; the RSTs are those of Figure 7."""
     dense, seeds = (block.narrowed(matrix) for block in table.blocks)
+    papers = {float(column) for _, column in paper_values(table.name) if column not in _DENSE}
     ratios = sorted(
-        {*matrix.config.experiments["transfer"].keep_ratios, *seeds.keep_ratios, *_paper_ratios()}
+        {*matrix.config.experiments["transfer"].keep_ratios, *seeds.keep_ratios, *papers}
     )
     rsts = {f"{k:g}": f"RST\n@{percent(k)}" for k in ratios}
     columns = {target: rank for rank, target in enumerate([*rsts, *_DENSE])}
@@ -45,15 +46,11 @@ def _selector(source: str, target: str, experiment: Experiment) -> Selector:
         experiment.networks[0], experiment.datasets[0], experiment.transfer[0]
     )  # fmt: skip
     axes, seeds = first_values(experiment), experiment.seeds
-    judged = (
+    evaluated = (
         Models(network, role, target, axes=axes, seeds=seeds)
         if target in _DENSE
         else Models(network, role, "rst", float(target), axes, seeds=seeds)
     )
-    attacked = judged if source == _SEEDS else Models(network, role, source, axes=axes)
+    attacked = evaluated if source == _SEEDS else Models(network, role, source, axes=axes)
     measure = Measure(measurement.attack, measurement.sizes(experiment.eps[0])[0])
-    return transferred(attacked, judged, measure, measurement.to)
-
-
-def _paper_ratios() -> list[float]:
-    return [float(column) for _, column in paper_values("table7") if column not in _DENSE]
+    return transferred(attacked, evaluated, measure, measurement.to)

@@ -6,15 +6,15 @@ from workflow.artifacts.claims.definitions import Claims, read_claims
 from workflow.artifacts.claims.numbers import Numbers, planned
 from workflow.artifacts.claims.paper import papers_plan
 from workflow.artifacts.claims.tree import Leaf
-from workflow.artifacts.claims.verdicts import judge
+from workflow.artifacts.claims.verdicts import all_verdicts
 
 
 def verdict(name: str, numbers: Numbers, claims: Claims | None = None):
-    """The row of a claim, judged alone."""
+    """The row of a claim, alone."""
     claims, papers = claims or read_claims(), papers_plan()
     plan = papers if numbers.matrix is papers.matrix else planned(numbers.matrix)
     alone = tuple(claim for claim in claims.claims if claim.id == name)
-    return judge(numbers, plan, claims.model_copy(update={"claims": alone})).rows.iloc[0]
+    return all_verdicts(numbers, plan, claims.model_copy(update={"claims": alone})).rows.iloc[0]
 
 
 def made_up(test) -> Claims:
