@@ -1,12 +1,7 @@
-"""One look for one thing, and one name."""
+"""One look for one thing."""
 
-from tests.artifacts.figures.pictures import WORDS
 from workflow.artifacts import style
 from workflow.artifacts.figures import r2s_stress
-
-
-def test_a_legend_calls_things_what_they_are():
-    assert {name: look.label for name, look in style.LOOKS.items()} == WORDS
 
 
 def test_a_colour_has_one_meaning():

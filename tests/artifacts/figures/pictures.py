@@ -32,6 +32,12 @@ def named(axes):
     return {ax.get_title(): ax for ax in axes if ax.get_title()}
 
 
+def axes_of(panel, picture):
+    """The axes of a panel, and of its enlargement."""
+    start = f"({panel.letter})" if panel.letter else ""
+    return [ax for title, ax in named(picture.axes).items() if title.startswith(start)]
+
+
 #: What each series is called in legends; the paper's words [4.1, 4.4 to 4.6, 5.1, 5.2, 6.3].
 WORDS = {
     "rst": "RST",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from tests.artifacts.figures.pictures import CURVES, FIGURES, WORDS, named, note
+from tests.artifacts.figures.pictures import CURVES, FIGURES, WORDS, axes_of, named, note
 from tests.artifacts.made_up import made_up
 
 
@@ -12,13 +12,11 @@ from tests.artifacts.made_up import made_up
 def test_every_curve_is_its_series_and_its_legend_says_so(name, built, drawn):
     """The line that the legend's words point to runs through the means of what they name."""
     data, picture = built(name), drawn(name)
-    axes = named(picture.axes)
     x = "noise_eps" if name == "fig4" else "keep_ratio"
     legends = [ax.get_legend() for ax in picture.axes if ax.get_legend()]
     handles = [handle for legend in legends for handle in legend.legend_handles]
     for panel in FIGURES[name].panels:
-        start = f"({panel.letter})" if panel.letter else ""
-        for ax in (ax for title, ax in axes.items() if title.startswith(start)):
+        for ax in axes_of(panel, picture):
             for series in panel.series:
                 compared = len(panel.networks) > 1
                 words = f"RST @ {WORDS[series.network][6:]}" if compared else WORDS[series.name]
@@ -36,11 +34,9 @@ def test_every_curve_is_its_series_and_its_legend_says_so(name, built, drawn):
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_axes_say_what_they_show_in_percent(name, built, drawn):
-    axes = named(drawn(name).axes)
+def test_axes_say_what_they_show_in_percent(name, drawn):
     for panel in FIGURES[name].panels:
-        start = f"({panel.letter})" if panel.letter else ""
-        shown = [ax for title, ax in axes.items() if title.startswith(start)]
+        shown = axes_of(panel, drawn(name))
         assert {ax.get_xlabel() for ax in shown} == {"remaining ratio (%)"}
         ylabels = {ax.get_ylabel() for ax in shown} - {""}
         assert ylabels <= {f"{panel.measure} accuracy (%)"}
@@ -48,18 +44,16 @@ def test_axes_say_what_they_show_in_percent(name, built, drawn):
             assert ax.get_xscale() == "log"
             ticks, labels = ax.get_xticks(), [t.get_text() for t in ax.get_xticklabels()]
             assert labels == [f"{100 * k:g}" for k in ticks]
-    first = next(iter(axes.values()))
+    first, *_ = named(drawn(name).axes).values()
     assert first.get_ylabel() == f"{FIGURES[name].panels[0].measure} accuracy (%)"
 
 
 @pytest.mark.parametrize("name", CURVES)
 def test_the_dense_baseline_is_dashed_at_its_mean(name, built, drawn):
     data = built(name)
-    axes = named(drawn(name).axes)
     for panel in FIGURES[name].panels:
         rows = data[(data["panel"] == panel.letter) & (data["series"] == "dense_adversarial")]
-        start = f"({panel.letter})" if panel.letter else ""
-        shown = [ax for title, ax in axes.items() if title.startswith(start)]
+        shown = axes_of(panel, drawn(name))
         assert len(shown) == (2 if panel.zoom else 1)
         for ax in shown:
             dashed = [x.get_ydata()[0] for x in ax.get_lines() if x.get_linestyle() in ("--", ":")]

@@ -1,7 +1,5 @@
 """Which figures there are; their panels and series are in tests/golden, as the data's rows."""
 
-import pytest
-
 from tests.artifacts.figures.pictures import FIGURES
 
 
@@ -16,9 +14,3 @@ def test_larger_eps_and_enlargements_are_where_the_paper_has_them():
     zoomed = {name for name, figure in FIGURES.items() if any(p.zoom for p in figure.panels)}
     assert zoomed == {"fig2", "fig3", "fig10", "fig11"}
     assert all(p.zoom for name in zoomed for p in FIGURES[name].panels)
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_the_papers_matrix_plans_every_series(name, matrix):
-    for panel in FIGURES[name].panels:
-        assert len(panel.planned(matrix)) == len(panel.series) + len(panel.dense)

@@ -47,6 +47,10 @@ def frame(matrix, robust, keep=lambda cell: True):
     return flagged(pd.DataFrame(rows, columns=COLUMNS))
 
 
+def of_one_network(cell):
+    return cell.model.network.dataset == "cifar10" and cell.model.network.name == "resnet18"
+
+
 def share(fraction, count=100, start=0):
     """Booleans of which a fraction is true, from ``start`` on."""
     return (np.arange(count) - start) % count < round(fraction * count)
@@ -158,13 +162,10 @@ def test_on_a_stand_in_it_is_compared_with_the_papers_attacks_rerun(demo, left, 
     ],
 )
 def test_on_the_papers_data_it_is_compared_with_what_is_printed(paper, left, finding):
-    def keep(cell):
-        return cell.model.network.dataset == "cifar10" and cell.model.network.name == "resnet18"
-
     def robust(attack, ticket, target):
         return share(left if attack == "square_expected" else 0.7, 1000)
 
-    data = FIGURE.build(frame(paper, robust, keep), paper)
+    data = FIGURE.build(frame(paper, robust, of_one_network), paper)
     row = at(data, "r2s/minimum")
     assert row["seeds"] == 3
     assert row["spread"] == pytest.approx(0)
@@ -177,13 +178,10 @@ def test_on_the_papers_data_it_is_compared_with_what_is_printed(paper, left, fin
 def test_a_set_is_under_the_attacks_of_every_other_seed_and_not_of_its_own(paper):
     """Seed 0's set falls to the attack made on seed 2's; seed 2's own row is no transfer."""
 
-    def keep(cell):
-        return cell.model.network.dataset == "cifar10" and cell.model.network.name == "resnet18"
-
     def robust(attack, ticket, target):
         return share(0.1 if attack.startswith("other") and target.network.seed == 0 else 0.7, 50)
 
-    data = FIGURE.build(frame(paper, robust, keep), paper)
+    data = FIGURE.build(frame(paper, robust, of_one_network), paper)
     assert at(data, "r2s/other_seeds_apgd_logits")["mean"] == pytest.approx(50)
     assert at(data, "r2s/minimum")["mean"] == pytest.approx(50)
     assert at(data, "r2s/minimum")["flags"] == "transfer", "it beats the attack on the set itself"

@@ -15,6 +15,10 @@ PGD = selection.Measure("pgd20", 8.0)
 RST = Models("resnet18", "cifar10", "rst")
 
 
+def values(selector, frame, matrix):
+    return selector.values(Keyed.measured(frame, matrix))
+
+
 def test_r2s_is_the_mean_of_the_matrix_and_its_natural_accuracy_that_over_members(paper):
     ratios = paper.config.experiments["r2s"].keep_ratios
 
@@ -28,14 +32,13 @@ def test_r2s_is_the_mean_of_the_matrix_and_its_natural_accuracy_that_over_member
         return robust(cell, target) if getattr(target, "keep_ratio", 0.05) in ratios else 99
 
     data = TABLES["table3"].build(of_table("table3", paper, robust=only_r2s), paper)
-    at = data.set_index(["row", "column"]).loc[("wideresnet32/r2s", "cifar100/robust")]
-    assert at["mean"] == pytest.approx(10 + 2.5 + 50 - 40 / 6)
-    assert at["spread"] == pytest.approx(10.0)
-    assert at["difference"] == pytest.approx(at["mean"] - 43.27)
-    natural = data.set_index(["row", "column"]).loc[("wideresnet32/r2s", "cifar100/natural")]
-    assert natural["mean"] == pytest.approx(61.0)
-    dense = data.set_index(["row", "column"]).loc[("resnet18/dense", "cifar10/robust")]
-    assert dense["mean"] == pytest.approx(33.0)
+    data = data.set_index(["row", "column"])
+    r2s = data.loc[("wideresnet32/r2s", "cifar100/robust")]
+    assert r2s["mean"] == pytest.approx(10 + 2.5 + 50 - 40 / 6)
+    assert r2s["spread"] == pytest.approx(10.0)
+    assert r2s["difference"] == pytest.approx(r2s["mean"] - 43.27)
+    assert data.loc[("wideresnet32/r2s", "cifar100/natural"), "mean"] == pytest.approx(61.0)
+    assert data.loc[("resnet18/dense", "cifar10/robust"), "mean"] == pytest.approx(33.0)
 
 
 def test_a_seed_with_a_hole_is_left_out_and_not_averaged_over(paper):
@@ -60,9 +63,9 @@ def test_an_adaptive_attack_counts_as_the_mean_over_members(paper):
     found = selection.adaptive(
         RST, (0.05, 0.07, 0.1, 0.15, 0.2, 0.3), selection.Measure("eot_pgd20", 8.0)
     )
-    assert found.values(Keyed.measured(frame, paper))["value"].tolist() == pytest.approx([14.5] * 3)
+    assert values(found, frame, paper)["value"].tolist() == pytest.approx([14.5] * 3)
     other_set = selection.adaptive(RST, (0.05, 0.07), selection.Measure("eot_pgd20", 8.0))
-    assert other_set.values(Keyed.measured(frame, paper)).empty
+    assert values(other_set, frame, paper).empty
 
 
 def test_another_seeds_ticket_is_never_the_seeds_own(paper):
@@ -71,9 +74,7 @@ def test_another_seeds_ticket_is_never_the_seeds_own(paper):
 
     frame = of_table("table7", paper, robust=robust)
     ticket = Models("resnet18", "cifar10", "rst", 0.05)
-    found = selection.transferred(ticket, ticket, PGD, "other_seeds").values(
-        Keyed.measured(frame, paper)
-    )
+    found = values(selection.transferred(ticket, ticket, PGD, "other_seeds"), frame, paper)
     assert found["value"].tolist() == [10, 11, 12]
     data = TABLES["table7"].build(frame, paper).set_index(["row", "column"])
     assert data.loc[("dense_natural", "dense_natural"), "mean"] == 0
@@ -101,17 +102,17 @@ def test_natural_accuracy_is_that_on_the_most_images(paper):
         found = selection.evaluated(
             Models("resnet18", "cifar10", "dense_adversarial"), selection.NATURAL
         )
-        assert found.values(Keyed.measured(frame, paper))["value"].tolist() == [60, 61, 62]
+        assert values(found, frame, paper)["value"].tolist() == [60, 61, 62]
 
 
 def test_weights_are_counted_in_millions(paper):
     frame = made_up(paper, paper.cells("existence"))
     models = Models("wideresnet32", "cifar10", "rst", 0.1)
-    values = {
-        what: selection.counted(models, what).values(Keyed.measured(frame, paper))["value"].tolist()
+    found = {
+        what: values(selection.counted(models, what), frame, paper)["value"].tolist()
         for what in ("kept", "all", "sparsity")
     }
-    assert values == {"kept": [0.2] * 3, "all": [2.0] * 3, "sparsity": pytest.approx([90.0] * 3)}
+    assert found == {"kept": [0.2] * 3, "all": [2.0] * 3, "sparsity": pytest.approx([90.0] * 3)}
 
 
 def test_a_number_carries_the_flags_of_everything_it_is_made_of(paper):
@@ -120,11 +121,7 @@ def test_a_number_carries_the_flags_of_everything_it_is_made_of(paper):
     one = rst & (frame["seed"] == 2) & (frame["keep_ratio"] == 0.3)
     frame["flags"] = np.where(one & (frame["measure"] == "robust"), "b;a", None)
     frame.loc[rst & (frame["keep_ratio"] == 0.05) & (frame["measure"] == "robust"), "flags"] = "c"
-    found = (
-        selection.switched(RST, (0.05, 0.3), PGD)
-        .values(Keyed.measured(frame, paper))
-        .set_index("seed")
-    )
+    found = values(selection.switched(RST, (0.05, 0.3), PGD), frame, paper)
     assert found["flags"].tolist() == ["c", "c", "a;b;c"]
     data = TABLES["table3"].build(frame, paper).set_index(["row", "column"])
     assert data.loc[("resnet18/r2s", "cifar10/robust"), "flags"] == "a;b;c"

@@ -57,6 +57,7 @@ def flags(*parts):
 @pytest.mark.parametrize(
     ("symptom", "code"),
     [
+        (None, ""),  # a cell without checks
         ({}, ""),
         ({"zero_gradient": 1}, "zero_gradient"),
         ({"rerun_difference": 1e-6}, ""),
@@ -69,14 +70,9 @@ def flags(*parts):
     ],
 )
 def test_a_cells_own_symptoms(symptom, code):
-    checks = CLEAN | symptom
+    checks = None if symptom is None else CLEAN | symptom
     assert check_codes(checks) == code
     assert flags(one(TICKET, "pgd20", 200, checks=checks)) == {("pgd20", 0.2, 0.2): code}
-
-
-def test_a_cell_without_checks_is_read_and_not_flagged():
-    assert check_codes(None) == ""
-    assert flags(one(TICKET, "pgd20", 200)) == {("pgd20", 0.2, 0.2): ""}
 
 
 @pytest.mark.parametrize(("bandits", "code"), [(196, ""), (195, "black_box"), (300, "")])

@@ -32,6 +32,8 @@ from workflow.artifacts.claims.tree import Compiled, Leaf, Tree
 
 #: Power at which a smallest detectable effect is stated, and made-up runs that measure it.
 POWER, RUNS = 0.8, 200
+#: The largest effect among which it is looked for: all points of an accuracy.
+_MOST = 100.0
 
 
 @dataclass(frozen=True)
@@ -250,13 +252,11 @@ def aimed(leaves: Sequence[Leaf], effect: float) -> Vector:
     return np.asarray(np.where(np.isfinite(low), low + inside, high - inside))
 
 
-def detectable(
-    claim: Compiled, found: Estimates, level: float, most: float = 100.0
-) -> float | None:
+def detectable(claim: Compiled, found: Estimates, level: float) -> float | None:
     """By how much all comparisons must lie inside their bounds to be supported with 80 % power.
 
     Measured on made-up runs, in which comparisons that share a model share its noise, and
-    variances are estimated anew. To a hundredth; None if the middle of two bounds, or ``most``,
+    variances are estimated anew. To a hundredth; None if the middle of two bounds, or 100,
     is not inside enough.
     """
     tree = claim.tree
@@ -274,6 +274,6 @@ def detectable(
         p = _inside(aimed(claim.leaves, effect) + off, errors, *bounds_of(claim.leaves))
         return bool(np.mean(conjunction(tree, p, support=True).p <= level) >= POWER)
 
-    if not enough(most) or enough(0.0):
-        return 0.0 if enough(most) else None
-    return float(optimize.bisect(lambda x: 0.5 - enough(x), 0.0, most, xtol=0.005)) + 0.005
+    if not enough(_MOST) or enough(0.0):
+        return 0.0 if enough(_MOST) else None
+    return float(optimize.bisect(lambda x: 0.5 - enough(x), 0.0, _MOST, xtol=0.005)) + 0.005

@@ -71,15 +71,15 @@ def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = 
     style.begin()
     slots = [s for p in figure.panels for s in ([Slot(p), Slot(p, True)] if p.zoom else [Slot(p)])]
     known = _known(figure, matrix)
-    handles = {p: _handles(p, _of(data, p), known, matrix) for p in figure.panels}
+    handles = {p: _handles(p, p.rows(data), known, matrix) for p in figure.panels}
     letters = NARROW if len(slots) > 2 else 100
     titles = {p: letter_title(p, matrix, letters) for p in figure.panels}
     picture, axes = lay_out(slots, handles, titles)
     for slot, ax in axes.items():
-        _panel(ax, slot, _of(data, slot.panel), matrix)
+        _panel(ax, slot, slot.panel.rows(data), matrix)
     for slot, ax in axes.items():
         if slot.zoomed:
-            _enlarge(axes[Slot(slot.panel)], ax, _of(data, slot.panel))
+            _enlarge(axes[Slot(slot.panel)], ax, slot.panel.rows(data))
     _name_axes(axes)
     published = data["difference"].notna().any()
     notes = ["the paper's points: its text and the diagonal of its Figure 7"] if published else []
@@ -123,10 +123,6 @@ def _name_axes(axes: dict[Slot, Axes]) -> None:
         if slot.panel.measure != named:
             named = slot.panel.measure
             ax.set_ylabel(_MEASURES[named])
-
-
-def _of(data: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    return data[data["panel"] == panel.letter]
 
 
 def _look(panel: Panel, series: Series, matrix: Matrix) -> style.Look:

@@ -81,10 +81,11 @@ class _Map:
 def draw(figure: PanelFigure, data: pd.DataFrame, matrix: Matrix, remark: str = "") -> Figure:
     """Our matrices, and the paper's beside ours where it survives in the text."""
     style.begin()
-    here = {panel: data[data["panel"] == panel.letter] for panel in figure.panels}
     compared = len({panel.attack for panel in figure.panels}) > 1
     titles = {panel: letter_title(panel, matrix, attack=compared) for panel in figure.panels}
-    maps = [m for p in figure.panels for m in _maps(figure.name, p, titles[p], here[p], matrix)]
+    maps = [
+        m for p in figure.panels for m in _maps(figure.name, p, titles[p], p.rows(data), matrix)
+    ]
     if len({(panel.dataset, *panel.networks) for panel in figure.panels}) < len(figure.panels):
         # The same tickets in each: one scale, so that a shade is a number.
         both = _scale(*(one.values for one in maps))

@@ -154,6 +154,10 @@ class Panel:
         found: Experiment = experiment.model_copy(update=shown)
         return found
 
+    def rows(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Its rows of a figure's data."""
+        return data[data["panel"] == self.letter]
+
     @property
     def networks(self) -> list[str]:
         """Roles of the networks it compares, each once."""

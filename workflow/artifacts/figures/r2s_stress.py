@@ -75,17 +75,15 @@ class _Seed:
         self.shares[row].append(expected_outcomes(rows))
         self.flags[row] = carried_flags([self.flags.get(row), *(one["flags"] for one in rows)])
 
-    def mean(self, row: str, images: int) -> Shares | None:
-        """The row's shares: the mean over sources, one of which the adversary draws."""
-        found = [one[:images] for one in self.shares.get(row, ())]
-        return np.stack(found).mean(0) if found else None
+    def combined(self, attacks: set[str], images: int, how: Any) -> Shares | None:
+        """For each image the mean or the minimum over all sources; None if an attack is missing.
 
-    def minimum(self, wanted: set[str], images: int) -> Shares | None:
-        """For each image the smallest share over all attacks; None if one is missing, or all."""
-        if not wanted or not wanted <= self.shares.keys():
+        Of an attack's sources the adversary draws one, or chooses one.
+        """
+        if not attacks or not attacks <= self.shares.keys():
             return None
-        smallest: Shares = np.stack([v[:images] for w in wanted for v in self.shares[w]]).min(0)
-        return smallest
+        shares: Shares = how([one[:images] for a in attacks for one in self.shares[a]], axis=0)
+        return shares
 
 
 def build(figure: artifact.Figure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
@@ -119,14 +117,13 @@ def _column(keyed: Keyed, network: str, dataset: str) -> list[dict[str, Any]]:
         _DENSE_MINIMUM: [f"dense/{a}" for a in on_dense(matrix)],
     }
     parts |= {row: [row] for row in attacks} | {_MINIMUM: attacks}
-    minima = (_DENSE_MINIMUM, _MINIMUM)
-    shown = {
-        row: {
-            s: v.minimum(_attacks(s, own, matrix), images) if row in minima else v.mean(row, images)
-            for s, v in found.items()
+    shown = {}
+    for row, own in parts.items():
+        how = np.min if row in (_DENSE_MINIMUM, _MINIMUM) else np.mean
+        shown[row] = {
+            seed: measured.combined(_attacks(seed, own, matrix), images, how)
+            for seed, measured in found.items()
         }
-        for row, own in parts.items()
-    }
     rows = []
     for row, by_seed in shown.items():
         complete = {s: v for s, v in by_seed.items() if v is not None}
@@ -192,7 +189,7 @@ def _measured(selectors: Mapping[str, Selector], keyed: Keyed) -> dict[int, _See
 
 
 def _attacks(seed: int, attacks: list[str], matrix: Matrix) -> set[str]:
-    """Rows that a seed's minimum is over; a set of another seed, if any is attacked."""
+    """Those of the attacks that a seed has: on a set of another seed, if any is attacked."""
     sources = {cell.model.network.seed for cell in matrix.cells(SEEDS)} - {seed}
     return {row for row in attacks if sources or not row.startswith("r2s/other_seeds")}
 
@@ -303,9 +300,9 @@ def draw(_: artifact.Figure, data: pd.DataFrame, matrix: Matrix, remark: str = "
     return figure
 
 
-def _panel(ax: Axes, here: pd.DataFrame, letters: dict[str, str], matrix: Matrix) -> None:
+def _panel(ax: Axes, data: pd.DataFrame, letters: dict[str, str], matrix: Matrix) -> None:
     """One network and dataset."""
-    rows = here.to_dict("records")
+    rows = data.to_dict("records")
     for y, row in enumerate(rows):
         colour, marker = _LOOKS[_kind(row["row"])]
         marks = "".join(letters.get(code, "") for code in row["flags"].split(";"))

@@ -138,7 +138,7 @@ def adaptive(
     return Selector(keys, _of_set(members, keep_ratios, measure), members.seeds)
 
 
-def counted(models: Models, what: str = "kept") -> Selector:
+def counted(models: Models, what: str) -> Selector:
     """Prunable weights of a model: ``all`` or those ``kept``, in millions, or the ``sparsity``.
 
     Sparsity is the percentage of weights that its mask removes.

@@ -157,8 +157,7 @@ class Labels:
 
     def attack(self) -> Label:
         """An attack; the experiments' own is PGD-20."""
-        entry = self.matrix.config.attacks.get(self.column.measure)
-        return entry.label if entry else "PGD-20", self.measure()[1]
+        return self._attack, self.measure()[1]
 
     def eps(self) -> Label:
         """The size of an attack: of L2 as it stands, of L-infinity in 1/255."""
@@ -175,14 +174,18 @@ class Labels:
             return _COUNTS[measure], rank
         if measure == "natural":
             return "Natural Acc (%)", rank
-        entry = self.matrix.config.attacks.get(measure)
-        return f"{entry.label if entry else 'PGD-20'} Acc (%)", rank
+        return f"{self._attack} Acc (%)", rank
 
     def accuracy(self) -> Label:
         """As :meth:`measure`, without the name of the attack."""
         label, rank = self.measure()
         last = len(_COUNTS) + 1
         return label if rank < last else "Robust Acc (%)", min(rank, last)
+
+    @property
+    def _attack(self) -> str:
+        entry = self.matrix.config.attacks.get(self.column.measure)
+        return entry.label if entry else "PGD-20"
 
     @property
     def _model(self) -> str:
