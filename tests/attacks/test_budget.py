@@ -12,7 +12,7 @@ from rst_core.attacks import run_attack
 from rst_core.attacks.budget import BudgetError, check_excess, excess, image_units
 from rst_core.settings import AttackSpec, validation_attack
 from rst_core.vocabulary import AttackMethod, Norm
-from tests.attacks.attack_examples import rng
+from tests.attacks.attack_examples import EXAMPLES, linear, rng
 
 PGD = validation_attack(8, 5)
 
@@ -49,6 +49,17 @@ def test_the_result_is_always_in_the_ball_and_in_the_box(
     assert size <= image_units(eps, norm) + 1e-4
     assert adversarial.min() >= 0
     assert adversarial.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "method", [AttackMethod.PGD, AttackMethod.CW_INF, AttackMethod.BANDITS, AttackMethod.EOT]
+)
+def test_a_step_is_in_units_of_one_of_255(method):
+    """In the middle of the box one step moves every pixel by the whole step, up or down."""
+    model, _, images, labels = linear()
+    spec = dataclasses.replace(EXAMPLES[method], steps=1, step_size=2.55, random_start=False)
+    moves = run_attack(model, images, labels, spec, rng()) - images
+    assert torch.allclose(moves.abs(), torch.tensor(0.01), atol=1e-6)
 
 
 def test_a_result_out_of_budget_is_an_error_and_never_a_number(model, batch, monkeypatch):

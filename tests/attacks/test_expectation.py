@@ -94,6 +94,30 @@ def test_square_comes_near_the_exact_answer_and_improves_with_queries():
     assert rates[2] == pytest.approx(float(survive.float().mean()), abs=0.05)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [AUTO, *map(apgd, Combination), dataclasses.replace(SQUARE, steps=200)],
+    ids=lambda s: f"{s.method}-{s.combine}",
+)
+def test_of_all_images_that_are_evaluated_the_best_is_returned(spec):
+    """Fewest right members come first, then the margin; what fells one member helps another."""
+    _, images, labels, _ = linear_set()
+    directions, scores = torch.randn(3, 48, generator=rng(3)), []
+    scale = torch.tensor([5.0, 20.0, 80.0])[:, None]
+
+    def members(x):
+        score = ((x.flatten(1) - 0.5) @ directions.T).T * scale
+        always_right = F.one_hot(labels[: len(x)], 3)[None]  # no image leaves before the end
+        logits = torch.stack([-score, score, torch.full_like(score, -9.0)], -1)
+        logits = torch.cat([logits, always_right])
+        scores.append(adversary_score(logits.detach(), labels[: len(x)])[1])
+        return logits
+
+    members(run_attack(members, images, labels, spec, rng()))
+    evaluated = torch.stack([score for score in scores if len(score) == len(images)])
+    assert torch.allclose(evaluated[-1], evaluated.amin(0), atol=1e-5)
+
+
 def test_what_is_maximised_is_what_the_names_say():
     logits = 3 * torch.randn(4, 6, 5, generator=rng(2))
     labels = torch.arange(6) % 5

@@ -84,6 +84,18 @@ def test_a_black_box_attack_that_wins_flags_the_white_box_number(bandits, code):
 
 
 @pytest.mark.parametrize(
+    ("white", "black", "code"),
+    [
+        ({"correct": 200}, {"correct": 90, "total": 100}, "black_box"),
+        ({"correct": 50, "total": 100}, {"correct": 200}, ""),
+    ],
+)
+def test_attacks_on_more_and_fewer_images_are_compared_on_the_first_of_both(white, black, code):
+    rival = one(TICKET, "bandits", method="bandits", **black)
+    assert flags(one(TICKET, "pgd20", **white), rival)[("pgd20", 0.2, 0.2)] == code
+
+
+@pytest.mark.parametrize(
     "other",
     [
         {"eps": 12},
