@@ -3,11 +3,13 @@
 The module takes 10 s on an idle core, Auto-Attack's two versions half of it.
 """
 
+import dataclasses
+
 import pytest
 import torch
 
 from rst_core.attacks import function_of, run_attack
-from rst_core.vocabulary import AttackMethod
+from rst_core.vocabulary import AttackMethod, Combination
 from tests.attacks.attack_examples import EXAMPLES, rng
 from tests.attacks.tiny import attacked
 
@@ -61,3 +63,34 @@ def test_budget_determinism_and_models_left_as_they_were_found(method):
     if method not in (*SLOW, AttackMethod.CW_L2):
         assert not torch.equal(adversarial, run_attack(view, images, labels, spec, rng(4)))
     assert run_attack(view, images[:0], labels[:0], spec, rng()).shape == (0, 3, 8, 8)
+
+
+#: What says which attack it is and on how many images, and what the caller draws from.
+NO_SETTINGS = {"name", "method", "norm", "seed", "images"}
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        (method, setting)
+        for method, spec in EXAMPLES.items()
+        if method not in SLOW
+        for setting, value in spec.described().items()
+        if setting not in NO_SETTINGS and value is not None
+    ],
+)
+def test_another_value_of_any_setting_gives_other_images(method, setting):
+    spec = EXAMPLES[method]
+    match getattr(spec, setting):
+        case bool(value):
+            other = not value
+        case Combination():
+            other = Combination.WORST
+        case int(value):
+            other = value // 2 or 2
+        case value:
+            other = value / 2
+    view, _, images, labels = attacked(method)
+    changed = dataclasses.replace(spec, **{setting: other})
+    one, two = (run_attack(view, images, labels, s, rng()) for s in (spec, changed))
+    assert not torch.equal(one, two)

@@ -62,6 +62,14 @@ def test_a_step_is_in_units_of_one_of_255(method):
     assert torch.allclose(moves.abs(), torch.tensor(0.01), atol=1e-6)
 
 
+def test_a_step_in_l2_has_the_length_of_the_step():
+    model, _, images, labels = linear()
+    size = {"norm": Norm.L2, "eps": 1.0, "step_size": 0.1}
+    spec = dataclasses.replace(PGD, **size, steps=1, random_start=False)
+    moves = run_attack(model, images, labels, spec, rng()) - images
+    assert torch.allclose(moves.flatten(1).norm(dim=1), torch.tensor(0.1), atol=1e-6)
+
+
 def test_a_result_out_of_budget_is_an_error_and_never_a_number(model, batch, monkeypatch):
     images, labels = batch
     for bad in (

@@ -1,7 +1,7 @@
 """The files of a dataset, looked at but not read."""
 
 import dataclasses
-from pathlib import Path
+import os
 
 import pytest
 
@@ -10,31 +10,45 @@ from rst_core.vocabulary import Source
 from tests.conftest import DIGITS
 
 
-def written(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"image")
+def folder_of(path, source, test="test"):
+    for name in ("train/a/0.png", "train/b/1.png", f"{test}/b/2.png"):
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"image")
+        os.utime(file, (1, 1))
+    return dataclasses.replace(DIGITS, source=source, path=str(path), crop_padding=0)
 
 
-def test_an_image_that_moves_to_another_class_changes_the_fingerprint_of_the_files(tmp_path):
-    written(tmp_path, "train/a/0.png", "train/b/1.png", "train/b/2.png")
-    settings = dataclasses.replace(DIGITS, source=Source.FOLDER, path=str(tmp_path))
-    before = source_files.fingerprint(settings)
-    (tmp_path / "train/b/1.png").rename(tmp_path / "train/a/1.png")
+@pytest.mark.parametrize("test", ["test", "val"])
+@pytest.mark.parametrize("change", ["class", "size", "time"])
+def test_a_file_that_changes_its_class_size_or_time_changes_the_fingerprint(tmp_path, change, test):
+    settings = folder_of(tmp_path, Source.FOLDER, test)
+    before, file = source_files.fingerprint(settings), tmp_path / test / "b/2.png"
+    match change:
+        case "class":
+            (tmp_path / test / "a").mkdir()
+            file.rename(tmp_path / test / "a/2.png")
+        case "size":
+            file.write_bytes(b"another")
+            os.utime(file, (1, 1))
+        case "time":
+            os.utime(file, (2, 2))
+        case _:
+            raise AssertionError(change)
     assert source_files.fingerprint(settings) != before
 
 
-@pytest.mark.parametrize("source", [Source.FOLDER, Source.STREAMED_FOLDER])
-def test_test_images_may_be_in_val_and_count_alike(source, tmp_path):
-    written(tmp_path, "train/a/0.png", "val/a/1.png")
-    settings = dataclasses.replace(DIGITS, source=source, path=str(tmp_path), crop_padding=0)
+@pytest.mark.parametrize("test", ["test", "val"])
+def test_a_new_streamed_file_changes_the_fingerprint(tmp_path, test):
+    settings = folder_of(tmp_path, Source.STREAMED_FOLDER, test)
     before = source_files.fingerprint(settings)
-    written(tmp_path, "val/b/2.png")
+    os.utime(tmp_path / test / "b", (1, 1))
     assert source_files.fingerprint(settings) != before
-    assert source_files.split_folders(tmp_path) == (tmp_path / "train", tmp_path / "val")
+    assert source_files.split_folders(tmp_path) == (tmp_path / "train", tmp_path / test)
 
 
 def test_two_folders_of_test_images_are_refused(tmp_path):
-    written(tmp_path, "test/a/0.png", "val/a/1.png")
+    folder_of(tmp_path, Source.FOLDER)
+    (tmp_path / "val").mkdir()
     with pytest.raises(ValueError, match=r"both test/ and val/; allowed is one of them"):
         source_files.split_folders(tmp_path)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,9 +84,39 @@ def test_the_stand_ins_are_three_distinct_tasks():
     assert [int(s.test.labels.max()) + 1 for s in (plain, tinted, street)] == [10, 20, 10]
     brightness = [s.train.pixels.float().mean().item() for s in (plain, tinted, street)]
     assert brightness[1] < brightness[0] < brightness[2]
+    red, _, blue = tinted.train.pixels.float().mean((2, 3)).T
+    assert torch.equal(blue > red, tinted.train.labels >= 10)
+    upright = street.train.pixels.rot90(-1, (2, 3)).float()
+    assert torch.allclose(upright, 0.9 * 255 - 0.8 * plain.train.pixels, atol=1)
     assert len(plain.test) == 360
     with pytest.raises(ValueError, match="allowed is one of plain, tinted, street"):
         load_splits(dataclasses.replace(DIGITS, variant="roman"))
+
+
+@pytest.mark.parametrize("variant", ["CIFAR10", "SVHN"])
+def test_torchvisions_test_images_are_the_test_images(variant, monkeypatch):
+    """Of CIFAR, torchvision gives N x H x W x 3 and a list of labels, of SVHN two arrays."""
+
+    def cifar10(root, train, download):
+        shades = np.arange(60)[:, None, None, None] + 100 * (not train)
+        pixels = np.broadcast_to(shades + np.arange(3), (60, 32, 32, 3)).astype(np.uint8)
+        return SimpleNamespace(data=pixels, targets=list(range(10)) * 6)
+
+    def svhn(root, split, download):
+        cifar = cifar10(root, split == "train", download)
+        pixels = cifar.data.transpose(0, 3, 1, 2)
+        return SimpleNamespace(data=pixels, labels=np.array(cifar.targets))
+
+    library = SimpleNamespace(datasets=SimpleNamespace(CIFAR10=cifar10, SVHN=svhn))
+    monkeypatch.setattr("rst_core.data.sources.import_torchvision", lambda: library)
+    changes = {"source": Source.TORCHVISION, "classes": 10, "image_size": 32}
+    splits = load_splits(dataclasses.replace(FOLDER, variant=variant, **changes))
+    shades = splits.test.pixels[:, :, 0, 0]
+    assert torch.equal(shades[:, 0], torch.arange(100, 160, dtype=torch.uint8))
+    assert torch.equal(shades - shades[:, :1], torch.arange(3, dtype=torch.uint8).expand(60, 3))
+    assert torch.equal(splits.test.labels, torch.arange(10).repeat(6))
+    held_out = torch.cat([splits.train.pixels, splits.validation.pixels])
+    assert held_out[:, 0, 0, 0].sort().values.tolist() == list(range(60))
 
 
 def test_digits_are_those_that_scikit_learn_loads():
@@ -158,6 +189,9 @@ def test_a_digest_is_of_images_labels_and_order_and_not_of_the_place(folder, tmp
     cat.write_bytes(first)
     dog.write_bytes(second)
     assert of(there) == original
+    images = load_splits(streamed(folder) if kind == "streamed" else folder).test
+    relabelled = dataclasses.replace(images, labels=images.labels.flip(0))
+    assert relabelled.digest("test") != images.digest("test")
     (there / "test" / "dog" / "0000.png").rename(there / "test" / "dog" / "9999.png")
     assert of(there)[2] != original[2]
 

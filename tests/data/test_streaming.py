@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from rst_core.data.sources import load_splits
 from rst_core.device.distributed import Share
@@ -76,6 +77,27 @@ def test_views_change_with_epoch_and_seed_only(folder):
     assert_same(training_batches(settings), first)
     for other in (training_batches(settings, epoch=1), training_batches(settings, seed=1)):
         assert not torch.equal(other[0][0], first[0][0])
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_views_are_drawn_by_seed_epoch_and_image_and_flipped_where_asked_for(tmp_path, flip):
+    """Of images that all are the same, darker on the left."""
+    make_folder(tmp_path, [(40, 40)])
+    ramp = np.broadcast_to(np.arange(40, dtype=np.uint8)[:, None], (40, 40, 3))
+    for path in tmp_path.rglob("*.png"):
+        Image.fromarray(ramp).save(path)
+    settings = folder_settings(tmp_path, flip=flip)
+    batches = {
+        key: training_batches(settings, seed=key[0], epoch=key[1])
+        for key in ((0, 0), (1, 0), (0, 1))
+    }
+    for part in (0, 1):
+        drawn = [torch.cat([batch[part] for batch in found]) for found in batches.values()]
+        assert not any(torch.equal(drawn[0], other) for other in drawn[1:])
+    images = torch.cat([x for found in batches.values() for x, _ in found])
+    assert len({tuple(image.flatten().tolist()) for image in images}) > len(images) / 2
+    darker_on_the_left = images[:, :, :, 0].mean((1, 2)) < images[:, :, :, -1].mean((1, 2))
+    assert set(darker_on_the_left.tolist()) == ({True, False} if flip else {True})
 
 
 def test_labels_are_those_of_the_folders(folder):

@@ -10,10 +10,12 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from rst_core.device.seeding import generator
+from rst_core.measures.evaluation import attack_and_evaluate
+from rst_core.settings import training_attack, validation_attack
 from rst_core.training import loop
 from rst_core.training.loop import step, train
 from rst_core.training.trainee import MaskTrainee
-from rst_core.vocabulary import Pattern, Precision, Selection
+from rst_core.vocabulary import Pattern, Precision, SearchMethod, Selection
 from tests.checkpoints import InMemory
 from tests.conftest import BRIEF, narrow_classifier
 from tests.training.runs import (
@@ -123,6 +125,34 @@ def test_the_test_images_are_looked_at_only_for_the_papers_protocol(few_digits):
     kept = train(search(), few_digits, run, checkpoints)
     assert set(kept) == {Selection.BEST_TEST}
     assert "test_robust" in metrics(checkpoints)[0]
+
+
+def test_epochs_are_measured_by_pgd_of_the_settings_steps_at_the_eps_of_training(
+    few_digits, monkeypatch
+):
+    specs = []
+
+    def watched(source, targets, images, spec):
+        specs.append(spec)
+        return attack_and_evaluate(source, targets, images, spec)
+
+    monkeypatch.setattr(loop, "attack_and_evaluate", watched)
+    train(
+        dense(), few_digits, dataclasses.replace(RUN, attack=training_attack(SearchMethod.FGSM, 4))
+    )
+    assert specs == [validation_attack(4, BRIEF.validation_steps)] * BRIEF.epochs
+
+
+def test_a_logit_of_minus_infinity_is_no_finite_loss(monkeypatch):
+    """It leaves the cross-entropy of another class finite."""
+    trainee = dense()
+    weight = next(iter(trainee.variables.values()))
+    logits = torch.tensor([[1.0, -torch.inf]])
+    monkeypatch.setattr(loop, "functional_call", lambda *_: logits + 0 * weight.sum())
+    optimiser = torch.optim.SGD([weight], lr=0.1)
+    attack = (None, torch.Generator(), torch.tensor(-1.0))
+    loss, _ = step(trainee, optimiser, torch.zeros(1, 3, 8, 8), torch.tensor([0]), *attack)
+    assert loss.isnan()
 
 
 def test_natural_training_attacks_nothing(uninterrupted):

@@ -34,11 +34,15 @@ def test_an_interrupted_run_continues_to_the_bit_identical_result(
     assert metrics(continued) == metrics(checkpoints)
 
 
-def test_an_excess_before_the_stop_is_not_forgotten(few_digits):
+def test_excess_and_time_before_the_stop_are_not_forgotten(few_digits):
     """What the first job saw beyond the budget fails the epoch in the second."""
     interrupted = InMemory(2)
     with pytest.raises(Interrupted):
         train(dense(), few_digits, RUN, interrupted)
+    interrupted.saved["state"]["part"]["seconds"] = 1000.0
+    continued = InMemory(saved=interrupted.saved)
+    train(dense(), few_digits, RUN, continued)
+    assert continued.saved["state"]["metrics"][0]["seconds"] > 1000
     interrupted.saved["state"]["part"]["overrun"] = 0.5
     with pytest.raises(RuntimeError):
         train(dense(), few_digits, RUN, InMemory(saved=interrupted.saved))
