@@ -1,6 +1,7 @@
 """Arrows point down, as docs/architecture.md draws it, and tests stand where their code stands."""
 
 import ast
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tree import PAGE, line_of, tree
 
+PRODUCT = ("rst_core", "workflow", "benchmarks", "measurements")
 #: Tests that cut across modules; all others mirror the code.
 ACROSS = (
     "crosschecks", "e2e", "golden", "paper", "pretend_gpu", "project", "slurm",
@@ -54,9 +56,8 @@ def test_the_map_has_the_line_of_every_file():
 
 
 def test_every_module_says_in_its_first_line_what_it_is():
-    for folder in ("rst_core", "workflow", "benchmarks", "measurements"):
-        for path in modules(folder):
-            assert line_of(path) or not path.read_text().strip(), path
+    for path in chain.from_iterable(map(modules, PRODUCT)):
+        assert line_of(path) or not path.read_text().strip(), path
 
 
 def test_every_other_file_of_tests_is_called_after_the_module_that_it_tests():
@@ -70,11 +71,46 @@ def test_every_other_file_of_tests_is_called_after_the_module_that_it_tests():
         assert any(f.is_dir() or f.with_suffix(".py").is_file() for f in found), place
 
 
-def test_every_match_has_a_default():
-    for path in modules("rst_core"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Match):
-                last = node.cases[-1]
-                whole = isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
-                assert whole, f"{path}:{node.lineno}"
-                assert last.guard is None, f"{path}:{node.lineno}"
+def takes_anything(pattern: ast.pattern) -> bool:
+    match pattern:
+        case ast.MatchAs(pattern=None):
+            return True
+        case ast.MatchAs(pattern=inner):
+            return takes_anything(inner)
+        case ast.MatchOr(patterns=choices):
+            return any(map(takes_anything, choices))
+        case _:
+            return False
+
+
+def without_default(source: str) -> list[int]:
+    """Lines of the matches that may take no case."""
+    matches = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Match)]
+    last = [(node.lineno, node.cases[-1]) for node in matches]
+    return [line for line, case in last if case.guard or not takes_anything(case.pattern)]
+
+
+OPEN = pytest.mark.xfail(strict=True, reason="cluster/executor.py and plan/cost.py have none")
+
+
+@pytest.mark.parametrize(
+    "folder", [pytest.param(f, marks=[OPEN] * (f == "workflow")) for f in PRODUCT]
+)
+def test_every_match_has_a_default(folder):
+    for path in modules(folder):
+        assert not without_default(path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("case", "default"),
+    [
+        ("_", True),
+        ("x", True),
+        ("1 | (_ as x)", True),
+        ("1 | 2", False),
+        ("[_]", False),
+        ("_ if z", False),
+    ],
+)
+def test_a_default_takes_anything_without_a_condition(case, default):
+    assert without_default(f"match y:\n    case {case}: pass") == ([] if default else [1])
