@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,15 +16,16 @@ from hypothesis import settings
 from rst_core.data.images import Images, Splits
 from rst_core.data.manifest import Manifest
 from rst_core.data.sources import load_splits
-from rst_core.identity import Adversary, Network, Ticket
+from rst_core.identity import Adversary, Network, Ticket, Trained
 from rst_core.job.cells import make, manifest_of
 from rst_core.job.cli import main
 from rst_core.job.recipe import AttackRecipe
+from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.masks import top_k_mask
 from rst_core.models.networks import Classifier, build_classifier, draw_weights, prunable_weights
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
-from rst_core.training.trainee import MaskTrainee
-from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
+from rst_core.training.trainee import MaskTrainee, Trainee
+from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Selection, Source
 from tests.job.flags import to_flags
 
 torch.set_num_threads(1)
@@ -100,6 +102,20 @@ def tickets() -> list[Classifier]:
                 weight.mul_(top_k_mask(trainee.variables[name], keep_ratio))
         models.append(model.requires_grad_(False).eval())
     return models
+
+
+def unsearched(ticket: Ticket, seed: int | None = None) -> MaskTrainee:
+    """A ticket as its search begins; ``seed`` is of its scores, if not of its network."""
+    own = ticket.network.seed
+    model = narrow_classifier(ticket.network.init, own)
+    return MaskTrainee(model, ticket.keep_ratio, ticket.pattern, own if seed is None else seed)
+
+
+def save_trainee(root: Path, identity: Trained, trainee: Trainee, **options: Any) -> Path:
+    """The file of a narrow network as it is at present, in the folder of all cells."""
+    path = model_path(root, identity, Selection.BEST_VAL)
+    save_model(path, identity, NARROW, Head.of(DIGITS), trainee.contents(), {}, **options)
+    return path
 
 
 @cache

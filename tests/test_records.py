@@ -10,13 +10,12 @@ from hypothesis.extra import numpy as hnp
 
 from rst_core.identity import Dense, Evaluation
 from rst_core.job.paths import checkpoint_path
-from rst_core.models.files import Head, model_path, save_model
 from rst_core.records import pack_counts, pack_outcomes, unpack_counts, unpack_outcomes
 from rst_core.settings import AttackSpec
 from rst_core.training.trainee import WeightTrainee
 from rst_core.vocabulary import AttackMethod, Selection
 from tests.attacks.attack_examples import EXAMPLES
-from tests.conftest import DIGITS, NARROW, NETWORK, attack_cell, narrow_classifier
+from tests.conftest import NETWORK, attack_cell, narrow_classifier, save_trainee
 
 
 @pytest.fixture
@@ -24,9 +23,7 @@ def dense(tmp_path):
     """A stored dense, and the folder of all cells."""
     root = tmp_path / "cells"
     model = Dense(NETWORK, None)
-    contents = WeightTrainee(narrow_classifier()).contents()
-    path = model_path(root, model, Selection.BEST_VAL)
-    save_model(path, model, NARROW, Head.of(DIGITS), contents, {})
+    save_trainee(root, model, WeightTrainee(narrow_classifier()))
     return root, model
 
 

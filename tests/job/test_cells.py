@@ -9,13 +9,11 @@ from rst_core.identity import Evaluation
 from rst_core.job.cells import _checkpoint, _Job
 from rst_core.job.preemption import Preemption
 from rst_core.job.recipe import AttackRecipe
-from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.masks import kept_count
 from rst_core.models.networks import prunable_weights
-from rst_core.training.trainee import MaskTrainee
-from rst_core.vocabulary import AttackMethod, Pattern, Selection
+from rst_core.vocabulary import AttackMethod, Selection
 from tests.attacks.attack_examples import EXAMPLES
-from tests.conftest import DIGITS, NARROW, attack_cell, manifest, narrow_classifier, rst
+from tests.conftest import attack_cell, manifest, narrow_classifier, rst, save_trainee, unsearched
 
 TICKET = rst(0.3)
 SPEC = dataclasses.replace(EXAMPLES[AttackMethod.PGD], images=20)
@@ -25,14 +23,8 @@ CELL = Evaluation(TICKET, Selection.BEST_VAL, SPEC.name, SPEC.eps)
 @pytest.fixture
 def root(tmp_path):
     """A folder of cells with a ticket that was never searched."""
-    save_ticket(tmp_path, seed=0)
+    save_trainee(tmp_path, TICKET, unsearched(TICKET))
     return tmp_path
-
-
-def save_ticket(root, seed):
-    trainee = MaskTrainee(narrow_classifier(), 0.3, Pattern.ELEMENT, seed)
-    path = model_path(root, TICKET, Selection.BEST_VAL)
-    save_model(path, TICKET, NARROW, Head.of(DIGITS), trainee.contents(), {})
 
 
 def test_a_cell_counts_the_weights_that_the_mask_keeps(root):
@@ -51,5 +43,5 @@ def test_a_checkpoint_of_other_images_or_of_another_model_is_not_continued(root)
     first = key(manifest())
     assert key(manifest()) == first
     assert key(dataclasses.replace(manifest(), digest="0" * 64)) != first
-    save_ticket(root, seed=1)
+    save_trainee(root, TICKET, unsearched(TICKET, seed=1))
     assert key(manifest()) != first

@@ -13,13 +13,12 @@ import torch
 
 from rst_core.job import commands
 from rst_core.job.cli import DIVERGED, INTERRUPTED, main
-from rst_core.models.files import Head, model_path, save_model
 from rst_core.models.networks import draw_weight
 from rst_core.settings import TrainingSettings
 from rst_core.storage import read_header
 from rst_core.training.trainee import MaskTrainee
-from rst_core.vocabulary import Pattern, Precision, Selection
-from tests.conftest import DIGITS, NARROW, narrow_classifier, rst
+from rst_core.vocabulary import Pattern, Precision
+from tests.conftest import NARROW, narrow_classifier, rst, save_trainee
 from tests.job.flags import to_flags
 from tests.job.test_cli import PGD
 
@@ -68,9 +67,7 @@ def test_an_attack_on_a_model_whose_logits_are_not_finite_names_it(results, caps
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.fill_(-3e38)
             module.running_var.fill_(0)
-    contents = MaskTrainee(model, 0.3, Pattern.ELEMENT, 0).contents()
-    path = model_path(Path("results/cells"), ticket, Selection.BEST_VAL)
-    save_model(path, ticket, NARROW, Head.of(DIGITS), contents, {})
+    save_trainee(Path("results/cells"), ticket, MaskTrainee(model, 0.3, Pattern.ELEMENT, 0))
     cell = f"results/cells/{ticket.path}/best_val/pgd3-eps8.json"
     assert main(["attack", cell, "--data", "data.json", *to_flags(PGD)]) == DIVERGED
     assert f"{ticket.path} gives logits that are not finite" in one_line(capsys)

@@ -9,11 +9,9 @@ import torch
 from rst_core.data.images import Images
 from rst_core.identity import CandidateSet, Evaluation, TrainingCell, TransferRow, parse_cell
 from rst_core.measures.suspicion import IMAGES, LARGE, measure_checks
-from rst_core.models.files import Head, model_path, save_model
-from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import AttackMethod, Origin, Pattern, Selection
 from tests.attacks.attack_examples import EXAMPLES, linear
-from tests.conftest import DIGITS, NARROW, NETWORK, PGD7, attack_cell, narrow_classifier
+from tests.conftest import NETWORK, PGD7, attack_cell, save_trainee, unsearched
 
 CLEAN = {
     "images": 100,
@@ -83,14 +81,9 @@ APGD = dataclasses.replace(EXAMPLES[AttackMethod.APGD], images=20, steps=3, rest
 def root(tmp_path_factory):
     """Cells' folder with the two tickets of ``SET``, of seeds 0 and 1; never searched."""
     folder = tmp_path_factory.mktemp("cells")
-    for seed in (0, 1):
-        for ticket in SET.tickets:
-            ticket = dataclasses.replace(ticket, network=dataclasses.replace(NETWORK, seed=seed))
-            trainee = MaskTrainee(
-                narrow_classifier(seed=seed), ticket.keep_ratio, ticket.pattern, seed
-            )
-            path = model_path(folder, ticket, Selection.BEST_VAL)
-            save_model(path, ticket, NARROW, Head.of(DIGITS), trainee.contents(), {})
+    for candidates in (SET, dataclasses.replace(SET, network=dataclasses.replace(NETWORK, seed=1))):
+        for ticket in candidates.tickets:
+            save_trainee(folder, ticket, unsearched(ticket))
     return folder
 
 

@@ -21,7 +21,16 @@ from rst_core.settings import NetworkSettings
 from rst_core.storage import read_header
 from rst_core.training.trainee import MaskTrainee, WeightTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Selection, Start
-from tests.conftest import DIGITS, NARROW, NETWORK, PGD7, narrow_classifier, rst
+from tests.conftest import (
+    DIGITS,
+    NARROW,
+    NETWORK,
+    PGD7,
+    narrow_classifier,
+    rst,
+    save_trainee,
+    unsearched,
+)
 
 HEAD = Head.of(DIGITS)
 BEST = Selection.BEST_VAL
@@ -29,18 +38,15 @@ BEST = Selection.BEST_VAL
 
 def save_ticket(root: Path, ticket: Ticket, dense: dict[str, str] | None = None) -> MaskTrainee:
     """``dense``: digests of the contents of what the ticket is made from, by cell path."""
-    model = narrow_classifier(ticket.network.init, ticket.network.seed)
-    trainee = MaskTrainee(model, ticket.keep_ratio, ticket.pattern, 0)
-    path, bases = model_path(root, ticket, BEST), dense or {}
+    trainee, bases = unsearched(ticket), dense or {}
     inputs = Inputs(bases=bases, keys=dict.fromkeys(bases))
-    save_model(path, ticket, NARROW, HEAD, trainee.contents(), {"epochs": 1}, inputs=inputs)
+    save_trainee(root, ticket, trainee, inputs=inputs)
     return trainee
 
 
 def save_dense(root: Path, dense: Dense) -> WeightTrainee:
     trainee = WeightTrainee(narrow_classifier(Init.KAIMING_NORMAL, 99))
-    path = model_path(root, dense, BEST)
-    save_model(path, dense, NARROW, HEAD, trainee.contents(), {"epochs": 1})
+    save_trainee(root, dense, trainee)
     return trainee
 
 

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rst_core.models.masks import (
-    StraightThrough,
     _smallest_by_topk,
     draw_scores,
     kept_count,
@@ -66,30 +65,6 @@ def test_a_ratio_out_of_range_is_refused(keep_ratio):
 def test_a_pattern_is_the_shape_of_the_scores_and_the_classifier_has_no_structure(pattern, shape):
     assert score_shape(torch.Size([6, 5, 3, 3]), pattern) == shape
     assert score_shape(torch.Size([10, 6]), pattern) == (10, 6)
-
-
-@pytest.mark.parametrize("pattern", list(Pattern))
-def test_gradients_pass_straight_through_to_every_score(pattern):
-    """By hand: the sum over a score's group of gradient times weight, times its sign.
-
-    The gradient reaches scores outside the mask: without it a search never moves.
-    """
-    weight = torch.randn(4, 3, 3, 3)
-    scores = draw_scores(weight, "w", pattern, 0).requires_grad_(True)
-    upstream = torch.randn_like(weight)
-    masked = StraightThrough.apply(weight, scores, 0.5)
-    masked.backward(upstream)
-    expected = torch.zeros_like(scores)
-    for index in range(weight.numel()):
-        place = torch.unravel_index(torch.tensor(index), weight.shape)
-        group = tuple(
-            int(p) if size > 1 else 0 for p, size in zip(place, scores.shape, strict=True)
-        )
-        expected[group] += upstream[place] * weight[place]
-    assert torch.allclose(scores.grad, expected * scores.detach().sign(), atol=1e-5)
-    assert scores.grad.abs().min() > 0
-    kept = top_k_mask(scores, 0.5).expand_as(weight)
-    assert torch.equal(masked, weight * kept)
 
 
 @pytest.mark.parametrize(

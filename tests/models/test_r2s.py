@@ -17,13 +17,13 @@ from rst_core.attacks.gradient import input_gradient
 from rst_core.device.compat import import_autoattack, import_torchvision
 from rst_core.identity import TrainingCell
 from rst_core.key import Inputs
-from rst_core.models.files import Head, batch_norm_statistics, load_model, model_path, save_model
+from rst_core.models.files import batch_norm_statistics, load_model
 from rst_core.models.networks import prunable_weights
 from rst_core.models.r2s import RandomSwitch, adversary_view, load_random_switch
 from rst_core.settings import AttackSpec
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import AttackMethod, Combination, Norm, Origin, Pattern, Selection
-from tests.conftest import DIGITS, NARROW, NETWORK, narrow_classifier, rst
+from tests.conftest import NETWORK, narrow_classifier, rst, save_trainee, unsearched
 
 EXAMPLE = "digits/resnet18_eighth/signed_kaiming_constant-seed0"
 KEPT = ("0.05", "0.2", "0.5")
@@ -184,7 +184,7 @@ def test_eot_averages_gradients_and_ensemble_averages_logits(tickets, few_digits
 
 @pytest.fixture
 def saved(tmp_path):
-    return [save_ticket(tmp_path, rst(keep_ratio)) for keep_ratio in (0.1, 0.3, 0.6)]
+    return [save_trainee(tmp_path, t, unsearched(t)) for t in map(rst, (0.1, 0.3, 0.6))]
 
 
 def test_the_switch_answers_as_one_of_its_tickets(saved, few_digits):
@@ -215,18 +215,10 @@ def test_the_switch_is_seeded_and_takes_an_empty_batch(saved):
     assert load_random_switch(saved)(images[:0]).shape == (0, 10)
 
 
-def save_ticket(root, ticket, **options):
-    """A ticket that was never searched."""
-    path, seed = model_path(root, ticket, Selection.BEST_VAL), ticket.network.seed
-    trainee = MaskTrainee(narrow_classifier(seed=seed), ticket.keep_ratio, ticket.pattern, 0)
-    save_model(path, ticket, NARROW, Head.of(DIGITS), trainee.contents(), {}, **options)
-    return path
-
-
 def test_a_switch_needs_tickets_over_one_set_of_weights(saved, tmp_path):
     other = dataclasses.replace(rst(0.2), network=dataclasses.replace(NETWORK, seed=7))
     with pytest.raises(ValueError, match="lies over other weights"):
-        load_random_switch([saved[0], save_ticket(tmp_path, other)])
+        load_random_switch([saved[0], save_trainee(tmp_path, other, unsearched(other))])
     with pytest.raises(ValueError, match="at least two tickets"):
         load_random_switch(saved[:1])
     with pytest.raises(ValueError, match="allowed is 'call' or 'image'"):
@@ -239,7 +231,7 @@ def test_a_switch_needs_tickets_over_one_training_of_their_dense(tmp_path):
         ticket = dataclasses.replace(rst(keep_ratio), origin=Origin.RTT_ADVERSARIAL)
         base = TrainingCell(ticket.dense, Selection.BEST_VAL).path
         inputs = Inputs(bases={base: digest * 64}, keys={base: None})
-        paths.append(save_ticket(tmp_path, ticket, inputs=inputs))
+        paths.append(save_trainee(tmp_path, ticket, unsearched(ticket), inputs=inputs))
     with pytest.raises(ValueError, match="lies over other weights"):
         load_random_switch(paths)
 
