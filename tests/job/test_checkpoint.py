@@ -45,6 +45,7 @@ def test_a_state_is_saved_when_it_is_due_and_when_the_last_one_is_old(checkpoint
     assert of(checkpoint).restore() == {"value": 1}
     clock.now = checkpoint.interval
     checkpoint.maybe_save("after step 4", lambda: next(states))
+    checkpoint.maybe_save("after step 5", lambda: next(states))
     assert of(checkpoint).restore() == {"value": 2}
 
 

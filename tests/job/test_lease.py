@@ -16,7 +16,16 @@ from typing import IO
 import pytest
 
 from rst_core.job import lease
-from rst_core.job.lease import Holder, LeaseEntry, acquire, current_entry, held, leases, release
+from rst_core.job.lease import (
+    Holder,
+    LeaseEntry,
+    acquire,
+    current_entry,
+    held,
+    leases,
+    process_start,
+    release,
+)
 from rst_core.job.log import show_log
 from tests.conftest import ROOT
 
@@ -215,6 +224,24 @@ def test_a_process_number_that_was_given_anew_is_not_the_holder(folder):
     clock = Clock()
     assert take(folder, clock)[0].generation == 2
     assert clock.waits == 0
+
+
+@pytest.mark.parametrize("machine", ["another boot", None])
+def test_a_process_of_another_machine_is_not_known_to_be_dead(machine, monkeypatch):
+    """Nor is one of a machine that cannot be told, asked about on such a machine."""
+    if machine is None:
+        monkeypatch.setattr(lease, "_machine", lambda: None)
+    assert not replace(Holder.present(), machine=machine, start=1).dead()
+
+
+def test_a_process_that_has_ended_is_dead_though_nobody_has_waited_for_it():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        started = process_start(process.pid)
+        assert process.stdin is not None
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert started is not None
+        assert process_start(process.pid) is None
 
 
 def test_an_entry_that_cannot_be_read_is_waited_for_like_any_other(folder):
