@@ -14,29 +14,23 @@ The end.
 """
 
 
-def test_filling_replaces_what_stands_between_a_parts_marks_and_nothing_else(tmp_path):
+#: What a pattern of replacement would take for a group.
+LITERAL = r"\1 \g<begin>"
+
+
+def test_filling_replaces_what_stands_between_a_parts_marks_literally_and_nothing_else(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     fill(page, {"one": "new"})
-    fill(page, {"one": "newer", "two of them": "a\nb\n"})
-    expected = PAGE.replace("old one", "newer").replace("them -->\n", "them -->\na\nb\n")
+    fill(page, {"one": LITERAL, "two of them": "a\nb\n"})
+    expected = PAGE.replace("old one", LITERAL).replace("them -->\n", "them -->\na\nb\n")
     assert page.read_text() == expected
 
 
 def test_every_part_can_be_made_from_its_name():
-    assert filled(PAGE, str.upper) == PAGE.replace("old one", "ONE").replace(
-        "them -->\n", "them -->\nTWO OF THEM\n"
-    )
-
-
-def test_what_is_filled_in_is_taken_literally(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(PAGE)
-    fill(page, {"one": r"\1 \g<begin>"})
-    assert page.read_text() == PAGE.replace("old one", r"\1 \g<begin>")
-    assert filled(PAGE, lambda name: r"\1") == PAGE.replace("old one", r"\1").replace(
-        "them -->\n", "them -->\n\\1\n"
-    )
+    assert filled(PAGE, lambda name: name.upper() + LITERAL) == PAGE.replace(
+        "old one", f"ONE{LITERAL}"
+    ).replace("them -->\n", f"them -->\nTWO OF THEM{LITERAL}\n")
 
 
 def test_a_page_without_the_part_is_said_and_left_as_it_is(tmp_path):
