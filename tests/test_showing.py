@@ -20,9 +20,14 @@ def test_an_error_is_the_last_line_of_the_log_and_ends_the_program(
     tmp_path, error, sentence, defect
 ):
     log = tmp_path / "figure.log"
-    with pytest.raises(SystemExit) as end, logged(log):
-        print("a warning", file=sys.stderr)
-        raise error
+
+    def script():
+        with logged(log):
+            print("a warning", file=sys.stderr)
+            raise error
+
+    with pytest.raises(SystemExit) as end:
+        script()
     text = log.read_text()
     assert end.value.code == sentence.format(log=log)
     assert text.startswith("a warning\n")
