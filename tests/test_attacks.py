@@ -81,6 +81,8 @@ NO_SETTINGS = {"name", "method", "norm", "seed", "images"}
 )
 def test_another_value_of_any_setting_gives_other_images(method, setting):
     spec = EXAMPLES[method]
+    if method is AttackMethod.APGD:  # which has the best of these images in fewer steps
+        spec = dataclasses.replace(spec, steps=4)
     match getattr(spec, setting):
         case bool(value):
             other = not value

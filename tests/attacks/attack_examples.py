@@ -35,7 +35,7 @@ EXAMPLES: dict[AttackMethod, AttackSpec] = {
         _linf(AttackMethod.AUTO_ATTACK),
         _linf(AttackMethod.AUTO_ATTACK_RAND),
         _linf(AttackMethod.AUTO_ATTACK_EXPECTED),
-        _linf(AttackMethod.APGD, steps=4, restarts=2, combine=Combination.PROBABILITIES),
+        _linf(AttackMethod.APGD, steps=10, restarts=2, combine=Combination.PROBABILITIES),
         _linf(AttackMethod.SQUARE, steps=30),
         _linf(
             AttackMethod.BANDITS,
