@@ -3,12 +3,12 @@
 import dataclasses
 
 import pytest
-import yaml
 
 from rst_core.data.manifest import OFFICIAL, SPLITS, Manifest, read_manifest, write_manifest
 from rst_core.data.sources import load_splits
 from rst_core.vocabulary import Source
-from tests.conftest import DIGITS, ROOT
+from tests.conftest import DIGITS
+from tests.test_config import PAPER
 
 CIFAR10 = dataclasses.replace(DIGITS, source=Source.FOLDER, image_size=32, validation_images=500)
 
@@ -74,5 +74,4 @@ def test_images_of_other_classes_or_sizes_are_marked_though_as_many():
 
 
 def test_every_role_of_the_papers_config_has_official_counts():
-    roles = yaml.safe_load((ROOT / "config.yaml").read_text())["roles"]["datasets"]
-    assert set(roles) == set(OFFICIAL)
+    assert set(PAPER["roles"]["datasets"]) == set(OFFICIAL)

@@ -18,6 +18,7 @@ from snakemake.utils import update_config
 
 from tests.conftest import ROOT
 from tests.e2e.conftest import TINY, copy_project
+from tests.test_config import PAPER
 from workflow.config import read_config
 from workflow.matrix import Matrix
 
@@ -30,7 +31,6 @@ COMMAND = re.compile(
     r"^(?:\w+=\S+ )*(?:\.venv/bin/\w+|make|snakemake|python|pytest|rst \w+) ", re.M
 )
 NOT_RUN = "# not run by the tests: "
-PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 #: One dataset and one network play all parts, so that a dry run is planned in seconds.
 CAST = {
     part: dict.fromkeys(PAPER["roles"][part], name)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
 import rst_core
 from tests.artifacts.made_up_cells import write_cell
 from tests.conftest import ROOT
+from tests.test_config import PAPER
 from workflow.artifacts.numbers.cells_csv import write_cells_csv
 from workflow.artifacts.numbers.frame import MEANINGS
 from workflow.config import read_config
@@ -51,7 +51,7 @@ def test_r2s_is_deployed(tmp_path):
 
 
 def test_a_figure_of_ones_own_is_drawn_from_cells_csv(tmp_path):
-    matrix = Matrix(read_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
+    matrix = Matrix(read_config(PAPER))
     cells = [write_cell(tmp_path, cell, matrix) for cell in matrix.cells("existence")]
     write_cells_csv(cells, tmp_path / "cells.csv")
     assert list(pd.read_csv(tmp_path / "cells.csv")) == list(MEANINGS)
@@ -62,7 +62,7 @@ def test_a_figure_of_ones_own_is_drawn_from_cells_csv(tmp_path):
 
 
 def test_where_pandas_writes_parquet_the_cells_are_written_so_too(tmp_path, monkeypatch):
-    matrix = Matrix(read_config(yaml.safe_load((ROOT / "config.yaml").read_text())))
+    matrix = Matrix(read_config(PAPER))
     cells = [write_cell(tmp_path, cell, matrix) for cell in matrix.cells("existence")[:3]]
 
     def write(frame, path, index):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
-import yaml
-from snakemake.utils import update_config
 
 from rst_core.identity import Cell, Evaluation, TransferRow
-from tests.slurm.small_demo import DEMO, small_demo
+from tests.golden import cells
+from tests.slurm.small_demo import DEMO
 from tests.test_config import extended
 from workflow.artifacts import registry
 from workflow.config import read_config
@@ -24,9 +21,7 @@ def demo() -> Matrix:
 
 @pytest.fixture(scope="module")
 def small() -> Matrix:
-    raw = copy.deepcopy(extended(DEMO))
-    update_config(raw, yaml.safe_load(yaml.safe_dump(small_demo())))
-    return Matrix(read_config(raw))
+    return cells.small()
 
 
 def kinds(matrix: Matrix) -> set[tuple[str, ...]]:
@@ -49,10 +44,10 @@ def test_every_kind_of_cell_of_the_demo_is_in_it(demo: Matrix, small: Matrix) ->
 def test_every_artifact_has_cells(small: Matrix) -> None:
     made = set(small.all_cells())
     for name, artifact in (registry.TABLES | registry.FIGURES).items():
-        cells = set(artifact.cells(small))
+        shown = set(artifact.cells(small))
         # Section 4.7 is about the wide network, which the demo has not.
-        assert bool(cells) == (name != "sec47"), name
-        assert cells <= made
+        assert bool(shown) == (name != "sec47"), name
+        assert shown <= made
 
 
 def test_it_is_small(demo: Matrix, small: Matrix) -> None:
