@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,8 +14,7 @@ import torch
 from rst_core.data.images import Images
 from rst_core.device import distributed
 from rst_core.device.distributed import SINGLE_PROCESS, Share, process_group, share
-from rst_core.job.cli import main
-from rst_core.storage import load_tensors, read_header
+from rst_core.storage import load_tensors
 from rst_core.vocabulary import Source
 from tests.device import several_processes
 
@@ -98,40 +96,6 @@ def test_a_failure_of_one_process_ends_all():
     done = torchrun(several_processes.__file__, "fail")
     assert done.returncode != 0
     assert "one process fails" in done.stderr
-
-
-def test_command_line_under_torchrun(tmp_path):
-    manifest = tmp_path / "digits.json"
-    assert main(
-        ["data", str(manifest), "--source", "digits", "--variant", "plain", "--classes", "10",
-         "--image-size", "8", "--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5",
-         "--crop-padding", "1", "--validation-images", "60"]
-    ) == 0  # fmt: skip
-    model = "digits/resnet18/signed_kaiming_constant-seed0/rst-keep0.2-element-fgsm_rs-eps8"
-    flags = [
-        "--data", str(manifest), "--architecture", "preact_resnet18", "--width", "0.0625",
-        "--epochs", "1", "--batch-size", "240", "--decay-epochs", "--validation-steps", "1",
-        "--threads", "1",
-    ]  # fmt: skip
-    metrics = []
-    for name in ("one", "two"):
-        root = tmp_path / name / "cells"
-        words = ["search", str(root / model / "best_val/ticket.pt"), *flags]
-        if name == "one":
-            assert main(words) == 0
-        else:
-            done = torchrun("-m", "rst_core", *words)
-            assert done.returncode == 0, done.stderr
-            assert done.stderr.count("epoch 1") == 1
-        files = sorted(
-            p.relative_to(root / model).as_posix() for p in root.rglob("*") if p.is_file()
-        )
-        assert files == ["best_val/ticket.pt", "last/ticket.pt", "metrics.jsonl"]
-        metrics.append(json.loads((root / model / "metrics.jsonl").read_text()))
-    one, two = metrics
-    assert two["train_loss"] == pytest.approx(one["train_loss"], rel=1e-3)
-    header = read_header(tmp_path / "two/cells" / model / "last/ticket.pt")
-    assert header["provenance"]["processes"] == 2
 
 
 def test_shares_of_images_in_memory_are_rows_of_the_batches_of_one_process():
