@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rst_core.job.cli import main
-from rst_core.job.flags import to_flags
+from tests.job.flags import to_flags
 from tests.job.test_cli import PGD
 from tests.job.test_commands import TICKET, words
 
