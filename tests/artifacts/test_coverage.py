@@ -155,7 +155,8 @@ def test_what_is_searched_otherwise_is_shown_and_said(name):
 @pytest.mark.parametrize(
     ("name", "axis", "value"),
     [("existence", "inits", "kaiming_normal"), ("larger_eps", "eps", 20), ("dense", "eps", 12),
-     ("features", "networks", "wideresnet32"), ("r2s_stress", "eps", 12)],
+     ("features", "networks", "wideresnet32"), ("r2s_stress", "eps", 12),
+     ("r2s_adaptive", "candidate_sets", [0.05, 0.1])],
 )  # fmt: skip
 def test_a_refusal_names_experiment_axis_and_value(name, axis, value, paper):
     raw = paper.config.model_dump(mode="json")
