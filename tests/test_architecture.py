@@ -90,12 +90,7 @@ def without_default(source: str) -> list[int]:
     return [line for line, case in last if case.guard or not takes_anything(case.pattern)]
 
 
-OPEN = pytest.mark.xfail(strict=True, reason="cluster/executor.py and plan/cost.py have none")
-
-
-@pytest.mark.parametrize(
-    "folder", [pytest.param(f, marks=[OPEN] * (f == "workflow")) for f in PRODUCT]
-)
+@pytest.mark.parametrize("folder", PRODUCT)
 def test_every_match_has_a_default(folder):
     for path in modules(folder):
         assert not without_default(path.read_text()), path

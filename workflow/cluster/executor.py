@@ -244,7 +244,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             case Outcome.FAILED:
                 record.out_of_memory += what.state == "OUT_OF_MEMORY"
                 self._fail(info, what.message, final=False)
-            case Outcome.RUNNING | Outcome.UNKNOWN:
+            case _:
                 raise ValueError(f"{record.name} has not ended")
 
     def _resubmit(self, info: SubmittedJobInfo, record: Record, what: JobStatus) -> None:

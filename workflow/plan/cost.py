@@ -7,7 +7,7 @@ the 100 images on which an attack is checked.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from rst_core.identity import (
     CandidateSet,
@@ -84,6 +84,8 @@ class CostModel:
                     self._known[alike] = self._attack(cell, sources, targets)
                 case FeatureDistance():
                     self._known[alike] = self._features(cell)
+                case _:
+                    assert_never(cell)
         return self._known[alike]
 
     def _operations(self, cell: Cell) -> Operations:
