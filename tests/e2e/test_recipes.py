@@ -26,7 +26,7 @@ def noise(model, images, labels, spec, rng):
 
 
 def add_attack(core: Path) -> None:
-    about = '_About("noise.noise", frozenset({"share"}), gradients=0, norms=_LINF)'
+    about = '_About("noise.noise", "share", gradients=0, norms=_LINF)'
     first = 'PGD = "pgd", _About("gradient.pgd", _PGD)'
     insert(core / "vocabulary.py", first, f'    NOISE = "noise", {about}')
     share = 'option("noise: share of pixels that move", None, Range(0, 1))'
