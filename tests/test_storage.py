@@ -1,5 +1,7 @@
 """Files whole or not at all, read without executing anything, and known by their contents."""
 
+import os
+
 import pytest
 import torch
 
@@ -9,8 +11,12 @@ from rst_core.storage import (
     OtherVersionError,
     digest,
     load_tensors,
+    read_header,
+    read_json,
     remove_parts,
     save_tensors,
+    write_json,
+    write_text,
 )
 
 
@@ -74,3 +80,56 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
         save_tensors(path, {"x": Unwritable()}, "Model")
     assert load_tensors(path, "Model")[1] == {"kept": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "message"),
+    [
+        (b'"x": 1', b'"x": 2', "Page", "its checksum does not match its contents"),
+        (b"", b"", "Model", "it holds a Page where a Model is expected"),
+    ],
+)
+def test_a_document_that_was_changed_or_is_of_another_kind_is_refused(
+    tmp_path, old, new, kind, message
+):
+    path = tmp_path / "page.json"
+    write_json(path, {"format": 1, "kind": "Page", "x": 1})
+    assert read_json(path, "Page", 1) == {"format": 1, "kind": "Page", "x": 1}
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(DamagedFileError, match=message):
+        read_json(path, kind, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "message"),
+    [
+        (b"\x07" * 64, b"\x07" * 63 + b"\x08", "Model", "its contents do not match its digest"),
+        (b'"epoch": 3', b'"epoch": 4', "Model", "its checksum does not match its contents"),
+        (b"", b"", "Checkpoint", "it holds a Model where a Checkpoint is expected"),
+    ],
+)
+def test_tensors_that_were_changed_or_are_of_another_kind_are_refused(
+    tmp_path, old, new, kind, message
+):
+    path = tmp_path / "model.pt"
+    save_tensors(path, torch.full((64,), 7, dtype=torch.uint8), "Model", {"epoch": 3})
+    assert read_header(path, "Model")["epoch"] == 3
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(DamagedFileError, match=message):
+        load_tensors(path, kind)
+
+
+def test_a_header_that_does_not_fit_is_an_error_and_no_file(tmp_path):
+    with pytest.raises(ValueError, match="at most 65535 fit"):
+        save_tensors(tmp_path / "model.pt", {}, "Model", {"text": 70_000 * "x"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_group_may_read_what_the_umask_lets_it(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "page.txt", "text")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert (tmp_path / "page.txt").stat().st_mode & 0o777 == 0o640
