@@ -126,3 +126,11 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="4 processes, but 2 visible GPUs"), process_group():
         pass
     assert distributed.share() == SINGLE_PROCESS
+
+
+def test_float32_on_a_gpu_is_float32(monkeypatch):
+    """Torch lets cuDNN round convolutions to TF32 by default."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert distributed.default_device() == torch.device("cuda")
+    assert not torch.backends.cudnn.allow_tf32
