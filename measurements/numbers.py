@@ -6,7 +6,6 @@ from math import sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from rst_core.curves import METRICS, Epoch, chosen, read_curve
@@ -14,13 +13,16 @@ from rst_core.identity import Model, Ticket, parse_model
 from rst_core.models.files import load_model
 from rst_core.models.masks import draw_scores, top_k_mask
 from rst_core.models.networks import prunable_weights
-from rst_core.records import unpack_outcomes
 from rst_core.vocabulary import Pattern, Selection
 from workflow.artifacts.numbers.frame import read_cells
+from workflow.artifacts.numbers.outcomes import (
+    Shares,
+    expected_outcomes,
+    outcomes,
+    transferred_damage,
+)
 
 CELLS = Path(__file__).parent / "cells"
-#: Of each image 100 or 0, or the percentage of several models that classify it correctly.
-Shares = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def cells(models: str) -> pd.DataFrame:
@@ -69,15 +71,21 @@ def replaced(cell: str) -> float:
     return 100 * new / kept
 
 
-def outcomes(row: Any) -> Shares:
-    """Of each image 100 if a row's model classifies it correctly, else 0."""
-    packed = {name: row[name] for name in ("correct", "total", "outcomes")}
-    return 100 * unpack_outcomes(packed).astype(np.float64)
+def outcomes_by(column: str, frame: pd.DataFrame) -> dict[str, Shares]:
+    """Which images each row's model classifies correctly, by the row's value in a column."""
+    return {str(row[column]): outcomes(row) for row in _records(frame)}
+
+
+def percent(values: Shares) -> str:
+    """Mean over images in percent."""
+    return f"{100 * values.mean():.1f}"
 
 
 def with_error(values: Shares, sign: str = "") -> str:
-    """Mean and standard error over images, of percentages or of their paired differences."""
-    return f"{values.mean():{sign}.1f} ± {values.std(ddof=1) / sqrt(len(values)):.1f}"
+    """Mean and standard error over images in percent, of shares or of paired differences."""
+    percentages = 100 * values
+    error = percentages.std(ddof=1) / sqrt(len(values))
+    return f"{percentages.mean():{sign}.1f} ± {error:.1f}"
 
 
 def matrices(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -94,10 +102,8 @@ def matrices(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def damage(matrix: pd.DataFrame) -> str:
     """Of the damage that a ticket's own images do, the shares that other tickets' images do."""
-    robust, natural = matrix.to_numpy()[:-1], matrix.to_numpy()[-1]
-    shares = 100 * (natural - robust) / (natural - np.diag(robust))
-    others = shares[~np.eye(len(robust), dtype=bool)]
-    return f"{others.min():.0f} to {others.max():.0f} %"
+    values = matrix.to_numpy()
+    return transferred_damage(values[:-1], values[-1])
 
 
 class Switch(NamedTuple):
@@ -105,9 +111,9 @@ class Switch(NamedTuple):
 
     Attributes:
         on: whether it was made on one ticket, which the adversary draws, or on all of them.
-        switch: percentage of tickets that classify each image correctly.
+        switch: share of tickets that classify each image correctly.
         tickets: the same under PGD-20 on each ticket itself: without a switch.
-        dense: 100 or 0 under PGD-20 on the dense.
+        dense: 1 or 0 under PGD-20 on the dense.
     """
 
     attack: str
@@ -123,20 +129,19 @@ def switches(models: str) -> list[Switch]:
     robust = frame[frame["measure"] == "robust"]
     single = robust[robust["candidates"].isna()]
     own = single[(single["kind"] == "Evaluation") & (single["attack"] == "pgd20")]
-    (dense,) = map(outcomes, _records(own[own["model"] == "dense_adversarial"]))
-    plain = own["model"].eq("rst") & own["pattern"].eq(Pattern.ELEMENT)
-    tickets = {row["keep_ratio"]: outcomes(row) for row in _records(own[plain])}
+    (dense,) = _records(own[own["model"] == "dense_adversarial"])
+    tickets = own[own["model"].eq("rst") & own["pattern"].eq(Pattern.ELEMENT)]
     groups = [
         *single[single["kind"] == "TransferRow"].groupby("attack"),
         *robust[robust["candidates"].notna()].groupby("attack"),
     ]
     found = []
     for attack, group in groups:
-        each = np.array([outcomes(row) for row in _records(group)])
-        members = [tickets[ratio][: each.shape[1]] for ratio in sorted(set(group["keep_ratio"]))]
+        switch = expected_outcomes(_records(group))
+        members = tickets[tickets["keep_ratio"].isin(group["keep_ratio"])]
         on = "all tickets" if group["candidates"].notna().any() else "one ticket"
-        parts = each.mean(0), np.mean(members, axis=0), dense[: each.shape[1]]
-        found.append(Switch(str(attack), on, *parts))
+        compared = switch, expected_outcomes(_records(members)), outcomes(dense)
+        found.append(Switch(str(attack), on, *(shares[: len(switch)] for shares in compared)))
     return found
 
 

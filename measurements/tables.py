@@ -8,7 +8,6 @@ No number in them is typed in: a test compares the committed pages with the comm
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
 from pathlib import Path
 
 import pandas as pd
@@ -21,8 +20,9 @@ from measurements.numbers import (
     kept_epoch,
     matrices,
     model_of,
-    outcomes,
+    outcomes_by,
     own_pgd20,
+    percent,
     replaced,
     switches,
     with_error,
@@ -32,6 +32,8 @@ from rst_core.curves import METRICS, read_curve
 from rst_core.identity import Model, Ticket
 from rst_core.vocabulary import Pattern, SearchMethod
 from workflow import measured_page
+from workflow.artifacts.numbers.frame import read_cells
+from workflow.artifacts.numbers.outcomes import Shares
 from workflow.artifacts.numbers.summary import paper_values
 from workflow.text import table
 
@@ -46,9 +48,8 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _shown(row: pd.Series) -> str:
-    error = 100 * sqrt(row["value"] / 100 * (1 - row["value"] / 100) / row["total"])
-    return f"{row['value']:.1f} ± {error:.1f} ({row['correct']:.0f})"
+def _shown(shares: Shares) -> str:
+    return f"{with_error(shares)} ({shares.sum():.0f})"
 
 
 def accuracies(models: str) -> str:
@@ -56,9 +57,9 @@ def accuracies(models: str) -> str:
     rows = []
     groups = own_pgd20(models).groupby(["model", "keep_ratio", "cell"], dropna=False)
     for (model, keep, cell), group in groups:
-        shown = {row["measure"]: _shown(row) for _, row in group.iterrows()}
+        by = outcomes_by("measure", group)
         ratio = "" if str(keep) == "nan" else f"{float(str(keep)):g}"
-        numbers = [shown["natural"], shown["robust"]]
+        numbers = [_shown(by["natural"]), _shown(by["robust"])]
         rows.append([str(model), ratio, kept_epoch(str(cell)), *numbers])
     rows.sort(key=lambda row: (_ORDER.index(row[0]), row[1]))
     names = [[row[0].replace("_", " "), *row[1:]] for row in rows]
@@ -126,11 +127,10 @@ def transfer(models: str) -> str:
 def r2s(models: str) -> str:
     """R2S under each attack, less its tickets and less its dense under PGD-20, same images."""
     rows = []
-    for one in switches(models):
-        parts = [one.switch, one.tickets, one.switch - one.tickets]
-        shown = [f"{part.mean():.1f}" for part in parts[:2]] + [with_error(parts[2], "+")]
-        shown += [f"{one.dense.mean():.1f}", with_error(one.switch - one.dense, "+")]
-        rows.append([one.attack, one.on, *shown, f"{len(one.switch):,}"])
+    for attack, on, switch, tickets, dense in switches(models):
+        shown = [percent(switch), percent(tickets), with_error(switch - tickets, "+")]
+        shown += [percent(dense), with_error(switch - dense, "+")]
+        rows.append([attack, on, *shown, f"{len(switch):,}"])
     rows.sort(key=lambda row: (row[1] != "one ticket", -float(row[2])))
     heads = ["attack", "made on", "R2S, %", "its tickets, %", "R2S less tickets", "dense, %"]
     return table([*heads, "R2S less dense", "images"], rows)
@@ -163,8 +163,8 @@ def score_inits(models: str) -> str:
     for path, group in own_pgd20(models, structured=True).groupby("cell"):
         cell, ticket = str(path), model_of(str(path))
         assert isinstance(ticket, Ticket)
-        by = {str(row["measure"]): row for _, row in group.iterrows()}
-        right = outcomes(by["natural"]).nonzero()[0]
+        by = outcomes_by("measure", group)
+        right = by["natural"].nonzero()[0]
         trained_on = f"{curve_of(cell)[-1].train_accuracy:.1f}"
         how = [str(ticket.pattern), str(ticket.score_init), f"{replaced(cell):.1f}", trained_on]
         rows.append(
@@ -180,15 +180,34 @@ def auto_attack(runs: str) -> str:
     own = frame[(frame["kind"] == "Evaluation") & (frame["measure"] == "robust")]
     rows = []
     for folder, group in own.groupby(own["cell"].str.rpartition("/")[0]):
-        by = {row["attack"]: outcomes(row) for _, row in group.iterrows()}
+        by = outcomes_by("attack", group)
         if "auto_attack" in by:
             strong = by["auto_attack"]
-            weak, curve = by["pgd20"][: len(strong)], curve_of(str(folder))
-            how = [f"{curve[0].lr:g}", str(len(curve))]
-            numbers = [f"{weak.mean():.1f}", f"{strong.mean():.1f}", with_error(strong - weak, "+")]
-            rows.append([_label(model_of(str(folder))), *how, *numbers, str(len(strong))])
+            weak = by["pgd20"][: len(strong)]
+            numbers = [percent(weak), percent(strong), with_error(strong - weak, "+")]
+            rows.append([*_trained(str(folder)), *numbers, str(len(strong))])
     heads = ["model", "initial lr", "epochs", "PGD-20", "Auto-Attack", "Auto-Attack less PGD-20"]
     return table([*heads, "images"], sorted(rows))
+
+
+def batch_norm(file: str) -> str:
+    """Accuracies with the batch-norm statistics of the search, and what new averages change."""
+    rows = []
+    for path, group in pd.read_csv(CELLS.parent / file).groupby("cell", sort=False):
+        search = outcomes_by("measure", read_cells([CELLS / str(path)]))
+        numbers = []
+        for measure, anew in outcomes_by("measure", group).items():
+            before = search[measure][: len(anew)]
+            numbers += [percent(before), with_error(anew - before, "+")]
+        rows.append([*_trained(str(path)), *numbers, f"{len(anew):,}"])
+    heads = ["model", "initial lr", "epochs", "natural", "change", "PGD-20", "change"]
+    return table([*heads, "images"], rows)
+
+
+def _trained(cell: str) -> list[str]:
+    """The model of a cell's path, its initial learning rate and its epochs."""
+    curve = curve_of(cell)
+    return [_label(model_of(cell)), f"{curve[0].lr:g}", str(len(curve))]
 
 
 def summary(models: str) -> str:
@@ -226,7 +245,7 @@ def _best(own: pd.DataFrame) -> dict[str, str]:
     """Accuracies of the most robust of some models, with their errors."""
     robust = own[own["measure"] == "robust"].sort_values("value")
     rows = own[own["cell"] == robust["cell"].iloc[-1]]
-    return {str(row["measure"]): with_error(outcomes(row)) for _, row in rows.iterrows()}
+    return {measure: with_error(one) for measure, one in outcomes_by("measure", rows).items()}
 
 
 def paper_transfer(artifact: str) -> str:
@@ -264,6 +283,7 @@ _TABLES: dict[str, Callable[[str], str]] = {
     "tried": tried,
     "score_inits": score_inits,
     "auto_attack": auto_attack,
+    "batch_norm": batch_norm,
     "summary": summary,
     "features": features,
     "paper_transfer": paper_transfer,
