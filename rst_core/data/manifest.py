@@ -19,6 +19,8 @@ OFFICIAL = {
     "svhn": ("SVHN", 10, 32, 73_257, 26_032),
     "imagenet": ("ImageNet", 1000, 224, 1_281_167, 50_000),
 }
+#: Training and test images of scikit-learn's digits, as the stand-ins made of them have them.
+DIGITS = (1_437, 360)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rst_core.data.image_files import class_names, image_files, read_rgb
 from rst_core.data.images import Images, LabelledImages, Splits
+from rst_core.data.manifest import DIGITS
 from rst_core.data.source_files import split_folders
 from rst_core.data.streaming import streamed_halves
 from rst_core.device.compat import import_torchvision
@@ -160,7 +161,7 @@ def _digits(settings: DatasetSettings) -> tuple[Images, Images]:
     elif settings.variant == "street":
         image = 0.9 - 0.8 * image.rot90(1, (2, 3))
     pixels = image.mul(255).round().to(torch.uint8)
-    cut = len(labels) - 360
+    cut, _ = DIGITS
     return Images(pixels[:cut], labels[:cut]), Images(pixels[cut:], labels[cut:])
 
 

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from snakemake.utils import update_config
+
+from rst_core.data.manifest import DIGITS, OFFICIAL, read_manifest
 from rst_core.identity import Cell
+from rst_core.storage import FileError
 from rst_core.vocabulary import Source
 from workflow.config import ConfigError, read_config, read_yaml
 from workflow.images import Datasets
 from workflow.keys import Keys, State, stale_text
 from workflow.matrix import Matrix
 from workflow.plan.operations import Counter
-
-#: Training and test images of what can be known before it is fetched.
-_KNOWN = {
-    (Source.TORCHVISION, "CIFAR10"): (50_000, 10_000),
-    (Source.TORCHVISION, "CIFAR100"): (50_000, 10_000),
-    (Source.TORCHVISION, "SVHN"): (73_257, 26_032),
-    (Source.DIGITS, "plain"): (1_437, 360),
-    (Source.DIGITS, "tinted"): (1_437, 360),
-    (Source.DIGITS, "street"): (1_437, 360),
-}
-#: A folder of a thousand classes that is not there yet is taken for ILSVRC 2012.
-_ILSVRC = (1_281_167, 50_000)
 
 
 class PlanError(ValueError):
@@ -64,7 +56,7 @@ class Project:
         self._files = [root / "config.yaml", *configfiles]
         raw: dict[str, Any] = {}
         for path in self._files:
-            raw = _updated(raw, _read(path))
+            update_config(raw, _read(path))
         try:
             self.matrix = Matrix(read_config(raw))
         except ConfigError as error:
@@ -81,21 +73,25 @@ class Project:
             PlanError: if none of them says.
         """
         manifest = self.root / self.matrix.manifest(dataset)
-        if manifest.is_file():
-            found = json.loads(manifest.read_text(encoding="utf-8"))["images"]
+        with suppress(OSError, FileError):  # one that cannot be read is made again by the workflow
+            found = read_manifest(manifest).images
             return ImageCounts(found["train"], found["validation"], found["test"])
         settings, remark = self.matrix.config.datasets[dataset].images, ""
-        held, (train, test) = settings.validation_images, _in_folder(Path(settings.path))
-        if (settings.source, settings.variant) in _KNOWN:
-            train, test = _KNOWN[settings.source, settings.variant]
-        elif not train and settings.classes == 1000:
-            train, test = _ILSVRC
+        if settings.source is Source.DIGITS:
+            train, test = DIGITS
+        elif settings.source is Source.TORCHVISION:
+            *_, train, test = OFFICIAL[settings.variant.lower()]
+        else:
+            train, test = _in_folder(Path(settings.path))
+        if not train and settings.classes == 1000:
+            *_, train, test = OFFICIAL["imagenet"]
             remark = f"{dataset} is taken to have the {train:,} and {test:,} images of ILSVRC 2012"
         elif not train:
             raise PlanError(
                 f"the number of images of {dataset} is not known yet; "
                 f"'snakemake {manifest}' counts them"
             )
+        held = settings.validation_images
         return ImageCounts(train - held, held, test, remark)
 
     def written_at(self, cell: Cell) -> float | None:
@@ -132,13 +128,3 @@ def _read(path: Path) -> dict[str, Any]:
         return read_yaml(path)
     except ConfigError as error:
         raise PlanError(str(error)) from None
-
-
-def _updated(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """One config over another as Snakemake does it: keys of keys are merged, all else replaced."""
-    merged = {
-        key: _updated(below[key], value)
-        for key, value in above.items()
-        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
-    }
-    return {**below, **above, **merged}
