@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from rst_core.curves import METRICS, write_curve
+from rst_core.job.lease import Holder
 from rst_core.storage import file_digest, save_tensors
 from tests.test_curves import lines
 from workflow import cli
-from workflow.watch import chart, look, watch
+from workflow.watch import chart, frame, watch
 
 MODEL = "digits/narrow/signed_kaiming_constant-seed0/rst-keep0.3-element-pgd7-eps8"
 FILE = Path("results/cells", MODEL, "best_val/ticket.pt")
@@ -35,7 +38,8 @@ def _folder(tmp_path, monkeypatch):
 def begin(age: float = 0.0) -> None:
     claim = UNFINISHED / "lease/1"
     claim.parent.mkdir(parents=True, exist_ok=True)
-    claim.write_text('{"pid": 7, "host": "node3", "job": "12"}')
+    holder = Holder("token", "node3", None, 7, None, "2026-01-01", "12")
+    claim.write_text(json.dumps(asdict(holder)))
     os.utime(claim, (time.time() - age,) * 2)
 
 
@@ -97,7 +101,7 @@ def test_ctrl_c_ends_it_quietly():
 def test_a_training_that_nobody_continues_is_not_running():
     begin(age=3600)
     save(30, 35)
-    assert "\nnot running\nsaved after epoch 2 of 5" in look(FILE, 80, 24)[0]
+    assert "\nnot running\nsaved after epoch 2 of 5" in frame(FILE, 80, 24)[0]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +131,7 @@ def test_a_last_line_that_is_torn_does_not_keep_the_rest_from_being_shown():
     save(30, 35, 36)
     whole = (UNFINISHED / METRICS).read_bytes()
     (UNFINISHED / METRICS).write_bytes(whole[:-9])
-    assert "epoch 2: " in look(FILE, 80, 24)[0]
+    assert "epoch 2: " in frame(FILE, 80, 24)[0]
 
 
 def test_a_chart_has_its_marks_where_the_values_are():

@@ -115,7 +115,9 @@ def _plan(arguments: argparse.Namespace) -> str:
     if arguments.beside:
         sizes = [[file] for file in arguments.beside] + [arguments.configfile]
         targets, tflops = arguments.targets, arguments.tflops
-        plans = [make_plan(Project(Path(), one), targets, tflops, anew=True) for one in sizes]
+        plans = [
+            make_plan(Project(Path(), one), targets, tflops, with_finished=True) for one in sizes
+        ]
         return sizes_text(plans, tflops)
     project = Project(Path(), arguments.configfile)
     found = make_plan(project, arguments.targets, arguments.tflops)
@@ -125,10 +127,10 @@ def _plan(arguments: argparse.Namespace) -> str:
 
 def _status(arguments: argparse.Namespace) -> str:
     from workflow.plan.project import Project
-    from workflow.plan.status import look, status_text
+    from workflow.plan.status import read_status, status_text
 
     project = Project(Path(), arguments.configfile)
-    found = look(project, arguments.targets, 3600 * arguments.window, arguments.tflops)
+    found = read_status(project, arguments.targets, 3600 * arguments.window, arguments.tflops)
     return status_text(found, f"{' '.join(arguments.targets)} ({project.label})")
 
 

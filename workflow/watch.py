@@ -15,10 +15,10 @@ from rst_core.curves import METRICS, Epoch, curve_of, read_curve
 from rst_core.identity import TrainingCell, split_cell_path
 from rst_core.job.paths import checkpoint_path
 from rst_core.storage import read_header
-from workflow.plan.states import begun
+from workflow.plan.states import unfinished
 from workflow.text import duration
 
-#: Seconds between two looks.
+#: Seconds between two frames.
 EVERY = 2.0
 _CLEAR = "\x1b[H\x1b[J"
 _LABEL = 9
@@ -36,7 +36,7 @@ def watch(
     out = out or sys.stdout
     with suppress(KeyboardInterrupt):
         while True:
-            text, finished = look(path, *shutil.get_terminal_size())
+            text, finished = frame(path, *shutil.get_terminal_size())
             if finished or not out.isatty():
                 return _CLEAR + text if out.isatty() else text
             print(_CLEAR + text, end="", file=out, flush=True)
@@ -44,13 +44,13 @@ def watch(
     return ""
 
 
-def look(path: Path, columns: int, lines: int) -> tuple[str, bool]:
-    """What there is to see now, in a terminal of that size, and whether the model is finished."""
+def frame(path: Path, columns: int, lines: int) -> tuple[str, bool]:
+    """The text for a terminal of that size, and whether the model is finished."""
     root, cell = split_cell_path(path.as_posix())
     if not isinstance(cell, TrainingCell):
         raise ValueError(f"{path} is no model; allowed is a file that rst search or train makes")
     checkpoint, model = checkpoint_path(Path(root), cell), Path(root, cell.path)
-    job = begun(Path(root)).get(checkpoint.parent)
+    job = unfinished(Path(root)).get(checkpoint.parent)
     if model.is_file() and not checkpoint.is_file() and not (job and job.running):
         curve = curve_of(model)
         return _text(cell, "finished", curve, len(curve), columns, lines), True

@@ -101,9 +101,14 @@ class Holder:
         known = self.machine is not None and self.machine == _machine()
         return known and process_start(self.pid) != self.start
 
-    def __str__(self) -> str:
+    @property
+    def process(self) -> str:
+        """Job, process and host, for people."""
         job = f"job {self.job}, " if self.job else ""
-        return f"{job}process {self.pid} on {self.host} since {self.since}"
+        return f"{job}process {self.pid} on {self.host}"
+
+    def __str__(self) -> str:
+        return f"{self.process} since {self.since}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rst_core.settings import NetworkSettings
 from tests.conftest import ROOT
 from workflow.failures import is_in_place
 from workflow.keys import CellStatus, State
-from workflow.plan.needs import Graph, Job, whole
+from workflow.plan.needs import Graph, Job, with_inputs
 from workflow.plan.operations import Operations
 from workflow.plan.planner import Plan
 from workflow.plan.project import Project
@@ -64,7 +64,7 @@ def jobs_of(project: Project, *targets: str) -> list[Job]:
     """All jobs under targets as if no file existed, inputs first."""
     graph = Graph(project.matrix)
     parts = parts_of(targets, project.matrix).values()
-    return whole(graph.jobs(cell for cells in parts for cell in cells))
+    return with_inputs(graph.jobs(cell for cells in parts for cell in cells))
 
 
 def finish(

@@ -24,7 +24,7 @@ def test_existing_cells_cost_nothing(project: Project) -> None:
     after = make_plan(project, ["fig1"], 1.0)
     assert first not in took(after)
     assert after.total.cells == before.total.cells
-    assert after.total.there == 1
+    assert after.total.exist == 1
     assert after.total.seconds == pytest.approx(before.total.seconds - seconds)
     for cell in took(before):
         finish(project, cell)

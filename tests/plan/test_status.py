@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from rst_core.identity import Cell, TrainingCell, TransferRow
+from rst_core.job.lease import Holder
 from rst_core.job.paths import checkpoint_path, lease_path
 from rst_core.storage import write_json
 from tests.plan.examples import finish, jobs_of, project_in
@@ -17,7 +20,7 @@ from workflow.failures import Failure, put_in_place, record
 from workflow.plan.planner import make_plan
 from workflow.plan.project import Project
 from workflow.plan.states import HEARTBEAT_AGE, slurm_jobs
-from workflow.plan.status import Status, look, status_text
+from workflow.plan.status import Status, read_status, status_text
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -31,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def _look(project: Project, *targets: str, tflops: float | None = None) -> Status:
-    return look(project, targets or ["fig7"], 6 * HOUR, tflops, NOW)
+    return read_status(project, targets or ["fig7"], 6 * HOUR, tflops, NOW)
 
 
 def _cells(project: Project, kind: type[Cell]) -> list[Cell]:
@@ -48,7 +51,8 @@ def _below(project: Project) -> Path:
 
 def _claim(project: Project, cell: Cell, number: int, age: float, host: str = "node7") -> None:
     path = lease_path(_below(project), cell) / str(number)
-    write_json(path, {"host": host, "pid": 42, "job": "1234", "since": "2026-01-01", "token": "t"})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(Holder("token", host, None, 42, None, "2026-01-01", "1234"))))
     os.utime(path, (NOW - age, NOW - age))
 
 
@@ -71,6 +75,19 @@ def test_a_lease_that_is_touched_is_a_running_job(project: Project) -> None:
     text = status_text(_look(project), "fig7")
     assert "job 1234, process 42 on node7, last heartbeat 20 s ago" in text
     assert "node1" not in text
+
+
+@pytest.mark.parametrize("entry", ["", "{", "[]", '{"pid": 42}'])
+def test_a_job_whose_lease_entry_cannot_be_read_is_running(project: Project, entry: str) -> None:
+    running, _, _ = _cells(project, TrainingCell)
+    _claim(project, running, 1, 20)
+    path = lease_path(_below(project), running) / "1"
+    path.write_text(entry)
+    os.utime(path, (NOW - 20, NOW - 20))
+    assert _states(project)[running] == "running"
+    assert "  (last heartbeat 20 s ago)" in status_text(_look(project), "fig7")
+    (path.parent / "2").mkdir()  # what no job makes
+    assert _states(project)[running] == "running"
 
 
 def test_a_checkpoint_without_a_lease_is_a_stopped_job(project: Project) -> None:

@@ -11,7 +11,7 @@ from tests.test_config import extended
 from workflow.artifacts import registry
 from workflow.config import read_config
 from workflow.matrix import Matrix
-from workflow.plan.needs import Graph, kind_label, whole
+from workflow.plan.needs import Graph, kind_label, with_inputs
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def small() -> Matrix:
 def kinds(matrix: Matrix) -> set[tuple[str, ...]]:
     """What is made how, of what and for whom."""
     graph = Graph(matrix)
-    return {_kind(job.cell) for job in whole(graph.jobs(matrix.all_cells()))}
+    return {_kind(job.cell) for job in with_inputs(graph.jobs(matrix.all_cells()))}
 
 
 def _kind(cell: Cell) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from rst_core.identity import Cell
 from workflow.keys import State
 from workflow.machine import kind_of
 from workflow.matrix import Matrix
-from workflow.plan.needs import Graph, whole
+from workflow.plan.needs import Graph, with_inputs
 from workflow.plan.project import PlanError, Project
-from workflow.plan.targets import meant
+from workflow.plan.targets import suggestion
 from workflow.text import accuracies, table
 
 #: The values of a cell, or of all, by axis, as they are typed; some have several names.
@@ -63,7 +63,7 @@ def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
         for role, name in names.items():
             roles[axis, name].add(role)
     found: dict[Cell, Axes] = {}
-    for job in whole(Graph(matrix).jobs(experiments)):
+    for job in with_inputs(Graph(matrix).jobs(experiments)):
         cell = job.cell
         texts = {axis: _text(v) for axis, v in cell_axes(cell).items() if v is not None}
         own = {axis: {text} | roles.get((axis, text), set()) for axis, text in texts.items()}
@@ -87,7 +87,7 @@ def _read(word: str, known: Axes) -> tuple[list[str], str]:
     value = spelt.get(value.casefold(), value)  # RST and CIFAR10 as in a sentence
     if not any(value in known[axis] for axis in axes):
         allowed = "; ".join(f"{axis}={'|'.join(sorted(known[axis]))}" for axis in axes)
-        near = meant(value, sorted(set().union(*(known[axis] for axis in axes))))
+        near = suggestion(value, sorted(set().union(*(known[axis] for axis in axes))))
         raise PlanError(f"no cell of the matrix has {word!r}{near}; allowed are {allowed}")
     return axes, value
 

@@ -123,9 +123,7 @@ class CostModel:
 
     def _features(self, cell: FeatureDistance) -> Cost:
         one, images = self._operations(cell), self._project.images(cell.model.network.dataset)
-        experiments = self._matrix.config.experiments.values()
-        sizes = {eps for experiment in experiments for eps in experiment.feature_distance}
-        seen = (1 + len(sizes)) * images.test
+        seen = (1 + len(self._matrix.noise_grid)) * images.test
         # The batch norms of an untrained network get their statistics from the training images.
         seen += images.train if isinstance(cell.model, Untrained) else 0
         return Cost(seen * one.forward, 2e3)

@@ -91,7 +91,7 @@ class Graph:
         return self._jobs[cell]
 
 
-def whole(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) -> list[Job]:
+def with_inputs(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) -> list[Job]:
     """These jobs and everything under them, inputs first, each once, down to where one stops."""
     found: dict[Job, None] = {}
 
@@ -108,4 +108,4 @@ def whole(jobs: Iterable[Job], stop: Callable[[Job], bool] = lambda job: False) 
 
 def missing(jobs: Iterable[Job]) -> list[Job]:
     """What must run for these: inputs first, each once."""
-    return whole(jobs, lambda job: job.exists)
+    return with_inputs(jobs, lambda job: job.exists)

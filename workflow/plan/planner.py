@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from rst_core.identity import TrainingCell
-from workflow.plan.needs import Graph, Group, Job, group_of, missing, whole
+from workflow.plan.needs import Graph, Group, Job, group_of, missing, with_inputs
 from workflow.plan.project import Project
 from workflow.plan.rates import Rates
 from workflow.plan.targets import parts_of
@@ -22,7 +22,7 @@ class Row(NamedTuple):
     """
 
     cells: int
-    there: int
+    exist: int
     to_do: int
     seconds: float
 
@@ -79,7 +79,7 @@ class Plan:
         for name, jobs in self.parts.items():
             added = [job for job in missing(jobs) if job not in known]
             known.update(added)
-            yield name, len(whole(jobs)), added
+            yield name, len(with_inputs(jobs)), added
 
     def operations(self, *, trainings: bool) -> float:
         """Floating-point operations of trainings, or of the rest, which is float32 always."""
@@ -111,7 +111,7 @@ class Plan:
             for name in datasets
             if entries[name].stand_in_for
         ]
-        unasked = self.total.cells - self.total.there - self.total.to_do
+        unasked = self.total.cells - self.total.exist - self.total.to_do
         if unasked > 0:
             remarks.append(
                 f"{unasked:,} cells are missing, but are not needed: the files made from them exist"
@@ -120,11 +120,15 @@ class Plan:
 
 
 def make_plan(
-    project: Project, targets: Sequence[str], tflops: float | None = None, *, anew: bool = False
+    project: Project,
+    targets: Sequence[str],
+    tflops: float | None = None,
+    *,
+    with_finished: bool = False,
 ) -> Plan:
     """Plan targets, at a rate if the user stated one.
 
-    ``anew``: count what exists as well: it shows rates, and is planned like the rest.
+    ``with_finished``: plan cells that exist like the rest; rates are still measured on them.
 
     Raises:
         PlanError: if a target names nothing, or a dataset's size is not known.
@@ -133,6 +137,6 @@ def make_plan(
     graph = Graph(project.matrix, project.written_at)
     parts = {name: graph.jobs(cells) for name, cells in parts_of(targets, project.matrix).items()}
     asked = [job for jobs in parts.values() for job in jobs]
-    jobs = whole(asked)
+    jobs = with_inputs(asked)
     rates = Rates(project, [job.cell for job in jobs if job.exists], tflops)
-    return Plan(project, parts, jobs, jobs if anew else missing(asked), rates)
+    return Plan(project, parts, jobs, jobs if with_finished else missing(asked), rates)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from rst_core.job.lease import current_entry
 from rst_core.job.paths import checkpoints
 from workflow.cluster.commands import ask, fields
 from workflow.text import duration
@@ -20,7 +21,7 @@ HEARTBEAT_AGE = 300.0
 SQUEUE_TIMEOUT = 5.0
 
 
-class Begun(NamedTuple):
+class Unfinished(NamedTuple):
     """An unfinished cell that a job has worked on.
 
     Attributes:
@@ -40,21 +41,20 @@ class Begun(NamedTuple):
         return f"  ({holder}last heartbeat {duration(self.age)} ago)"
 
 
-def begun(cells: Path, now: float | None = None) -> dict[Path, Begun]:
-    """All cells below a folder of cells that are begun, by the folder of their checkpoint."""
+def unfinished(cells: Path, now: float | None = None) -> dict[Path, Unfinished]:
+    """All unfinished cells below a folder of cells, by the folder of their checkpoint."""
     now = time.time() if now is None else now
-    found: dict[Path, Begun] = {}
+    found: dict[Path, Unfinished] = {}
     for name, _, files in os.walk(checkpoints(cells)):
         folder = Path(name)
-        touched = {folder / file: _touched(folder / file) for file in files if file[0] != "."}
+        touched = [_touched(folder / file) for file in files if file[0] != "."]
         if not touched:
             continue
-        newest = max(touched, key=touched.__getitem__)
-        age = max(0.0, now - touched[newest])
+        age = max(0.0, now - max(touched))
         if folder.name == "lease":
-            found[folder.parent] = Begun(age < HEARTBEAT_AGE, _holder(newest), age)
+            found[folder.parent] = Unfinished(age < HEARTBEAT_AGE, _holder(folder), age)
         else:
-            found.setdefault(folder, Begun(False, "", age))
+            found.setdefault(folder, Unfinished(False, "", age))
     return found
 
 
@@ -65,13 +65,12 @@ def _touched(path: Path) -> float:
         return 0.0  # gone since it was listed
 
 
-def _holder(entry: Path) -> str:
-    try:
-        holder = json.loads(entry.read_text(encoding="utf-8"))
-        job = f"job {holder['job']}, " if holder.get("job") else ""
-        return f"{job}process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, LookupError, AttributeError):
-        return ""
+def _holder(lease: Path) -> str:
+    with suppress(OSError):  # an entry that cannot be read
+        entry = current_entry(lease)
+        if entry is not None and entry.holder is not None:
+            return entry.holder.process
+    return ""
 
 
 def slurm_jobs() -> str | None:

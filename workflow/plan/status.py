@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from rst_core.job.paths import checkpoint_path
 from workflow.failures import KEY, records
-from workflow.plan.needs import Job, whole
+from workflow.plan.needs import Job, with_inputs
 from workflow.plan.planner import Plan, make_plan
 from workflow.plan.project import Project
-from workflow.plan.states import begun, slurm_jobs
+from workflow.plan.states import slurm_jobs, unfinished
 from workflow.text import duration, table
 
 #: done: the file is there. running: a job holds the cell's lease. failed: it failed when it
@@ -56,19 +56,22 @@ class Status:
         return ", ".join(f"{basis} for {count:,} cells" for basis, count in origins.most_common())
 
 
-def look(
+def read_status(
     project: Project,
     targets: Sequence[str],
     window: float,
     tflops: float | None = None,
     now: float | None = None,
 ) -> Status:
-    """Look at targets once; what a plan raises, it raises.
+    """The status of targets.
 
     Args:
         project: the matrix and its results.
         targets: as for a plan, with ``tflops``.
         window: seconds over which throughput is measured, until ``now``.
+
+    Raises:
+        PlanError, ConfigError: as :func:`make_plan` does.
     """
     now = time.time() if now is None else now
     plan = make_plan(project, targets, tflops)
@@ -85,20 +88,20 @@ def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, st
     """State of every job, and remarks on some; jobs come after those that they need."""
     results, file = project.matrix.results, project.matrix.file
     cells = project.root / results / "cells"
-    seen = begun(cells, now)
+    known = unfinished(cells, now)
     failed = {str(path): record[KEY] for path, record in records(project.root, results).items()}
     states: dict[Job, str] = {}
     remarks: dict[Job, str] = {}
     for job in jobs:
-        known = seen.get(checkpoint_path(cells, job.cell).parent)
+        begun = known.get(checkpoint_path(cells, job.cell).parent)
         if job.exists:
             states[job] = "done"
-        elif known and known.running:
-            states[job], remarks[job] = "running", known.text
+        elif begun and begun.running:
+            states[job], remarks[job] = "running", begun.text
         elif (reason := failed.get(file(job.cell))) is not None:
             states[job], remarks[job] = "failed", f"\n    {reason}"
-        elif known:
-            states[job], remarks[job] = "stopped", known.text
+        elif begun:
+            states[job], remarks[job] = "stopped", begun.text
         elif any(states[other] in ("failed", "blocked") for other in job.inputs):
             states[job] = "blocked"
         else:
@@ -109,7 +112,7 @@ def _states(jobs: list[Job], project: Project, now: float) -> tuple[dict[Job, st
 def status_text(status: Status, heading: str) -> str:
     """The whole status."""
     plan, of = status.plan, status.states.__getitem__
-    rows = [(name, Counter(map(of, whole(jobs)))) for name, jobs in plan.parts.items()]
+    rows = [(name, Counter(map(of, with_inputs(jobs)))) for name, jobs in plan.parts.items()]
     if len(rows) > 1:
         rows.append(("all of these", Counter(status.states.values())))
     lines = [[name, *(f"{count[state]:,}" for state in STATES)] for name, count in rows]

@@ -59,7 +59,7 @@ def _parts(target: str, matrix: Matrix) -> dict[str, Sequence[Cell]]:
     if not folder:
         experiments = groups["all_cells"]
         raise PlanError(
-            f"{target!r} is no target{meant(target, [*groups, *ARTIFACTS, *experiments])}; "
+            f"{target!r} is no target{suggestion(target, [*groups, *ARTIFACTS, *experiments])}; "
             f"allowed are {', '.join(groups)}, an artifact ({', '.join(ARTIFACTS)}), an "
             f"experiment's cells ({', '.join(experiments)}) or the path of a cell below "
             f"{matrix.results}/cells"
@@ -72,7 +72,7 @@ def _parts(target: str, matrix: Matrix) -> dict[str, Sequence[Cell]]:
     return {matrix.file(cell): [cell]}
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """The words that an unknown one is close to, as a question; empty if there are none."""
     near = get_close_matches(word, list(known), n=3)
     return f" (did you mean {' or '.join(near)}?)" if near else ""

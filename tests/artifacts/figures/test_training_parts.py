@@ -5,14 +5,14 @@ import pytest
 from rst_core.identity import Ticket, TrainingCell
 from workflow.artifacts.figures.training_parts import ALL, experiments, trained, trained_cells
 from workflow.matrix import Matrix
-from workflow.plan.needs import Graph, whole
+from workflow.plan.needs import Graph, with_inputs
 
 
 @pytest.mark.parametrize("matrix", ["demo", "paper"])
 def test_curves_are_of_every_model_that_is_trained_and_ask_for_no_other(matrix, request):
     matrix = request.getfixturevalue(matrix)
     graph = Graph(matrix)
-    jobs = {job.cell for job in whole(graph.jobs(matrix.all_cells()))}
+    jobs = {job.cell for job in with_inputs(graph.jobs(matrix.all_cells()))}
     made = {cell for cell in jobs if isinstance(cell, TrainingCell)}
     assert set(trained_cells(matrix)) == made
     shown = {cell for name in experiments(matrix) for cell in trained_cells(matrix, name)}
