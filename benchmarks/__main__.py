@@ -18,7 +18,7 @@ import torch
 
 from benchmarks import attacking, gpu, resources, search
 from benchmarks.ratios import Ratio, ratio_table, ratios_csv
-from rst_core.job.records import source_revision
+from rst_core.job.records import cpu_model, source_revision
 from rst_core.storage import write_text
 from workflow.measured_page import fill
 
@@ -59,15 +59,9 @@ def main() -> None:
 
 def _machine() -> str:
     """One line on where and when this was measured."""
-    names = {
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    }
-    cpu = ", ".join(sorted(names)) or platform.processor()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
-        f"{os.cpu_count()} cores of {cpu}; {device}; {torch.get_num_threads()} threads; "
+        f"{os.cpu_count()} cores of {cpu_model()}; {device}; {torch.get_num_threads()} threads; "
         f"torch {torch.__version__}; Python {platform.python_version()}; "
         f"{datetime.now(UTC):%Y-%m-%d}; revision {source_revision()}"
     )

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 from benchmarks.ratios import Ratio, seconds
@@ -16,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def dry_run() -> list[Ratio]:
     """A dry run of the full matrix, in seconds and gigabytes."""
-    wall = seconds(partial(run, ["snakemake", "all_cells", "-n", "--profile", "slurm"], ROOT))
+    wall = seconds(_dry_run)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     what, remark = "dry run of the full matrix", "largest child so far"
     return [
@@ -25,15 +24,12 @@ def dry_run() -> list[Ratio]:
     ]
 
 
-def run(command: list[str], folder: Path) -> None:
-    """Run a module of this environment in a folder.
-
-    Raises:
-        RuntimeError: if it fails, with the end of what it said.
-    """
+def _dry_run() -> None:
+    """Raises ``RuntimeError`` if it fails, with the end of what it printed."""
+    command = [sys.executable, "-m", "snakemake", "all_cells", "-n", "--profile", "slurm"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
+        raise RuntimeError(f"the dry run failed: {done.stderr.strip()[-2000:]}")
