@@ -32,8 +32,12 @@ ticket = Ticket(
     Origin.RST, 0.2, Pattern.ELEMENT, Adversary(SearchMethod.PGD7, 8.0),
 )  # fmt: skip
 
-cells, manifest, kept = Path("results/cells"), Path("results/data/own.json"), [Selection.BEST_VAL]
+cells, manifest = Path("results/cells"), Path("results/data/own.json")
 make_data_manifest(manifest, "own", dataset, download=False)
-make(TrainingRecipe(cells, read_manifest(manifest), ticket, network, training, kept))
+recipe = TrainingRecipe(
+    cells, read_manifest(manifest), model=ticket, network=network, training=training,
+    selections=(Selection.BEST_VAL,),
+)  # fmt: skip
+make(recipe)
 found = rst_core.evaluate(rst_core.load(ticket.path), (images, labels), "pgd20-eps8")
 print(ticket.path, found)

@@ -21,7 +21,7 @@ def test_a_run_says_a_short_line_a_job_with_its_numbers(finished):
     assert len(finished_jobs) == jobs
     assert len(lines) <= 1.4 * jobs + 4
     assert max(map(len, finished_jobs)) <= 120
-    assert any(re.search(r"pgd20-eps8 on .*: natural \d+\.\d, robust", line) for line in lines)
+    assert any(re.search(r"attack pgd20 eps8 .*: natural \d+\.\d, robust", line) for line in lines)
     assert f"{jobs} of {jobs} jobs in " in said
     (log,) = re.findall(r"Snakemake's own log: (.*)", said)
     assert "rule attack:" in (finished.folder / log).read_text()

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from rst_core.axes import cell_axes
-from rst_core.forms import format_number
 from rst_core.identity import Cell
 from workflow.keys import State
 from workflow.machine import kind_of
 from workflow.matrix import Matrix
+from workflow.names import value_text
 from workflow.plan.needs import Graph, with_inputs
 from workflow.plan.project import PlanError, Project
 from workflow.plan.targets import suggestion
@@ -65,18 +65,11 @@ def _axes_of_all(matrix: Matrix) -> dict[Cell, Axes]:
     found: dict[Cell, Axes] = {}
     for job in with_inputs(Graph(matrix).jobs(experiments)):
         cell = job.cell
-        texts = {axis: _text(v) for axis, v in cell_axes(cell).items() if v is not None}
+        texts = {axis: value_text(v) for axis, v in cell_axes(cell).items() if v is not None}
         own = {axis: {text} | roles.get((axis, text), set()) for axis, text in texts.items()}
         kinds = {"kind": {kind_of(cell)}, "experiment": experiments.get(cell, set())}
         found[cell] = kinds | own
     return found
-
-
-def _text(value: object) -> str:
-    """A value as paths write it: 8 and 0.05, a set's keep ratios with + between them."""
-    if isinstance(value, list):
-        return "+".join(map(_text, value))
-    return format_number(value) if isinstance(value, float) else str(value)
 
 
 def _read(word: str, known: Axes) -> tuple[list[str], str]:

@@ -13,6 +13,7 @@ from typing import Any
 from snakemake.utils import update_config
 
 from rst_core.data.manifest import DIGITS, OFFICIAL, read_manifest
+from rst_core.data.source_files import split_folders
 from rst_core.identity import Cell
 from rst_core.storage import FileError
 from rst_core.vocabulary import Source
@@ -113,10 +114,8 @@ class Project:
 
 def _in_folder(folder: Path) -> tuple[int, int]:
     """Training and test images of an image folder; none if it is not there."""
-    train, *tests = (
-        sum(1 for _ in (folder / half).glob("*/*.*")) for half in ("train", "test", "val")
-    )
-    return train, max(tests)
+    train, test = (sum(1 for _ in half.glob("*/*.*")) for half in split_folders(folder))
+    return train, test
 
 
 def _read(path: Path) -> dict[str, Any]:

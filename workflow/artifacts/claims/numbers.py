@@ -106,8 +106,9 @@ def empty_record(cell: Cell, matrix: Matrix) -> dict[str, Any]:
     record: dict[str, Any] = {"cell": cell.path, "kind": type(cell).__name__}
     record["axes"] = cell_axes(cell)
     if isinstance(cell, FeatureDistance):
-        noises = {e for x in matrix.config.experiments.values() for e in x.feature_distance}
-        return record | {"results": [{"eps": e, "mean": 0.0, "total": 1} for e in sorted(noises)]}
+        return record | {
+            "results": [{"eps": e, "mean": 0.0, "total": 1} for e in matrix.noise_grid]
+        }
     assert isinstance(cell, Evaluation | TransferRow)
     if isinstance(cell, TransferRow):
         models = [target.model for target in matrix.targets(cell)]
