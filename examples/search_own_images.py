@@ -14,7 +14,7 @@ from rst_core.identity import Adversary, Network, Ticket
 from rst_core.job.cells import make, make_data_manifest
 from rst_core.job.recipe import TrainingRecipe
 from rst_core.settings import DatasetSettings, NetworkSettings, TrainingSettings
-from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Selection, Source
+from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod, Source
 
 folder, epochs = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8
 images, labels = rst_core.load_test_images(folder)
@@ -34,10 +34,7 @@ ticket = Ticket(
 
 cells, manifest = Path("results/cells"), Path("results/data/own.json")
 make_data_manifest(manifest, "own", dataset, download=False)
-recipe = TrainingRecipe(
-    cells, read_manifest(manifest), model=ticket, network=network, training=training,
-    selections=(Selection.BEST_VAL,),
-)  # fmt: skip
-make(recipe)
+data = read_manifest(manifest)
+make(TrainingRecipe(cells, data, model=ticket, network=network, training=training))
 found = rst_core.evaluate(rst_core.load(ticket.path), (images, labels), "pgd20-eps8")
 print(ticket.path, found)
