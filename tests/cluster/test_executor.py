@@ -22,7 +22,7 @@ from workflow.cluster.states import NOTICE, Record
 from workflow.machine import Machine, read_machine
 
 MACHINE = read_machine(ROOT / "slurm" / "machine.yaml")
-NAME = "search cifar10 resnet18 rst 0.2 s0"
+NAME = "search rst 0.2 cifar10 resnet18 s0"
 OUTPUT = "results/cells/a/ticket.pt"
 
 

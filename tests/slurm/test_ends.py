@@ -25,13 +25,13 @@ def test_a_cancelled_job_is_a_sentence_and_is_not_submitted_again(submitter):
     run = submitter.start(TICKET, "--retries", "5")
     run.wait(lambda: submitter.epochs() >= 2, "second epoch")
     assert submitter.cluster.run("squeue", "--noheader", "--format=%j").strip() == (
-        "search digits tiny rst 0.2 s0"
+        "search rst 0.2 digits tiny s0"
     )
     number = only_job(submitter.cluster)
     submitter.cluster.run("scancel", number)
     assert run.finish() != 0
     summary = run.text.rpartition("failed:")[2]
-    assert f"search digits tiny rst 0.2 s0 (SLURM job {number}) ended as CANCELLED by 0" in summary
+    assert f"search rst 0.2 digits tiny s0 (SLURM job {number}) ended as CANCELLED by 0" in summary
     assert run.text.count(SUBMITTED) == 1
     # It saved before it left.
     assert "preempted (SIGTERM); saved" in submitter.read_log()
