@@ -18,34 +18,43 @@ from rst_core.models.r2s import RandomSwitch
 from rst_core.settings import NetworkSettings
 from rst_core.training.trainee import MaskTrainee
 from rst_core.vocabulary import Architecture, Init, Origin, Pattern, SearchMethod
+from workflow.measured_page import fill
+from workflow.text import table
+
+PAGE = Path(__file__).parents[1] / "docs" / "measurements.md"
 
 CANDIDATES = (0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 
 
 def main() -> None:
-    """Print sizes in MB and R2S's overhead as fractions of the shared weights."""
+    """Fill in docs/measurements.md: R2S's overhead over the shared weights, and sizes of files."""
     settings = NetworkSettings(architecture=Architecture.PREACT_RESNET18)
     head = Head(10, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     network = Network("cifar10", "resnet18", Init.SIGNED_KAIMING_CONSTANT, 0)
+    adversary = Adversary(SearchMethod.PGD7, 8.0)
     model = build_classifier(settings, head.classes, head.mean, head.std)
     draw_weights(model, network.init, network.seed)
-    masks, statistics = [], []
+    masks, sizes = [], []
     with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt"
         for keep_ratio in CANDIDATES:
             trainee = MaskTrainee(model, keep_ratio, Pattern.ELEMENT, 0)
             masks.append(trainee.masks())
-            statistics.append(batch_norm_statistics(model))
-            adversary = Adversary(SearchMethod.PGD7, 8.0)
             ticket = Ticket(network, Origin.RST, keep_ratio, Pattern.ELEMENT, adversary)
-            path = Path(folder) / "ticket.pt"
             save_model(path, ticket, settings, head, trainee.contents(), {})
-            print(f"ticket at {keep_ratio:g}: {path.stat().st_size / 1e6:.2f} MB")
-        path = Path(folder) / "weights.pt"
+            sizes.append(f"{path.stat().st_size / 1e6:.2f}")
         torch.save(model.state_dict(), path)
-        print(f"weights: {path.stat().st_size / 1e6:.2f} MB")
+        weights = f"{path.stat().st_size / 1e6:.2f}"
+    statistics = [batch_norm_statistics(model)] * len(masks)
     overhead = RandomSwitch(model, masks, statistics).overhead()
-    print(f"masks, a ticket: {100 * overhead['masks_a_ticket']:.2f} % of the weights")
-    print(f"batch norms, a ticket: {100 * overhead['batch_norms_a_ticket']:.2f} % of the weights")
+    header = ["file of", *(f"ticket, {keep_ratio:g}" for keep_ratio in CANDIDATES), "all weights"]
+    masks_share, norms = (100 * overhead[f"{part}_a_ticket"] for part in ("masks", "batch_norms"))
+    sentence = (
+        f"Of the float32 weights a ticket's masks take {masks_share:.2f} %, its batch-norm "
+        f"statistics {norms:.2f} %."
+    )
+    lines = table(header, [["size in MB", *sizes, weights]])
+    fill(PAGE, {"memory": f"{sentence}\n\n{lines}"})
 
 
 if __name__ == "__main__":

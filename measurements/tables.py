@@ -290,10 +290,13 @@ _TABLES: dict[str, Callable[[str], str]] = {
 }
 
 
-def made(part: str) -> str:
-    """What stands in a part of the pages, such as ``transfer cifar10_6k/resnet18_quarter``."""
-    name, models = part.split()
-    return _TABLES[name](models)
+def made(part: str) -> str | None:
+    """What stands in a part of the pages, such as ``transfer cifar10_6k/resnet18_quarter``.
+
+    None for what is made of no cells, which ``measurements.memory`` fills in.
+    """
+    name, _, models = part.partition(" ")
+    return _TABLES[name](models) if models else None
 
 
 def filled(text: str) -> str:
@@ -303,4 +306,4 @@ def filled(text: str) -> str:
 
 if __name__ == "__main__":
     DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    measured_page.fill(README, {SUMMARY: made(SUMMARY)})
+    measured_page.fill(README, {SUMMARY: summary(SUMMARY.partition(" ")[2])})

@@ -17,16 +17,17 @@ _PART = re.compile(
 )
 
 
-def filled(text: str, part: Callable[[str], str]) -> str:
-    """A page's text with every part made anew.
+def filled(text: str, part: Callable[[str], str | None]) -> str:
+    """A page's text with its parts made anew.
 
     Args:
         text: of the page.
-        part: from the name of a part to what stands in it.
+        part: from the name of a part to what stands in it; None leaves it as it is.
     """
 
     def made(match: re.Match[str]) -> str:
-        return f"{match['begin']}\n{part(match['name']).rstrip()}\n{match['end']}"
+        new = part(match["name"])
+        return match[0] if new is None else f"{match['begin']}\n{new.rstrip()}\n{match['end']}"
 
     return _PART.sub(made, text)
 
