@@ -84,6 +84,11 @@ def read_curve(path: Path) -> list[Epoch]:
     return curve
 
 
+def curve_path(model: Path) -> Path:
+    """Where the curve of the training that made a model file is."""
+    return model.parents[1] / METRICS
+
+
 def curve_of(model: Path) -> list[Epoch]:
     """The curve of the training that made a model file.
 
@@ -91,7 +96,7 @@ def curve_of(model: Path) -> list[Epoch]:
         FileNotFoundError: if one of the two is missing.
         FileError: if the curve is damaged or another training's, or the model has none.
     """
-    path, made = model.parents[1] / METRICS, read_header(model, MODEL)["provenance"]
+    path, made = curve_path(model), read_header(model, MODEL)["provenance"]
     if "curve" not in made:
         raise FileError(
             f"{model} has no training curve: it was imported, or made before curves were recorded"

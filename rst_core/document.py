@@ -67,8 +67,8 @@ def converted(value: object, annotation: Any, key: str) -> Any:
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not annotation or (annotation is float and not math.isfinite(value)):  # type: ignore[arg-type]
-        raise ValueError(f"{key} is {value!r}; allowed is a {_WORDS[annotation]}")
+        raise ValueError(f"{key} is {value!r}; allowed is {_WORDS[annotation]}")
     return value
 
 
-_WORDS = {bool: "true or false", int: "whole number", float: "finite number", str: "text"}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}

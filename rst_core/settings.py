@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_never
 
+from rst_core.forms import types_of
 from rst_core.ranges import IMAGES, SEED, SIZE, Range, check_ranges, option, require
 from rst_core.vocabulary import (
     Architecture,
@@ -178,12 +179,12 @@ class AttackSpec:
             value, default = getattr(self, key), type(self).__dataclass_fields__[key].default
             if key not in applied:
                 _unused(key, value, default, f"{self.method} takes no {key}")
-            elif key == "combine":
-                allowed = f"one of {', '.join(Combination)}: {self.method} needs it"
+            elif key == "step_size":  # 0, its default, is no step
+                allowed = f"a number from {SIZE.low:g}: {self.method} needs it"
+                require(value >= SIZE.low, key, value, allowed)
+            elif default is None:
+                allowed = f"{_allowed(type(self), key)}: {self.method} needs it"
                 require(value is not None, key, value, allowed)
-            elif default is None or key == "step_size":
-                allowed = f"a positive number from {SIZE.low:g}: {self.method} needs it"
-                require((value or 0) >= SIZE.low, key, value, allowed)
         one = self.restarts == 1 or self.random_start or "random_start" not in applied
         require(
             one,
@@ -201,6 +202,12 @@ class AttackSpec:
 
 
 _METHOD_FIELDS = frozenset[str]().union(*(method.parameters for method in AttackMethod))
+
+
+def _allowed(settings: type, key: str) -> str:
+    """The values that a field may have, in words."""
+    within = settings.__dataclass_fields__[key].metadata["range"]
+    return f"a number {within}" if within else f"one of {', '.join(types_of(settings)[key])}"
 
 
 def _unused(key: str, value: object, default: object, reason: str) -> None:
@@ -253,11 +260,15 @@ def training_attack(method: SearchMethod, eps: float, seed: int = 0) -> AttackSp
     full step from zero, FGSM-RS one of 1.25 eps from a uniform start. No image stops
     early: the search sees every step, as in the paper.
     """
-    steps, step_size = {
-        SearchMethod.PGD7: (7, 2.0),
-        SearchMethod.FGSM: (1, eps),
-        SearchMethod.FGSM_RS: (1, 1.25 * eps),
-    }[method]
+    match method:
+        case SearchMethod.PGD7:
+            steps, step_size = 7, 2.0
+        case SearchMethod.FGSM:
+            steps, step_size = 1, eps
+        case SearchMethod.FGSM_RS:
+            steps, step_size = 1, 1.25 * eps
+        case _:
+            assert_never(method)
     return linf_pgd(
         method.value,
         eps,

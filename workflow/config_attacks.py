@@ -12,6 +12,8 @@ from rst_core.settings import AttackSpec
 from rst_core.vocabulary import AttackMethod, Norm
 from workflow.config_values import Eps, Label, Section
 
+#: The keys of an experiment that list attacks; the adaptive ones are on candidate sets.
+ATTACKED = ("evaluate", "transfer", "adaptive", "adaptive_transfer")
 #: Groups of models on which one transfer row is evaluated; see ``workflow.matrix``.
 TargetGroup = Literal["tickets", "tickets_and_dense", "other_seeds"]
 Sizes = Annotated[list[Eps], Field(min_length=1), Tag("array")]

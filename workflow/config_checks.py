@@ -11,6 +11,7 @@ from rst_core.data.manifest import OFFICIAL
 from rst_core.identity import Adversary, Ticket
 from rst_core.settings import check_fits
 from rst_core.vocabulary import Norm, Pattern, ScoreInit
+from workflow.config_attacks import ATTACKED
 from workflow.config_sentences import plain
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _experiment(config: Config, where: str, experiment: Experiment) -> Iterator[
     yield from _missing(f"{where}.transferred_from", origin, roles)
     played = {roles.get(role, "") for role in experiment.datasets} & config.datasets.keys()
     sides = sorted({config.datasets[name].images.image_size for name in played})
-    for key in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
+    for key in ATTACKED:
         for entry in getattr(experiment, key):
             yield from _missing(f"{where}.{key}.attack", entry.attack, config.attacks)
             if entry.attack in config.attacks:

@@ -117,8 +117,8 @@ class Machine(Section):
         ahead = min(self.signal_seconds, 15 * minutes)
         words = ["--nodes=1", f"--signal=B:TERM@{ahead}"]
         if gpus:
-            asked = f"{self.gpu_type}:{gpus}" if self.gpu_type else str(gpus)
-            words.append(f"--gres=gpu:{asked}" if self.gpus_as == "gres" else f"--gpus={asked}")
+            request = f"{self.gpu_type}:{gpus}" if self.gpu_type else str(gpus)
+            words.append(f"--gres=gpu:{request}" if self.gpus_as == "gres" else f"--gpus={request}")
         if self.reservation:
             words.append(f"--reservation={self.reservation}")
         return [*words, *self.options]

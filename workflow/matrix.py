@@ -257,8 +257,8 @@ class Matrix:
             ConfigError: if the config does not say them.
         """
         settings = {k: part for k, part in self.settings(cell).items() if k != "dataset"}
-        if said := named(cell):
-            settings["attack"] = {k: v for k, v in settings["attack"].items() if k not in said}
+        if in_path := named(cell):
+            settings["attack"] = {k: v for k, v in settings["attack"].items() if k not in in_path}
         if isinstance(cell, TrainingCell):
             settings["selections"] = [s.value for s in self.config.keep_selections]
             if settings.pop("sha256", None) is None:

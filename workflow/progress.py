@@ -18,7 +18,7 @@ import snakemake
 from snakemake.logging import DefaultFormatter
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from rst_core.curves import METRICS, chosen, read_curve
+from rst_core.curves import chosen, curve_path, read_curve
 from rst_core.identity import split_cell_path
 from rst_core.vocabulary import Selection
 from workflow.names import short_name
@@ -162,10 +162,10 @@ def numbers_of(file: Path) -> str:
     """The accuracies in a finished cell's file, in percent; empty where there are none."""
     try:
         if file.suffix == ".pt":
-            kept = chosen(read_curve(file.parents[1] / METRICS), Selection(file.parent.name))
+            kept = chosen(read_curve(curve_path(file)), Selection(file.parent.name))
             natural, robust = kept.validation_natural, kept.validation_robust
-            told = f"validation natural {natural:.1f}"
-            return told if robust is None else f"{told}, robust {robust:.1f}"
+            shown = f"validation natural {natural:.1f}"
+            return shown if robust is None else f"{shown}, robust {robust:.1f}"
         if file.suffix == ".json":
             return accuracies(json.loads(file.read_text(encoding="utf-8"))["results"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

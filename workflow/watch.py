@@ -14,7 +14,7 @@ from typing import TextIO
 from rst_core.curves import METRICS, Epoch, curve_of, read_curve
 from rst_core.identity import TrainingCell, split_cell_path
 from rst_core.job.paths import checkpoint_path
-from rst_core.storage import read_header
+from rst_core.storage import CHECKPOINT, read_header
 from workflow.plan.states import unfinished
 from workflow.text import duration
 
@@ -58,7 +58,7 @@ def frame(path: Path, columns: int, lines: int) -> tuple[str, bool]:
         raise ValueError(f"{path} does not exist, and no job has begun it")
     progress, curve = "no epoch is finished", []
     with suppress(FileNotFoundError):
-        progress = f"saved {read_header(checkpoint, 'Checkpoint')['progress']}"
+        progress = f"saved {read_header(checkpoint, CHECKPOINT)['progress']}"
         curve = read_curve(checkpoint.with_name(METRICS))
     state = f"running: {job.holder or 'a job'}" if job.running else "not running"
     of = re.search(r"epoch \d+ of (\d+)", progress)

@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from math import nan
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +141,9 @@ def number(kind: type[int] | type[float], within: Range) -> Callable[[str], floa
             value = kind(text)
         except ValueError:
             value = nan
-        if value not in within:
+        if value not in within or value == inf:
             what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"is {text}; allowed is {what} {within}")
+            raise argparse.ArgumentTypeError(f"is {text!r}; allowed is {what} {within}")
         return value
 
     return read

@@ -135,7 +135,7 @@ class _ModelRecipe(Recipe):
     model: Trained
     network: NetworkSettings
     selections: tuple[Selection, ...] = option(
-        "epochs to keep; each gets a folder", (Selection.BEST_VAL, Selection.LAST)
+        "epochs that get a model file each", (Selection.BEST_VAL, Selection.LAST)
     )
 
     @property

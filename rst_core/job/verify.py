@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rst_core.curves import METRICS, curve_of
+from rst_core.curves import curve_of, curve_path
 from rst_core.data.manifest import read_manifest
 from rst_core.identity import split_cell_path
 from rst_core.models.files import read_model
@@ -68,7 +68,7 @@ def _check_tensors(path: Path) -> None:
         header = read_model(path).header
         _check_bases(path, header, "bases")
         # A missing curve is no error: model files may be copied without it.
-        if "curve" in header["provenance"] and (path.parents[1] / METRICS).is_file():
+        if "curve" in header["provenance"] and curve_path(path).is_file():
             curve_of(path)
         return
     load_tensors(path, kind)

@@ -329,6 +329,6 @@ def test_a_site_whose_signal_does_not_arrive_is_said(pretended, tmp_path, caplog
     info = pretended.submit(Group())
     pretended.answers["squeue"] = squeue("TIMEOUT")
     if told:
-        (tmp_path / "17.status.told").touch()
+        (tmp_path / "17.status.signalled").touch()
     pretended.look(info)
     assert ("without the signal that it asked for" in caplog.text) != told

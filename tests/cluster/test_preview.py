@@ -61,6 +61,17 @@ def test_the_overview_has_a_line_a_kind_and_a_sum(preview):
     assert lines[-1][-2:] == ["3", "cells"]
 
 
+def test_a_cell_that_takes_several_jobs_counts_with_all_of_them(preview):
+    machine = read_machine(ROOT / "slurm/machine.yaml")
+    short = machine.model_copy(update={"job_minutes": 60})
+    install(short, 1, lambda job: job.cell)
+    one = job("last/ticket.pt")
+    preview.printjob(one)
+    hours = resources(one.cell, machine)["runtime"] / 60
+    assert preview.summary().splitlines()[1].split()[1] == f"{hours:.0f}"
+    assert hours > 1
+
+
 def test_kinds_beyond_the_last_line_share_one(preview):
     for number in range(300):
         preview.printjob(job("last/ticket.pt", f"n{number}"))

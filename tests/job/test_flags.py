@@ -1,31 +1,31 @@
 """Settings on the command line come back as they were."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rst_core.forms import types_of
 from rst_core.job.cli import main
 from rst_core.job.flags import add_settings, settings_of
 from rst_core.settings import AttackSpec, TrainingSettings
-from rst_core.vocabulary import AttackMethod, Combination
+from rst_core.vocabulary import AttackMethod
 from tests.conftest import BRIEF, DIGITS, NARROW
 from tests.job.flags import to_flags
 
-positive = st.floats(1e-3, 200, allow_nan=False)
-parameters = {
-    "steps": st.integers(1, 100),
-    "step_size": st.floats(1e-6, 10),
-    "random_start": st.booleans(),
-    "restarts": st.integers(1, 5),
-    "stop_at_success": st.booleans(),
-    "learning_rate": positive,
-    "search_steps": st.integers(1, 9),
-    "constant": positive,
-    "probe": positive,
-    "exploration": positive,
-    "tiles": st.integers(1, 64),
-    "combine": st.sampled_from(Combination),
-}
+TYPES, FIELDS = types_of(AttackSpec), AttackSpec.__dataclass_fields__
+
+
+def values(parameter: str) -> st.SearchStrategy[Any]:
+    """Values of a parameter within its range; 0 is no step."""
+    kind, within = TYPES[parameter], FIELDS[parameter].metadata["range"]
+    if kind is bool:
+        return st.booleans()
+    if within is None:
+        return st.sampled_from(kind)
+    low, high = max(within.low, 1e-6 if kind is float else 1), min(within.high, 200)
+    return st.floats(low, high) if kind is float else st.integers(int(low), int(high))
 
 
 def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
@@ -43,7 +43,7 @@ def specs_of(method: AttackMethod) -> st.SearchStrategy[AttackSpec]:
         eps=st.just(0.0) | st.floats(1e-6, 64) if method.has_eps else st.none(),
         seed=st.integers(0, 2**31),
         images=st.none() | st.integers(1, 1000),
-        **{key: values for key, values in parameters.items() if key in method.parameters},
+        **{key: values(key) for key in sorted(method.parameters)},
     )
 
 

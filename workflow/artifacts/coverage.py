@@ -14,11 +14,11 @@ from rst_core.axes import METHOD_KEYS
 from rst_core.identity import Cell
 from workflow.artifacts.artifact import Artifact, cells_of
 from workflow.config import Experiment
-from workflow.config_attacks import Measurement
+from workflow.config_attacks import ATTACKED, Measurement
 from workflow.matrix import Matrix
 
 #: What is measured on each model; may be empty. An attack has a value for each of its sizes.
-MEASURED = ("evaluate", "transfer", "adaptive", "adaptive_transfer", "feature_distance")
+MEASURED = (*ATTACKED, "feature_distance")
 AXES = ("models", "networks", "datasets", *METHOD_KEYS, "keep_ratios", "candidate_sets", *MEASURED)
 
 

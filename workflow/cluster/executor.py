@@ -121,15 +121,16 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         Raises:
             WorkflowError: by the plugin, if ``slurm_extra`` has an option that it may not have.
         """
-        asked = dict(job.resources.items())
+        requested = dict(job.resources.items())
         # More time and memory only where those were what lacked.
         most = self.machine.job_minutes
-        record.minutes = min(asked.get("runtime", most) * (1 + record.timeouts), most)
-        asked["runtime"] = record.minutes
-        if "mem_mb" in asked:
-            asked["mem_mb"] *= 1 + record.out_of_memory
-        account, partition = asked.pop("slurm_account", ""), asked.pop("slurm_partition", "")
-        of_plugin = SimpleNamespace(resources=ResourceList(fromdict=asked), threads=job.threads)
+        record.minutes = min(requested.get("runtime", most) * (1 + record.timeouts), most)
+        requested["runtime"] = record.minutes
+        if "mem_mb" in requested:
+            requested["mem_mb"] *= 1 + record.out_of_memory
+        account = requested.pop("slurm_account", "")
+        partition = requested.pop("slurm_partition", "")
+        of_plugin = SimpleNamespace(resources=ResourceList(fromdict=requested), threads=job.threads)
         validate_slurm_extra(of_plugin)
         words = get_submit_command(
             of_plugin,
@@ -144,7 +145,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             settings=self.workflow.executor_settings,
             failed_nodes=self._failed_nodes,
         )
-        own = self.machine.request(asked.get("gpu", 0), record.minutes)
+        own = self.machine.request(requested.get("gpu", 0), record.minutes)
         return [*shlex.split(words), *own, "/dev/stdin"]
 
     def _worth_waiting(self, answer: Answer) -> bool:
@@ -233,7 +234,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         match what.outcome:
             case Outcome.DONE:
                 if not self.workflow.executor_settings.keep_successful_logs:
-                    for suffix in ("log", "status", "status.told"):
+                    for suffix in ("log", "status", "status.signalled"):
                         (self.slurm_logdir / f"{record.job_id}.{suffix}").unlink(missing_ok=True)
                 self.report_job_success(info)
             case Outcome.RESUBMIT:

@@ -14,8 +14,8 @@ from rst_core.job.preemption import PREEMPTED
 _SCRIPT = """\
 #!/bin/bash
 status={folder}/$SLURM_JOB_ID.status
-rm -f "$status" "$status.told"
-trap 'received=yes; : > "$status.told"; trap "" TERM; kill -TERM 0' TERM
+rm -f "$status" "$status.signalled"
+trap 'received=yes; : > "$status.signalled"; trap "" TERM; kill -TERM 0' TERM
 {command} &
 wait $!; code=$?
 if [ -n "$received" ]; then
@@ -40,7 +40,7 @@ def batch_script(command: str, folder: Path) -> str:
 
 def received_sigterm(folder: Path, job_id: str) -> bool:
     """Whether SIGTERM reached the job's script."""
-    return (folder / f"{job_id}.status.told").exists()
+    return (folder / f"{job_id}.status.signalled").exists()
 
 
 def left_status(folder: Path, job_id: str) -> int | None:

@@ -63,7 +63,7 @@ class CostModel:
         self._known: dict[tuple[object, ...], Cost] = {}
 
     def __call__(self, cell: Cell) -> Cost:
-        """Of one cell, what it is made from being there.
+        """The cost of one cell alone: what it is made from exists.
 
         Raises:
             PlanError: if nobody knows how many images its dataset has.
@@ -74,8 +74,7 @@ class CostModel:
         # Models that are attacked at once, and models that see the images.
         sources = len(model.keep_ratios) if isinstance(model, CandidateSet) else 1
         targets = len(self._matrix.targets(cell)) if isinstance(cell, TransferRow) else sources
-        method = adversary and adversary.method
-        alike = (*group_of(cell), type(model), method, sources, targets)
+        alike = (*group_of(cell), type(model), adversary, sources, targets)
         if alike not in self._known:
             match cell:
                 case TrainingCell():

@@ -111,10 +111,10 @@ class Plan:
             for name in datasets
             if entries[name].stand_in_for
         ]
-        unasked = self.total.cells - self.total.exist - self.total.to_do
-        if unasked > 0:
+        not_needed = self.total.cells - self.total.exist - self.total.to_do
+        if not_needed > 0:
             remarks.append(
-                f"{unasked:,} cells are missing, but are not needed: the files made from them exist"
+                f"{not_needed:,} cells are missing and not needed: the files made from them exist"
             )
         return remarks
 

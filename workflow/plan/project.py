@@ -121,7 +121,8 @@ def _in_folder(folder: Path) -> tuple[int, int]:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise PlanError(
-            f"{path} cannot be read; run this in the root of the repository, where config.yaml is"
+            f"{path} does not exist; name a file that does, and run this in the root of the "
+            "repository, where config.yaml is"
         )
     try:
         return read_yaml(path)

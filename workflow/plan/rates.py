@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from rst_core.curves import METRICS
+from rst_core.curves import curve_path
 from rst_core.identity import Cell, TrainingCell
 from rst_core.vocabulary import Precision
 from workflow.plan.cost import CostModel
@@ -113,7 +113,7 @@ def _seconds_and_device(project: Project, cell: Cell) -> tuple[float, str]:
     file = project.root / project.matrix.file(cell)
     try:
         if isinstance(cell, TrainingCell):
-            lines = (file.parents[1] / METRICS).read_text("utf-8").splitlines()
+            lines = curve_path(file).read_text("utf-8").splitlines()
             epochs = [json.loads(line)["seconds"] for line in lines]
             settings = project.matrix.training_settings(cell.model.network.dataset)
             return (sum(epochs) if len(epochs) == settings.epochs else 0.0), ""

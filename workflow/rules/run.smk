@@ -11,7 +11,7 @@ from rst_core.vocabulary import Source
 from workflow import failures, preflight
 
 if MACHINE is not None:
-    from workflow.cluster import executor, preview, progress
+    from workflow.cluster import executor, last_saved, preview
     from workflow.names import short_name
 
     def cell_made_by(job):
@@ -38,13 +38,13 @@ if MACHINE is not None:
         (rule, cell), *others = cells_of_job(job)
         return f"{rule} {short_name(cell)}" + (f" +{len(others)}" if others else "")
 
-    def last_saved(job):
+    def saved_at(job):
         """When a job's cells last saved something."""
         cells = [cell for _, cell in cells_of_job(job)]
-        return progress.last_saved(Path(CELLS), cells)
+        return last_saved.last_saved(Path(CELLS), cells)
 
     if workflow.is_main_process:
-        executor.install(MACHINE, slots_of_a_job(), job_name, last_saved)
+        executor.install(MACHINE, slots_of_a_job(), job_name, saved_at)
         preview.install(MACHINE, slots_of_a_job(), cell_made_by)
 
 

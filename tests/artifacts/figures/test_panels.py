@@ -6,6 +6,7 @@ import pytest
 from rst_core.identity import TransferRow
 from tests.artifacts.figures.pictures import CURVES, FIGURES, KEPT, note
 from tests.artifacts.made_up import made_up
+from workflow.artifacts.figures import curves
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -65,6 +66,17 @@ def test_published_points_stand_beside_ours(built):
     assert pd.isna(data.loc[("b", "resnet18/rst@0.03"), "paper"])
     assert pd.isna(data.loc[("e", "resnet18/kaiming_normal@0.2"), "paper"])
     assert built("fig6")["paper"].isna().all()  # what is published is about eps 8
+
+
+def test_a_figures_own_file_of_the_papers_numbers_is_read_too(matrix, monkeypatch):
+    own = {("resnet18/finetuned_inherited@0.2", "cifar10/robust"): 51.5}
+    known = curves.paper_values
+    monkeypatch.setattr(curves, "paper_values", lambda name: own if name == "fig2" else known(name))
+    figure = FIGURES["fig2"]
+    data = figure.build(made_up(matrix, figure.experiments), matrix)
+    papers = data.set_index(["row", "column"])["paper"]
+    assert papers[("resnet18/finetuned_inherited@0.2", "cifar10/robust")] == pytest.approx(51.5)
+    assert papers[("resnet18/rst@0.03", "cifar10/robust")] == pytest.approx(43.9)  # Figure 7
 
 
 @pytest.mark.parametrize("name", ["fig1", "fig7", "fig14"])

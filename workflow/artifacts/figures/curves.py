@@ -30,7 +30,8 @@ def build(figure: PanelFigure, cells: pd.DataFrame, matrix: Matrix) -> pd.DataFr
     """One row for each panel, series and keep ratio; keep ratio 1 is the dense."""
     points = list(_points(figure, matrix))
     numbers = [number for _, _, number in points]
-    data = tidy(figure.name, numbers, cells, matrix, published_points())
+    published = {**published_points(), **paper_values(figure.name)}
+    data = tidy(figure.name, numbers, cells, matrix, published)
     data.insert(1, "panel", [panel.letter for panel, _, _ in points])
     data["series"] = [series.name for _, series, _ in points]
     data.loc[data["series"] == "dense_adversarial", "keep_ratio"] = 1.0

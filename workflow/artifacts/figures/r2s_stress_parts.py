@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from rst_core.axes import METHOD_KEYS
 from workflow.artifacts.artifact import ExperimentSlice, narrowed
 from workflow.artifacts.numbers.models import ATTACK
+from workflow.config_attacks import ATTACKED
 from workflow.matrix import Matrix
 
 EXPERIMENT, SEEDS, DENSE = "r2s_stress", "r2s_stress_seeds", "r2s_stress_dense"
@@ -48,7 +49,7 @@ def slices(matrix: Matrix) -> Iterator[ExperimentSlice]:
             models=["dense_adversarial" if name == DENSE else "rst"],
             feature_distance=[],
         )
-        for how in ("evaluate", "transfer", "adaptive", "adaptive_transfer"):
+        for how in ATTACKED:
             shown[how] = [
                 m.at(eps)
                 for m in getattr(experiment, how)

@@ -136,7 +136,7 @@ def with_paper(
     """Add the paper's value and the difference to rows that have ``row``, ``column``, ``role``.
 
     The difference is left out on a stand-in, and where a row's ``comparable`` is false: it would
-    compare two different things. ``published`` are the paper's values, left out those in the
+    compare two different things. ``published`` are the paper's values, by default those of the
     artifact's own file.
     """
     roles = matrix.config.roles

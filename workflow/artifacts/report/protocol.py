@@ -13,7 +13,7 @@ from rst_core.data.manifest import read_manifest
 from rst_core.storage import MODEL, checksum, read_header
 from rst_core.vocabulary import Selection
 from workflow.config import Config
-from workflow.config_attacks import AttackEntry
+from workflow.config_attacks import ATTACKED, AttackEntry
 from workflow.matrix import Matrix
 from workflow.text import table
 
@@ -137,8 +137,9 @@ def _training(config: Config) -> str:
 def _attacks(config: Config) -> str:
     measured = {
         entry.attack
-        for e in config.experiments.values()
-        for entry in (*e.evaluate, *e.transfer, *e.adaptive, *e.adaptive_transfer)
+        for experiment in config.experiments.values()
+        for key in ATTACKED
+        for entry in getattr(experiment, key)
     }
     rows = []
     for name, entry in config.attacks.items():

@@ -1,7 +1,9 @@
 """When the cells of a job last saved something."""
 
+import os
+
 from rst_core.identity import parse_cell
-from workflow.cluster.progress import last_saved
+from workflow.cluster.last_saved import last_saved
 
 MODEL = "cifar10/resnet18/signed_kaiming_constant-seed0/rst-keep0.2-element-pgd7-eps8"
 TICKET, ATTACK = (
@@ -24,4 +26,6 @@ def test_a_checkpoint_and_a_result_count_and_a_lease_does_not(tmp_path):
     assert last_saved(cells, [ATTACK]) > 0
     (cells / TICKET.path).parent.mkdir(parents=True)
     (cells / TICKET.path).touch()
-    assert last_saved(cells, [ATTACK, TICKET]) == (cells / TICKET.path).stat().st_mtime
+    later = last_saved(cells, [ATTACK, TICKET]) + 100
+    os.utime(cells / TICKET.path, (later, later))
+    assert last_saved(cells, [ATTACK, TICKET]) == later
