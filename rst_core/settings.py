@@ -180,7 +180,7 @@ class AttackSpec:
             if key not in applied:
                 _unused(key, value, default, f"{self.method} takes no {key}")
             elif key == "step_size":  # 0, its default, is no step
-                allowed = f"a number from {SIZE.low:g}: {self.method} needs it"
+                allowed = f"a positive number from {SIZE.low:g}: {self.method} needs it"
                 require(value >= SIZE.low, key, value, allowed)
             elif default is None:
                 allowed = f"{_allowed(type(self), key)}: {self.method} needs it"

@@ -111,7 +111,7 @@ def test_search_methods_are_the_papers():
         ("pgd", {"tiles": 4}, "tiles is 4, but pgd takes no tiles; leave it out"),
         ("pgd", {"images": 0}, "images is 0; allowed is a number from 1 to 10,000,000"),
         ("cw_l2", {"eps": 0.5}, "eps is 0.5, but cw_l2 takes no eps; leave it out"),
-        ("cw_l2", {"constant": None}, "constant is None; allowed is a positive number"),
+        ("cw_l2", {"constant": None}, "constant is None; allowed is a number from 1e-06 to 10,000"),
         ("cw_l2", {"norm": Norm.LINF}, "allowed is l2 for cw_l2"),
         ("cw_inf", {"restarts": 2}, "restarts is 2, but cw_inf takes no restarts"),
         ("cw_inf", {"stop_at_success": False}, "stop_at_success is False, but cw_inf takes no"),

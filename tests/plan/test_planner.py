@@ -52,7 +52,7 @@ def test_what_lies_under_an_existing_file_is_not_to_do(project: Project) -> None
     plan = make_plan(project, ["fig7"])
     assert not plan.seconds
     unasked = plan.total.cells - len(measured)
-    assert f"{unasked} cells are missing, but are not needed" in plan_text(plan, "", [1], None)
+    assert f"{unasked} cells are missing and not needed" in plan_text(plan, "", [1], None)
 
 
 def test_additions_add_up_to_the_whole_in_any_order(project: Project) -> None:
