@@ -183,7 +183,7 @@ class AttackSpec:
                 allowed = f"a positive number from {SIZE.low:g}: {self.method} needs it"
                 require(value >= SIZE.low, key, value, allowed)
             elif default is None:
-                allowed = f"{_allowed(type(self), key)}: {self.method} needs it"
+                allowed = f"{_allowed(key)}: {self.method} needs it"
                 require(value is not None, key, value, allowed)
         one = self.restarts == 1 or self.random_start or "random_start" not in applied
         require(
@@ -204,10 +204,10 @@ class AttackSpec:
 _METHOD_FIELDS = frozenset[str]().union(*(method.parameters for method in AttackMethod))
 
 
-def _allowed(settings: type, key: str) -> str:
-    """The values that a field may have, in words."""
-    within = settings.__dataclass_fields__[key].metadata["range"]
-    return f"a number {within}" if within else f"one of {', '.join(types_of(settings)[key])}"
+def _allowed(key: str) -> str:
+    """The values that a parameter of an attack may have, in words."""
+    within = AttackSpec.__dataclass_fields__[key].metadata["range"]
+    return f"a number {within}" if within else f"one of {', '.join(types_of(AttackSpec)[key])}"
 
 
 def _unused(key: str, value: object, default: object, reason: str) -> None:

@@ -84,7 +84,7 @@ def test_the_schema_is_up_to_date():
             3,
             "steps is 3, but auto_attack takes no steps",
         ),
-        ("attacks.bandits.tiles", None, "attacks.bandits.tiles is None; allowed is a number from 1 to 4,096"),
+        ("attacks.bandits.tiles", None, "tiles is None; allowed is a number from 1 to 4,096"),
         ("experiments.attacks.evaluate", [{"attack": "cw_l2"}], "for cw_l2; allowed is 'none'"),
         (
             "experiments.attacks.evaluate",
