@@ -22,7 +22,7 @@ from workflow.measured_page import fill
 ROOT = Path(__file__).resolve().parents[1]
 LOG, IMAGES, DEMO = ROOT / "docs/demo_log.txt", ROOT / "docs/images", ROOT / "results/demo"
 #: The first line of each kind of finished job is shown, and the last line.
-_SHOWN = (r"left +search ", r"left +transfer_to_tickets", r"left +figure ", r"left +pgd20-eps8 on",
+_SHOWN = (r"left +search ", r"left +transfer ", r"left +figure ", r"left +attack pgd20 eps8 ",
           r"jobs in ")  # fmt: skip
 _SIZE = (1500, 857)
 
