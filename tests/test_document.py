@@ -27,8 +27,8 @@ def test_settings_come_back(settings):
         (BRIEF, {"decay_epochs": 3}, "^a.decay_epochs is 3; allowed is a list of any"),
         (BRIEF, {"schedule": "linear"}, "allowed is one of step, cosine"),
         (DIGITS, {"mean": [0.5, 0.5]}, r"^a.mean is .*; allowed is a list of 3"),
-        (DIGITS, {"flip": 1}, "^a.flip is 1; allowed is a true or false"),
-        (EXAMPLES[AttackMethod.PGD], {"name": None}, "^a.name is None; allowed is a text"),
+        (DIGITS, {"flip": 1}, "^a.flip is 1; allowed is true or false"),
+        (EXAMPLES[AttackMethod.PGD], {"name": None}, "^a.name is None; allowed is text"),
     ],
 )
 def test_a_value_of_another_type_is_named(settings, change, message):
