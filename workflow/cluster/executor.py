@@ -128,8 +128,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         requested["runtime"] = record.minutes
         if "mem_mb" in requested:
             requested["mem_mb"] *= 1 + record.out_of_memory
-        account = requested.pop("slurm_account", "")
-        partition = requested.pop("slurm_partition", "")
+        account, partition = (requested.pop(f"slurm_{n}", "") for n in ("account", "partition"))
         of_plugin = SimpleNamespace(resources=ResourceList(fromdict=requested), threads=job.threads)
         validate_slurm_extra(of_plugin)
         words = get_submit_command(

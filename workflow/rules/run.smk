@@ -11,7 +11,8 @@ from rst_core.vocabulary import Source
 from workflow import failures, preflight
 
 if MACHINE is not None:
-    from workflow.cluster import executor, last_saved, preview
+    from workflow.cluster import executor, preview
+    from workflow.cluster.last_saved import last_saved
     from workflow.names import short_name
 
     def cell_made_by(job):
@@ -41,7 +42,7 @@ if MACHINE is not None:
     def saved_at(job):
         """When a job's cells last saved something."""
         cells = [cell for _, cell in cells_of_job(job)]
-        return last_saved.last_saved(Path(CELLS), cells)
+        return last_saved(Path(CELLS), cells)
 
     if workflow.is_main_process:
         executor.install(MACHINE, slots_of_a_job(), job_name, saved_at)
